@@ -1,0 +1,29 @@
+/* collector/channel/webhook.h - a page as Alertmanager's webhook v4 JSON.
+ *
+ * Source   Alertmanager documentation, webhook_config; our own fields under commonLabels and commonAnnotations
+ * (docs/webhook.md) Done     any 2xx; 3xx is refused: redirects are not followed; 408, 425, 429 and 5xx are tried
+ * again, honouring Retry-After; other 4xx count as permanent Threads  the loop's thread
+ */
+#pragma once
+#include "collector/channel/channel.h"
+#include "collector/page/page.h"
+
+struct webhook_page { /* what the body is made of; borrowed during the call */
+    const struct page *page;
+    const struct incident *incident;
+    const struct incident_alert *alerts;
+    size_t n_alerts;
+    const char *tenant_name;
+    const char *event_name; /* "" for none */
+    bool unrecorded;        /* sent while the disk could not take the record */
+};
+
+/* The body: JSON, terminated, freed by free(). NULL: out of memory. Pure. */
+char *webhook_body(const struct webhook_page *page);
+
+/* What an answer means. Pure. */
+void webhook_judge(const struct channel_answer *answer, struct page_outcome *ret);
+
+/* Sends; `fn` is called once from the loop with the outcome. */
+int webhook_send(struct channel_sender *sender, const char *url, const struct webhook_page *page,
+                 void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err);

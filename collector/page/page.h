@@ -1,0 +1,151 @@
+/* collector/page/page.h - from alerts to incidents, from incidents to pages: who is told, when, and what became of it.
+ * Pure.
+ *
+ * Shape    alerts are grouped into one incident by (tenant, event, host group). It is triggered by an alert that pages,
+ * acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a person. A higher
+ * severity triggers it again with a new clock, an equal one joins. Stamps   crossed (first bad sample, never after
+ * receipt), detected, delivered (first page a channel took), acknowledged; the budget from crossed to delivered and to
+ * acknowledged is PAGE_BUDGET_US Pages    one page a contact for a trigger, one for the resolution; attempts back off 1
+ * s doubling to 30 s while the budget lasts, then once a minute for an hour: a late page is still better than none;
+ * after that it has failed, on record Key      incident-kind-clock-contact: the same for all attempts at a page, over
+ * restarts too; sent as Idempotency-Key Effects  every call says what changed; the caller stores that, and only then
+ * sends what is due Units    microseconds of wall time Threads  one caller
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "collector/watch/watch.h"
+
+#define PAGE_BUDGET_US (INT64_C(600) * 1000000)
+enum { INCIDENT_ALERTS_MAX = 256, CONTACT_NAME_MAX = 63, PAGE_ERROR_MAX = 159, PAGE_KEY_MAX = 127 };
+
+enum incident_state { INCIDENT_TRIGGERED, INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED };
+
+struct incident { /* also the row the store keeps */
+    uint64_t id;  /* unique in the collector, from 1 */
+    uint64_t tenant;
+    uint64_t event; /* 0: none */
+    char group[NAME_MAX_BYTES + 1];
+    char title[160]; /* of the alert that triggered it: "CPU utilisation above 90 % on web-1" */
+    enum incident_state state;
+    enum severity severity;
+    unsigned clock; /* which trigger this is: from 1, up by one when a higher severity triggers it again */
+    bool late;      /* found in ticks of a closed gap, or past its budget when detected */
+    bool breached;  /* the budget passed before it was delivered or acknowledged */
+    int64_t crossed_us;
+    int64_t detected_us;
+    int64_t delivered_us;    /* 0: not yet, as below */
+    int64_t acknowledged_us; /* the first */
+    int64_t resolved_us;
+    char acknowledged_by[64];
+    char resolved_by[64]; /* a user, or "recovery" */
+    uint32_t n_alerts;    /* that ever belonged to it */
+};
+
+struct incident_alert { /* row: an alert that belongs to an incident, as it last was */
+    uint64_t incident;
+    char host_name[NAME_MAX_BYTES + 1];
+    char summary[128]; /* of its rule */
+    struct alert alert;
+};
+
+enum page_kind { PAGE_TRIGGER, PAGE_RESOLVE };
+enum page_state { PAGE_QUEUED, PAGE_DELIVERED, PAGE_FAILED, PAGE_CANCELLED };
+
+struct page {    /* row: telling one contact by one channel */
+    uint64_t id; /* unique in the collector, from 1 */
+    uint64_t tenant;
+    uint64_t incident;
+    enum page_kind kind;
+    char contact[CONTACT_NAME_MAX + 1];
+    char key[PAGE_KEY_MAX + 1];
+    enum page_state state;
+    unsigned attempts;
+    int64_t created_us;
+    int64_t next_us;                /* of the next attempt while queued */
+    int64_t delivered_us;           /* 0: not */
+    int status;                     /* HTTP status of the last attempt; 0: none came */
+    bool possible_copy;             /* was queued when the collector stopped: it may have gone out already */
+    char error[PAGE_ERROR_MAX + 1]; /* of the last attempt; "" when it went well */
+};
+
+struct page_effects { /* what a call changed: copies, to be stored; zeroed memory is empty */
+    size_t n_incidents, n_alerts, n_pages;
+    size_t incidents_room, alerts_room, pages_room;
+    struct incident *incidents;
+    struct incident_alert *alerts;
+    struct page *pages;
+    bool urgent; /* holds a page that must not wait for company */
+};
+void page_effects_clear(struct page_effects *effects);
+void page_effects_done(struct page_effects *effects);
+
+struct page_contact {
+    char name[CONTACT_NAME_MAX + 1];
+    uint64_t tenant; /* whose incidents it is told of; 0: all, the collector's own too */
+};
+
+struct page_scope { /* where a transition belongs */
+    uint64_t tenant;
+    uint64_t event;         /* the live event its host is in; 0: none */
+    const char *host_name;  /* borrowed */
+    const char *host_group; /* borrowed */
+    const char *summary;    /* of the rule; borrowed */
+};
+
+struct page_outcome { /* of one attempt */
+    bool delivered;   /* the channel truly took it */
+    bool permanent;   /* trying again would be refused again (HTTP 400, 401, 403, 404, 410...): next try in a minute */
+    int64_t retry_after_us; /* what the channel asked for; 0: nothing */
+    int status;
+    char error[PAGE_ERROR_MAX + 1];
+};
+
+struct pager; /* opaque */
+
+int pager_new(struct pager **ret_pager, struct err *err);
+/* Replaces the contacts. Queued pages to a contact that is gone are cancelled, told in `out`. */
+int pager_set_contacts(struct pager *pager, const struct page_contact *contacts, size_t n, struct page_effects *out);
+
+/* At start: rows as they were stored, in any order. A queued page is due at once, marked as a possible copy. */
+int pager_restore_incident(struct pager *pager, const struct incident *incident);
+int pager_restore_alert(struct pager *pager, const struct incident_alert *alert);
+int pager_restore_page(struct pager *pager, const struct page *page);
+
+/* An alert changed. */
+int pager_alert(struct pager *pager, const struct transition *transition, const struct page_scope *scope,
+                int64_t now_us, struct page_effects *out);
+/* The collector's own incident (tenant TENANT_RESERVED): its downtime within a window, say. */
+int pager_own(struct pager *pager, const char *title, int64_t crossed_us, int64_t now_us, struct page_effects *out);
+
+/* -ENOENT: no such incident; -EPERM: it is resolved (ack), or already resolved (resolve). Acknowledging twice keeps the
+ * first stamp and is fine. Both end the trigger pages still queued. */
+int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
+                      struct err *err);
+int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
+                  struct err *err);
+
+/* The page most overdue at `now_us` that is not being sent; it counts as being sent until pager_outcome(). NULL: none
+ * is due. */
+const struct page *pager_take_due(struct pager *pager, int64_t now_us);
+void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
+                   struct page_effects *out);
+
+/* Marks budgets that ran out; call each second. */
+void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out);
+
+/* Borrowed until the next call that changes it. NULL: none. Resolved incidents are kept in memory until pager_forget().
+ */
+const struct incident *pager_incident(const struct pager *pager, uint64_t id);
+/* The alerts of an incident as they last were: *ret_n of them, borrowed likewise. */
+const struct incident_alert *pager_alerts(const struct pager *pager, uint64_t id, size_t *ret_n);
+/* Lets go of incidents resolved before `before_us` whose pages are all settled. They stay in the store. */
+void pager_forget(struct pager *pager, int64_t before_us);
+
+struct pager *pager_free(struct pager *pager);
+
+const char *incident_state_name(enum incident_state state);
+const char *page_state_name(enum page_state state);

@@ -1,0 +1,196 @@
+/* collector/store/store.h - everything that must outlive the process, in SQLite: registry.db and one file a tenant.
+ *
+ * Shape    writes of a file are gathered into its group; a group is one transaction on the file's own writer thread,
+ * one fsync. One group a file is in flight, one gathers; it closes when the writer is free and its oldest entry is
+ * STORE_GATHER_US old, at once when it is urgent. What depends on a write waits for store_then(). Files DIR/registry.db
+ * (tenants, hosts, the collector's beat), DIR/tenant-N.db (the rest; tenant 0 is the collector's own); WAL,
+ * synchronous=FULL; opened on demand, created with their schema, migrated by user_version Failure  a failed group stays
+ * in front and is retried each STORE_RETRY_US. After STORE_FAULT_US of that the file's fault is *declared*: samples in
+ * its groups are dropped (agents hold them; their store_then() gets the error), everything else stays in memory and is
+ * retried until it is written; store_fault() says so; the first success ends it Threads  calls and callbacks on the
+ * loop's thread; SQL runs on one writer thread a file and one reader thread for all Limits   STORE_GROUP_MAX bytes
+ * gathered a file: past it store_batch() is -EAGAIN and the caller answers busy
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "collector/event/event.h"
+#include "collector/ingest/fleet.h"
+#include "collector/page/page.h"
+#include "collector/watch/watch.h"
+#include "proto/codec/message.h"
+
+#define STORE_GATHER_US (INT64_C(20) * 1000)
+#define STORE_RETRY_US  (INT64_C(250) * 1000)
+#define STORE_FAULT_US  (INT64_C(5) * 1000000)
+enum { STORE_GROUP_MAX = 64 << 20, STORE_TENANTS_MAX = 4096, STORE_POINTS_MAX = 10000, STORE_SERIES_MAX = 256 };
+
+struct store; /* opaque */
+
+/* Opens DIR (made 0700 if missing) and registry.db. -EBUSY: another collector holds it (lock file). Clock, log
+ * borrowed. */
+int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const struct clock *clock,
+               const struct log *log, struct err *err);
+/* Writes what is gathered (waits for it), closes the files; the loop must run once more. Always returns NULL. */
+struct store *store_close(struct store *store);
+
+/* ---- at start, before the loop runs: blocking reads; `fn` gets borrowed rows ---- */
+
+struct store_interval { /* ticks first..last of a run are stored */
+    uint64_t host;
+    struct run_id run;
+    uint64_t first;
+    uint64_t last;
+};
+
+struct store_anchor { /* wall time of a run's mono 0, as the collector corrected it */
+    uint64_t host;
+    struct run_id run;
+    int64_t anchor_us;
+    int64_t rtt_us;    /* of the exchange it was learned from */
+    int64_t stored_us; /* corrected time of its newest stored tick */
+};
+
+struct store_loader {
+    void (*tenant)(void *user, const struct tenant *row);
+    void (*host)(void *user, const struct host *row);
+    void (*interval)(void *user, uint64_t tenant, const struct store_interval *row);
+    void (*anchor)(void *user, uint64_t tenant, const struct store_anchor *row);
+    void (*alert)(void *user, uint64_t tenant, const struct alert *row);
+    void (*event)(void *user, const struct event *row);
+    void (*incident)(void *user, const struct incident *row);             /* not resolved ones */
+    void (*incident_alert)(void *user, const struct incident_alert *row); /* of those */
+    void (*page)(void *user, const struct page *row);                     /* queued ones, and all of open incidents */
+    void *user;
+};
+
+struct store_marks { /* the highest ids ever given */
+    uint64_t tenant;
+    uint64_t event;
+    uint64_t incident;
+    uint64_t page;
+    int64_t beat_us; /* the collector's last sign of life; 0: none */
+};
+
+/* Registry first, then each tenant's file; a tenant file that cannot be read is logged and left out, and its tenant's
+ * writes are refused until it can: one broken file holds back its own tenant only. */
+int store_load(struct store *store, const struct store_loader *loader, struct store_marks *ret, struct err *err);
+
+/* Stored ticks from `from_us` on, oldest first, for re-judging. Blocking. `fn` gets borrowed values. */
+int store_replay(struct store *store, uint64_t tenant, int64_t from_us,
+                 void (*fn)(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
+                            const int64_t *at_us),
+                 void *user, struct err *err);
+
+/* ---- writes: each joins the gathering group of its tenant's file (registry rows: the registry's) ---- */
+
+struct store_batch {
+    uint64_t tenant;
+    uint64_t host;
+    struct run_id run;
+    uint64_t first;
+    uint32_t n_ticks;
+    int64_t anchor_us; /* corrected time = anchor + mono */
+    int64_t first_us;  /* corrected time of the first and the last tick */
+    int64_t last_us;
+    struct table_hash table;
+    struct bytes table_bytes; /* kept once a hash; len 0 when the file has it for sure */
+    struct bytes batch_bytes; /* codec's */
+};
+
+/* Copies all of it: the ticks, their table, and the stored interval that now includes them. -EAGAIN: the group is full;
+ * -EIO: the file is in declared fault. */
+int store_batch(struct store *store, const struct store_batch *batch, struct err *err);
+
+/* These copy and cannot be refused but for memory (-ENOMEM): they are bounded by what made them. */
+int store_put_tenant(struct store *store, const struct tenant *row);
+int store_put_host(struct store *store, const struct host *row);
+int store_put_beat(struct store *store, int64_t now_us);
+int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row);
+int store_put_alert(struct store *store, uint64_t tenant, const struct alert *row); /* ok ones are deleted */
+int store_put_event(struct store *store, const struct event *row);
+int store_put_incident(struct store *store, const struct incident *row);
+int store_put_incident_alert(struct store *store, uint64_t tenant, const struct incident_alert *row);
+int store_put_page(struct store *store, const struct page *row);
+
+enum store_file { STORE_REGISTRY, STORE_TENANT };
+
+/* `fn` is called on the loop when the group now gathering is on disk (rc 0), or when its samples were dropped in a
+ * declared fault (rc < 0: only what hung on samples need care, the rest stays queued). In the order of calls. */
+int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user);
+
+/* The gathering group closes as soon as the writer is free: it holds a page. */
+void store_hurry(struct store *store, enum store_file file, uint64_t tenant);
+
+/* Whether the file is in declared fault. */
+bool store_fault(const struct store *store, enum store_file file, uint64_t tenant);
+
+struct store_counts {
+    uint64_t samples; /* stored since start */
+    uint64_t ticks;
+    uint64_t groups;
+    uint64_t failed; /* group attempts that failed */
+    uint64_t bytes;  /* of batches stored */
+};
+struct store_counts store_counts(const struct store *store);
+
+/* ---- reads: on the reader thread, the answer on the loop ---- */
+
+struct store_query {
+    uint64_t tenant;
+    uint64_t host;
+    char metric[METRIC_KEY_MAX + 1];
+    char instance[INSTANCE_MAX + 1]; /* glob */
+    int64_t from_us;                 /* [from, to) */
+    int64_t to_us;
+    size_t points; /* at most, per series, 1..STORE_POINTS_MAX; more samples are averaged into even steps */
+};
+
+struct store_point {
+    int64_t at_us; /* of the sample, or the start of its step */
+    double min, mean, max;
+    uint32_t count;
+};
+
+struct store_series {
+    const char *instance;
+    const char *unit;
+    size_t n;
+    const struct store_point *points; /* by time */
+};
+
+struct store_result { /* borrowed during the callback */
+    size_t n;
+    const struct store_series *series;
+    bool truncated; /* more than STORE_SERIES_MAX series matched */
+};
+
+/* `fn` is called once on the loop; `err` is NULL when it went well. */
+int store_query(struct store *store, const struct store_query *query,
+                void (*fn)(void *user, const struct store_result *result, const struct err *err), void *user,
+                struct err *err);
+
+/* Incidents of a tenant, newest first, ids below `below` (0: from the newest), at most `most`; and, for one incident,
+ * its alerts and pages. Callbacks as above. */
+struct store_incidents {
+    size_t n;
+    const struct incident *at;
+};
+int store_list_incidents(struct store *store, uint64_t tenant, uint64_t below, size_t most,
+                         void (*fn)(void *user, const struct store_incidents *result, const struct err *err),
+                         void *user, struct err *err);
+struct store_incident_detail {
+    const struct incident *incident; /* NULL: this tenant has none of that id */
+    size_t n_alerts, n_pages;
+    const struct incident_alert *alerts;
+    const struct page *pages;
+};
+int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
+                        void (*fn)(void *user, const struct store_incident_detail *result, const struct err *err),
+                        void *user, struct err *err);

@@ -1,0 +1,34 @@
+/* proto/codec/codec.h - messages to bytes and back: the only place that knows protobuf.
+ *
+ * Shape    pure functions; docs/protocol.md and warroom.proto describe the bytes
+ * Limits   those of message.h and the arena's; checked here once, so that a decoded message can be trusted: lengths,
+ * counts, rising times, finite exponents, UTF-8 texts, column and tick numbers that fit, no bytes left over Errors
+ * decode: -EBADMSG malformed, -EMSGSIZE a count or length over its limit, -ENOMEM; *ret is untouched encode: -EMSGSIZE
+ * the result would pass `size` or a limit, -ENOMEM Threads  any
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "proto/codec/message.h"
+
+/* Each encoder writes at most `size` bytes to `buffer` and the number written to *ret_len. */
+int codec_encode_table(const struct series_table *table, uint8_t *buffer, size_t size, size_t *ret_len,
+                       struct err *err);
+int codec_decode_table(const uint8_t *bytes, size_t len, struct arena *arena, struct series_table *ret,
+                       struct err *err);
+
+int codec_encode_batch(const struct batch *batch, uint8_t *buffer, size_t size, size_t *ret_len, struct err *err);
+int codec_decode_batch(const uint8_t *bytes, size_t len, struct arena *arena, struct batch *ret, struct err *err);
+
+/* For a report `batch_bytes` (and `table_bytes` if has_table) are what is sent; `batch` and `table` are not looked at.
+ */
+int codec_encode_request(const struct request *request, uint8_t *buffer, size_t size, size_t *ret_len, struct err *err);
+int codec_decode_request(const uint8_t *bytes, size_t len, struct arena *arena, struct request *ret, struct err *err);
+
+int codec_encode_answer(const struct answer *answer, uint8_t *buffer, size_t size, size_t *ret_len, struct err *err);
+int codec_decode_answer(const uint8_t *bytes, size_t len, struct arena *arena, struct answer *ret, struct err *err);
+
+/* `inner` of a decoded envelope is borrowed from `bytes`, not from an arena. */
+int codec_encode_envelope(const struct envelope *envelope, uint8_t *buffer, size_t size, size_t *ret_len,
+                          struct err *err);
+int codec_decode_envelope(const uint8_t *bytes, size_t len, struct envelope *ret, struct err *err);

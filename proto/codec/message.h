@@ -1,0 +1,165 @@
+/* proto/codec/message.h - what agent and collector say to each other, as the rest of the program sees it.
+ *
+ * Shape    a tick is one reading of all series of a host; its identity is (host, run, n). A batch is 1..n consecutive
+ * ticks of one run under one series table, column by column. It may be cut, merged and sent in any order. Units
+ * microseconds; mono is the agent's monotonic clock, wall its wall clock, which nothing depends on Values   a column
+ * holds whole multiples of 10^exponent of its series, or plain doubles where those do not fit Owner    everything a
+ * decoded message points to lives in the arena it was decoded into
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RUN_BYTES = 16,
+    TABLE_HASH_BYTES = 16,
+    MESSAGE_MAX = 65535, /* one Noise message, design: sealed messages are no longer */
+    BATCH_MAX = 60 << 10,
+    SERIES_MAX = 1024, /* columns of a table */
+    TICKS_MAX = 3600,  /* of a batch */
+    INSTANCE_MAX = 255,
+    TEXT_MAX = 255, /* any other text in a message */
+};
+
+struct bytes { /* borrowed */
+    const uint8_t *at;
+    size_t len;
+};
+
+struct run_id { /* 128 random bits drawn at each agent start */
+    uint8_t bytes[RUN_BYTES];
+};
+
+struct table_hash { /* BLAKE2b-128 of the encoded table */
+    uint8_t bytes[TABLE_HASH_BYTES];
+};
+
+struct series {
+    const char *metric;   /* catalogue key, 1..METRIC_KEY_MAX bytes; may be one this program does not know */
+    const char *instance; /* "" where a metric has one series a host; UTF-8, 0..INSTANCE_MAX bytes */
+    const char *unit;
+    int exponent; /* -12..12 */
+};
+
+struct series_table {
+    struct table_hash hash;
+    uint32_t n; /* 1..SERIES_MAX */
+    const struct series *at;
+};
+
+#define FIXED_ABSENT INT64_MIN /* no value at this tick; among doubles it is NaN */
+
+struct column {
+    bool real; /* which of the two it is */
+    union {
+        const int64_t *fixed; /* n_ticks of them */
+        const double *values;
+    };
+};
+
+struct batch {
+    struct run_id run;
+    uint64_t first; /* n of the first tick, from 1 */
+    uint32_t n_ticks;
+    uint32_t n_columns;
+    struct table_hash table;
+    const int64_t *mono_us; /* n_ticks, strictly rising */
+    const int64_t *wall_us; /* n_ticks, anything */
+    const struct column *columns;
+};
+
+/* The value of a column at a tick in the unit of its series; NaN: absent. */
+double batch_value(const struct batch *batch, const struct series_table *table, uint32_t column, uint32_t tick);
+
+/* ---- agent to collector ---- */
+
+struct hello { /* opens a session: the payload of the handshake's first message */
+    uint64_t host;
+    struct run_id run;
+    int64_t mono_us; /* the agent's clocks when it was sent */
+    int64_t wall_us;
+    const char *version; /* of the agent */
+    const char *hostname;
+    const char *system; /* "Linux 6.1.0-18-amd64 x86_64" */
+};
+
+struct report {
+    struct batch batch;
+    struct bytes batch_bytes; /* the batch as it was encoded: what the store keeps */
+    uint64_t highest;         /* the largest n of this run so far: no batch may go above it */
+    uint64_t policy_revision; /* in force at the agent */
+    int64_t interval_us;      /* likewise: the tick interval it samples at */
+    int64_t sent_us;          /* of the exchange before this one, agent's mono: request sent... */
+    int64_t answered_us;      /* ...and its answer received; both 0: none yet */
+    bool has_table;           /* carried until a batch with it is acked */
+    struct series_table table;
+    struct bytes table_bytes;
+};
+
+enum request_kind { REQUEST_HELLO, REQUEST_REPORT };
+
+struct request {
+    enum request_kind kind;
+    union {
+        struct hello hello;
+        struct report report;
+    };
+};
+
+/* ---- collector to agent ---- */
+
+struct policy {
+    uint64_t revision; /* 0: none sent */
+    int64_t interval_us;
+};
+
+enum answer_kind {
+    ANSWER_WELCOME, /* the session counts from here on */
+    ANSWER_STORED,  /* first..last is on disk */
+    ANSWER_REFUSED, /* the batch will never be taken as it is; reason and text say why */
+    ANSWER_BUSY,    /* come again after retry_us */
+    ANSWER_NO_TABLE /* send it again with its series table */
+};
+
+enum refusal {
+    REFUSAL_NONE,
+    REFUSAL_UNKNOWN_HOST,
+    REFUSAL_MALFORMED,
+    REFUSAL_TOO_LARGE,
+    REFUSAL_OVERLAP,       /* part of it is stored: first..last says which; cut and send the rest */
+    REFUSAL_ABOVE_HIGHEST, /* numbered above its run's declared highest */
+    REFUSAL_LIMIT,
+    REFUSAL_COUNT
+};
+
+struct answer {
+    enum answer_kind kind;
+    int64_t received_us; /* collector's wall clock when the request came in... */
+    int64_t sent_us;     /* ...and when this went out */
+    uint64_t first;      /* STORED, REFUSED for overlap: the stored interval that holds or meets the batch */
+    uint64_t last;
+    enum refusal refusal;
+    const char *text;     /* REFUSED: one line a person can act on; else "" */
+    int64_t retry_us;     /* BUSY */
+    struct policy policy; /* WELCOME always, the others when the agent's revision is not the one in force */
+};
+
+/* "unknown-host", "overlap"...: stable, for logs and counters. */
+const char *refusal_name(enum refusal refusal);
+
+/* ---- what carries them ---- */
+
+enum envelope_kind {
+    ENVELOPE_HANDSHAKE,  /* opens a session: an encoded request or answer, until the secure channel seals it */
+    ENVELOPE_SEALED,     /* within a session: counter and box; the box is in clear until the secure channel comes */
+    ENVELOPE_NO_SESSION, /* answer: this connection has none, shake hands again */
+    ENVELOPE_LEAVE       /* answer: go away for retry_us */
+};
+
+struct envelope {
+    enum envelope_kind kind;
+    uint64_t counter;   /* SEALED: counts up by one in each direction of a session, from 0 */
+    struct bytes inner; /* HANDSHAKE, SEALED */
+    int64_t retry_us;   /* LEAVE */
+};

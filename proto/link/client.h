@@ -1,0 +1,40 @@
+/* proto/link/client.h - the agent's end of the uplink: an nng REQ socket that dials out and asks one thing at a time.
+ *
+ * Shape    one request in flight; a new request replaces the one before it, whose late answer is dropped
+ * Order    on_up after each (re)connection, on_down when it breaks; REQ itself sends an unanswered request again after
+ * a reconnection, so an answer may also come to a request from before on_down Dialling starts at open, never gives up:
+ * 200 ms doubling to 30 s, jittered by nng; a dead path is noticed after LINK_USER_TIMEOUT_S by TCP_USER_TIMEOUT
+ * (proto/link/nng_process.c) Limit    answers over LINK_MESSAGE_MAX bytes break the connection Threads  all calls and
+ * callbacks on the loop's thread
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/err.h"
+
+enum { LINK_MESSAGE_MAX = 128 << 10, LINK_USER_TIMEOUT_S = 10 };
+
+struct link_client; /* opaque */
+
+struct link_client_handlers {
+    void (*on_up)(void *user);
+    void (*on_down)(void *user);
+    void (*on_answer)(void *user, const uint8_t *bytes, size_t len); /* bytes: borrowed during the call */
+    void *user;
+};
+
+/* `address` is "HOST:PORT", copied. -EINVAL: not an address. On 0 the caller owns *ret_client. */
+int link_client_open(struct link_client **ret_client, uv_loop_t *loop, const char *address,
+                     struct link_client_handlers handlers, struct err *err);
+
+/* Copies `bytes`. -EMSGSIZE: over the limit; -ENOMEM. While down, the request waits for the next connection. */
+int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len, struct err *err);
+
+/* Breaks the connection and dials again at once; an unanswered request is dropped. */
+void link_client_redial(struct link_client *client);
+
+/* Stops nng first, then the wake-up; the loop must run once more for the handle's close. NULL is fine. Always returns
+ * NULL. */
+struct link_client *link_client_close(struct link_client *client);

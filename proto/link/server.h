@@ -1,0 +1,85 @@
+/* proto/link/server.h - the collector's end of the uplink: the listening side of SP's TCP mapping, on libuv.
+ *
+ * Shape    peers connect, shake hands (8 bytes each way) and send requests; each is answered when its answer is ready
+ * Source   SP TCP mapping: 00 53 50 00, protocol (REQ 0x30, REP 0x31) big endian, 00 00; then messages of a u64
+ * big-endian length and a body that begins with the request id, a u32 with its top bit set Why      nng 1.5.2's own
+ * listeners fall to hostile peers before they are authenticated (docs/decisions.md) Limits   those of struct
+ * link_limits; a peer over one is closed and counted; a peer with `in_flight` unanswered requests, or with unread
+ * answers, is not read from until it has room Threads  all calls and callbacks on the loop's thread
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/err.h"
+
+struct link_server; /* opaque */
+struct link_peer;   /* opaque: one connection */
+
+enum link_close {                       /* why a peer went */
+                  LINK_CLOSE_PEER,      /* it hung up or its network broke */
+                  LINK_CLOSE_HANDSHAKE, /* not SP, not REQ, or too slow */
+                  LINK_CLOSE_PROTOCOL,  /* a length over the limit or no request id */
+                  LINK_CLOSE_SLOW,      /* a message not finished, or an answer not read, in time */
+                  LINK_CLOSE_FULL,      /* over the connection limit: closed as it came */
+                  LINK_CLOSE_OURS,      /* link_peer_close() or the server's own end */
+                  LINK_CLOSE_COUNT
+};
+
+struct link_limits {
+    unsigned peers;       /* connections at once */
+    size_t message_bytes; /* of a body, the request id not counted */
+    unsigned in_flight;   /* unanswered requests of a peer */
+    size_t answer_bytes;  /* answers of a peer waiting to be written */
+    int64_t handshake_us; /* from accept to a complete handshake */
+    int64_t message_us;   /* from a message's first byte to its last; an answer unread for as long closes too */
+};
+
+/* 20,000 peers, 64 KiB, 4, 256 KiB, 5 s, 30 s. */
+struct link_limits link_limits_default(void);
+
+struct link_server_handlers {
+    void (*on_open)(void *user, struct link_peer *peer); /* after the handshake */
+    /* `bytes` is borrowed during the call; `ticket` names the request in link_peer_answer(), now or later. */
+    void (*on_request)(void *user, struct link_peer *peer, uint32_t ticket, const uint8_t *bytes, size_t len);
+    void (*on_close)(void *user, struct link_peer *peer,
+                     enum link_close why); /* once for each on_open; the last call */
+    void *user;
+};
+
+struct link_counts {
+    uint64_t accepted;
+    uint64_t requests;
+    uint64_t answers;
+    uint64_t bytes_in; /* SP bytes: what TCP carried for us */
+    uint64_t bytes_out;
+    uint64_t closed[LINK_CLOSE_COUNT];
+    unsigned open; /* now */
+};
+
+/* Listens on "HOST:PORT" (an address, no name; port 0: any). -EINVAL: not an address; -EADDRINUSE, -EACCES...: the
+ * system. */
+int link_server_open(struct link_server **ret_server, uv_loop_t *loop, const char *address, struct link_limits limits,
+                     struct link_server_handlers handlers, struct err *err);
+
+/* Whether "HOST:PORT" is a loopback address; what is not an address is not. */
+int link_address_is_loopback(const char *address);
+
+unsigned link_server_port(const struct link_server *server);
+struct link_counts link_server_counts(const struct link_server *server);
+
+/* Copies `bytes`. An answer to a peer that went meanwhile cannot be: on_close came first and the caller forgot the
+ * ticket. */
+void link_peer_answer(struct link_peer *peer, uint32_t ticket, const uint8_t *bytes, size_t len);
+
+/* Lets what was answered go out, then closes; on_close comes from the loop, never from within this call. */
+void link_peer_close(struct link_peer *peer);
+
+void link_peer_set_user(struct link_peer *peer, void *user);
+void *link_peer_user(const struct link_peer *peer);
+const char *link_peer_address(const struct link_peer *peer); /* "127.0.0.1:40312", the peer's for as long as it is */
+
+/* Closes every peer (on_close for each) and the listener; the loop must run until then. NULL is fine. Always returns
+ * NULL. */
+struct link_server *link_server_close(struct link_server *server);
