@@ -18,49 +18,52 @@ void arena_init(struct arena *arena, size_t limit_bytes)
     *arena = (struct arena){ .limit_bytes = limit_bytes };
 }
 
-static void free_chunks(struct arena_chunk *chunk)
+static struct arena_chunk *largest_of(struct arena_chunk *chunks)
 {
-    while (chunk) {
-        struct arena_chunk *next = chunk->next;
-        free(chunk);
-        chunk = next;
-    }
+    struct arena_chunk *largest = chunks;
+    for (struct arena_chunk *chunk = chunks; chunk; chunk = chunk->next)
+        if (chunk->size > largest->size)
+            largest = chunk;
+    return largest;
 }
 
 void arena_reset(struct arena *arena)
 {
-    if (!arena->chunks)
-        return;
-    /* Chunks double, so the newest is the largest. */
-    free_chunks(arena->chunks->next);
-    arena->chunks->next = NULL;
-    arena->held_bytes = arena->chunks->size;
+    struct arena_chunk *kept = largest_of(arena->chunks);
+    for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        if (chunk != kept)
+            free(chunk);
+    }
+    if (kept)
+        kept->next = NULL;
+    arena->chunks = kept;
     arena->used = 0;
+    arena->taken_bytes = 0;
 }
 
 void arena_done(struct arena *arena)
 {
-    free_chunks(arena->chunks);
+    arena_reset(arena);
+    free(arena->chunks);
     arena_init(arena, arena->limit_bytes);
 }
 
+/* Chunks double, but the last one is cut to what may still be asked for: then nothing is left to allocate after it. */
 static int grow(struct arena *arena, size_t need)
 {
+    size_t room = arena->limit_bytes - arena->taken_bytes;
     size_t size = arena->chunks ? arena->chunks->size * 2 : CHUNK_MIN;
-    size_t room = arena->limit_bytes > arena->held_bytes ? arena->limit_bytes - arena->held_bytes : 0;
-    if (size > room)
-        size = room;
     if (size < need)
         size = need;
     if (size > room)
-        return -1;
+        size = room;
     struct arena_chunk *chunk = malloc(sizeof *chunk + size);
     if (!chunk)
         return -1;
     chunk->next = arena->chunks;
     chunk->size = size;
     arena->chunks = chunk;
-    arena->held_bytes += size;
     arena->used = 0;
     return 0;
 }
@@ -71,11 +74,14 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - alignof(max_align_t))
         return NULL;
     bytes = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    if (bytes > arena->limit_bytes - arena->taken_bytes)
+        return NULL;
     if (!arena->chunks || arena->chunks->size - arena->used < bytes)
         if (grow(arena, bytes) < 0)
             return NULL;
     void *block = arena->chunks->bytes + arena->used;
     arena->used += bytes;
+    arena->taken_bytes += bytes;
     return memset(block, 0, bytes);
 }
 
@@ -84,7 +90,7 @@ char *arena_text(struct arena *arena, const char *text, size_t len)
     if (len == SIZE_MAX)
         return NULL;
     char *copy = arena_alloc(arena, len + 1, 1);
-    if (copy)
+    if (copy && len > 0) /* an empty text may be NULL, and memcpy() must not see that */
         memcpy(copy, text, len);
     return copy;
 }

@@ -1,9 +1,12 @@
 /* base/arena.h - memory that is given back all at once.
  *
  * Shape    a bump allocator over malloc'd chunks; blocks are aligned for any type and stay where they are
- * Limit    `limit_bytes` bounds what an outside message can make us hold; past it every request gets NULL
+ * Limit    `limit_bytes` bounds the blocks together (each rounded up to 16 bytes), so that an outside message cannot
+ *          make us hold more; past it every request gets NULL. The same requests get the same answers whatever the
+ *          arena served before a reset. The chunks behind the blocks stay under three times the limit.
  * Owner    arena_init() in the caller's memory, arena_done() frees; blocks are borrowed until arena_reset() or
- * arena_done() Threads  one at a time
+ *          arena_done()
+ * Threads  one at a time
  */
 #pragma once
 #include <stddef.h>
@@ -13,7 +16,7 @@ struct arena_chunk;
 struct arena {
     struct arena_chunk *chunks; /* newest first */
     size_t used;                /* bytes taken of the newest chunk */
-    size_t held_bytes;          /* of all chunks together */
+    size_t taken_bytes;         /* by blocks since the last reset */
     size_t limit_bytes;
 };
 

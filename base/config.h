@@ -2,10 +2,14 @@
  *
  * Shape    a table of fields describes one mapping and fills one C struct; a list of mappings has a table of its own
  * Faults   wrong type, unknown or doubled key, impossible or missing value: all of them are collected, not only the
- * first, each as "file:line: what is wrong, what is allowed"; the struct is whole or untouched Limits   files of 1 MiB,
- * lists of `most` items, nesting as deep as the tables; anchors, aliases and tags are refused Owner    texts and items
- * live in the caller's arena; the struct is the caller's Secrets  a field `x` of kind CONFIG_SECRET may also be given
- * as `x_file`: a path (its last newline is cut), not both Threads  pure but for reading the named files
+ *          first, each as "file:line: what is wrong, what is allowed"; the struct is whole or untouched. They are
+ *          added to what `faults` holds, so that several files can share one; it starts as { 0 }.
+ * Limits   files of 1 MiB, lists of `most` items, tables of 64 fields, nesting as deep as the tables; anchors, aliases,
+ *          tags and further documents are refused
+ * Owner    texts and items live in the caller's arena; the struct is the caller's
+ * Secrets  a field `x` of kind CONFIG_SECRET may also be given as `x_file`: a path (its last newline is cut), not both.
+ *          A relative path counts from the folder of the file that names it. Faults never show a secret.
+ * Threads  pure but for reading the named files
  */
 #pragma once
 #include <stdbool.h>
@@ -18,14 +22,14 @@
 enum config_kind {
     CONFIG_TEXT,     /* const char *; `least`..`most` bytes when most > 0 */
     CONFIG_SECRET,   /* const char *; see above */
-    CONFIG_INT,      /* int64_t within least..most */
+    CONFIG_INT,      /* int64_t within least..most; no leading zeros */
     CONFIG_REAL,     /* double within least..most */
     CONFIG_BOOL,     /* bool: true or false */
     CONFIG_DURATION, /* int64_t microseconds within least..most: "90s" */
     CONFIG_CHOICE,   /* int: index into `choices` */
     CONFIG_FLAGS,    /* unsigned: a list of `choices`, bit i for choice i */
-    CONFIG_TEXTS,    /* struct config_texts: a list of texts, `most` items at most */
-    CONFIG_LIST,     /* struct config_list: a list of mappings, `most` items at most */
+    CONFIG_TEXTS,    /* struct config_texts: a list of texts, `least`..`most` items */
+    CONFIG_LIST,     /* struct config_list: a list of mappings, `least`..`most` items */
 };
 
 struct config_texts {
@@ -56,7 +60,7 @@ enum { CONFIG_FAULTS_MAX = 20, CONFIG_FILE_MAX = 1 << 20 };
 
 struct config_faults {
     size_t n;       /* may exceed CONFIG_FAULTS_MAX: then only the first were kept */
-    size_t n_files; /* the part of n that is "cannot read the file" */
+    size_t n_files; /* the part of n that is "cannot read the file", an x_file too */
     struct err at[CONFIG_FAULTS_MAX];
 };
 

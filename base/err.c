@@ -4,15 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+static int fill(struct err *err, int code, const char *reason, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
+/* The text is made beside `err` and copied over: an argument may point into what it replaces. */
+static int fill(struct err *err, int code, const char *reason, const char *format, va_list args)
+{
+    char text[ERR_TEXT_MAX];
+    int used = vsnprintf(text, sizeof text, format, args);
+    if (reason && used >= 0 && (size_t)used < sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, ": %s", reason);
+    memcpy(err->text, text, sizeof text);
+    err->code = code;
+    return code;
+}
+
 int err_set(struct err *err, int code, const char *format, ...)
 {
     if (!err)
         return code;
     va_list args;
     va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
+    fill(err, code, NULL, format, args);
     va_end(args);
-    err->code = code;
     return code;
 }
 
@@ -20,28 +34,23 @@ int err_sys(struct err *err, int code, const char *format, ...)
 {
     if (!err)
         return code;
+    char number[32];
+    snprintf(number, sizeof number, "error %d", code);
+    const char *reason = strerrordesc_np(-code); /* needs no buffer and knows no locale, unlike strerror() */
     va_list args;
     va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
+    fill(err, code, reason ? reason : number, format, args); /* libuv has a few codes that are no errno */
     va_end(args);
-    size_t used = strlen(err->text);
-    const char *reason = strerrordesc_np(-code); /* needs no buffer and knows no locale, unlike strerror() */
-    snprintf(err->text + used, sizeof err->text - used, ": %s", reason ? reason : "unknown error");
-    err->code = code;
     return code;
 }
 
-int err_within(struct err *err, const char *format, ...)
+int err_within(struct err *err, int code, const char *format, ...)
 {
     if (!err)
-        return -1;
-    char inner[ERR_TEXT_MAX];
-    memcpy(inner, err->text, sizeof inner);
+        return code;
     va_list args;
     va_start(args, format);
-    int used = vsnprintf(err->text, sizeof err->text, format, args);
+    fill(err, code, err->text, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof err->text)
-        snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", inner);
-    return err->code;
+    return code;
 }

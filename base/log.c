@@ -10,6 +10,13 @@
 
 #include "base/moment.h"
 
+static const char *const level_names[] = {
+    [LOG_DEBUG] = "debug",
+    [LOG_INFO] = "info",
+    [LOG_WARN] = "warn",
+    [LOG_ERROR] = "error",
+};
+
 struct line {
     char text[LOG_LINE_MAX];
     size_t len;
@@ -64,7 +71,6 @@ static void put_text(struct line *line, const char *text)
 
 void log_write(const struct log *log, enum log_level level, const char *name, const struct log_kv *pairs, size_t n)
 {
-    static const char *const level_names[] = { "debug", "info", "warn", "error" };
     if (!log || level < log->least)
         return;
     int saved_errno = errno;
@@ -98,9 +104,8 @@ void log_write(const struct log *log, enum log_level level, const char *name, co
 
 int log_level_parse(const char *text, enum log_level *ret)
 {
-    static const char *const names[] = { "debug", "info", "warn", "error" };
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+        if (strcmp(text, level_names[i]) == 0) {
             *ret = (enum log_level)i;
             return 0;
         }

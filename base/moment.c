@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/scan.h"
 
-#define S_PER_DAY    INT64_C(86400)
-#define YEAR_9999_US (INT64_C(253402300799) * US_PER_S)
+#define S_PER_DAY     INT64_C(86400)
+#define END_US        (INT64_C(253402300800) * US_PER_S) /* 10000-01-01: four digits no longer do */
+#define DURATION_MOST (3660 * S_PER_DAY * US_PER_S)      /* ten years, however many of them are leap years */
 
 static const struct unit {
     const char *name;
@@ -25,7 +26,7 @@ char *moment_format(char text[MOMENT_TEXT], int64_t at_us)
 {
     struct tm parts;
     time_t seconds = at_us / US_PER_S;
-    if (at_us < 0 || at_us > YEAR_9999_US || !gmtime_r(&seconds, &parts)) {
+    if (at_us < 0 || at_us >= END_US || !gmtime_r(&seconds, &parts)) {
         snprintf(text, MOMENT_TEXT, "-");
         return text;
     }
@@ -100,10 +101,11 @@ int moment_parse(const char *text, size_t len, int64_t *ret_us)
     parts.tm_year = year - 1900;
     parts.tm_mon = month - 1;
     int day = parts.tm_mday;
-    time_t seconds = timegm(&parts); /* turns the 31st of a shorter month into the next month's 1st */
-    if (parts.tm_mday != day || (int64_t)seconds < offset_s)
+    int64_t seconds = timegm(&parts); /* turns the 31st of a shorter month into the next month's 1st */
+    int64_t at_us = (seconds - offset_s) * US_PER_S + fraction_us;
+    if (parts.tm_mday != day || at_us < 0 || at_us >= END_US)
         return -EINVAL;
-    *ret_us = ((int64_t)seconds - offset_s) * US_PER_S + fraction_us;
+    *ret_us = at_us;
     return 0;
 }
 
@@ -121,11 +123,12 @@ char *duration_format(char text[DURATION_TEXT], int64_t us)
 
 char *duration_format_brief(char text[DURATION_TEXT], int64_t us)
 {
-    const char *sign = us < 0 ? "-" : "";
     int64_t size_us = us < 0 ? (us == INT64_MIN ? INT64_MAX : -us) : us;
     int64_t s = size_us / US_PER_S;
+    int hundredths = (int)(size_us / (US_PER_S / 100) % 100); /* cut like all else here: 9.999 s is not yet 10 s */
+    const char *sign = us < 0 && s + hundredths > 0 ? "-" : "";
     if (s < 10)
-        snprintf(text, DURATION_TEXT, "%s%.2fs", sign, (double)size_us / (double)US_PER_S);
+        snprintf(text, DURATION_TEXT, "%s%" PRId64 ".%02ds", sign, s, hundredths);
     else if (s < 60)
         snprintf(text, DURATION_TEXT, "%s%" PRId64 "s", sign, s);
     else if (s < 3600)
@@ -142,12 +145,14 @@ int duration_parse(const char *text, size_t len, int64_t *ret_us)
     struct scan scan = scan_over(text, len);
     struct scan_text name;
     uint64_t count;
-    if (!scan_u64(&scan, &count) || !scan_word(&scan, &name) || !scan_done(&scan))
+    if (!scan_u64(&scan, &count)) /* nothing but digits too many can fail behind a digit */
+        return len > 0 && text[0] >= '0' && text[0] <= '9' ? -ERANGE : -EINVAL;
+    if (!scan_word(&scan, &name) || !scan_done(&scan))
         return -EINVAL;
     for (int i = 0; i < N_UNITS; i++) {
         if (!scan_text_is(name, units[i].name))
             continue;
-        if (count > (uint64_t)(3660 * S_PER_DAY * US_PER_S / units[i].us))
+        if (count > (uint64_t)(DURATION_MOST / units[i].us))
             return -ERANGE;
         *ret_us = (int64_t)count * units[i].us;
         return 0;

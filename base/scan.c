@@ -1,6 +1,6 @@
 #include "base/scan.h"
 
-#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,31 +61,52 @@ bool scan_i64(struct scan *scan, int64_t *ret)
     return true;
 }
 
+static const char *skip_digits(const char *at, const char *end)
+{
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+/* Where the decimal number at the start ends; at the start itself when there is none. */
+static const char *end_of_real(const struct scan *scan)
+{
+    const char *whole = scan->at + (scan->at < scan->end && *scan->at == '-');
+    const char *at = skip_digits(whole, scan->end);
+    bool has_digits = at > whole;
+    if (at < scan->end && *at == '.') {
+        const char *fraction = skip_digits(at + 1, scan->end);
+        if (fraction > at + 1) {
+            has_digits = true;
+            at = fraction;
+        }
+    }
+    if (!has_digits)
+        return scan->at;
+    if (at < scan->end && (*at == 'e' || *at == 'E')) {
+        const char *power = at + 1;
+        power += power < scan->end && (*power == '-' || *power == '+');
+        const char *stop = skip_digits(power, scan->end);
+        if (stop > power)
+            at = stop;
+    }
+    return at;
+}
+
 bool scan_real(struct scan *scan, double *ret)
 {
-    /* strtod() wants a terminator and takes inf, nan and hexadecimal; only what is decimal is handed to it. */
+    /* strtod() wants a terminator and takes inf, nan, hexadecimal and blanks; only what is decimal is handed to it.
+     * It follows LC_NUMERIC, which our programs leave at "C". */
     char copy[64];
-    size_t len = 0;
-    bool digits = false;
-    for (const char *at = scan->at; at < scan->end && len < sizeof copy - 1; at++) {
-        bool digit = *at >= '0' && *at <= '9';
-        bool after_e = len > 0 && (copy[len - 1] == 'e' || copy[len - 1] == 'E');
-        bool sign = (*at == '-' || *at == '+') && (len == 0 || after_e);
-        bool mark = *at == '.' || (digits && (*at == 'e' || *at == 'E'));
-        if (!digit && !sign && !mark)
-            break;
-        digits = digits || digit;
-        copy[len++] = *at;
-    }
+    size_t len = (size_t)(end_of_real(scan) - scan->at);
+    if (len == 0 || len >= sizeof copy)
+        return false;
+    memcpy(copy, scan->at, len);
     copy[len] = '\0';
-    if (!digits)
+    double value = strtod(copy, NULL);
+    if (isinf(value)) /* too large; too small is 0, or as near to it as a double gets */
         return false;
-    char *stop;
-    errno = 0;
-    double value = strtod(copy, &stop);
-    if (stop == copy || (errno == ERANGE && (value > 1 || value < -1)))
-        return false;
-    scan->at += stop - copy;
+    scan->at += len;
     *ret = value;
     return true;
 }
@@ -93,7 +114,7 @@ bool scan_real(struct scan *scan, double *ret)
 bool scan_literal(struct scan *scan, const char *literal)
 {
     size_t len = strlen(literal);
-    if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, literal, len) != 0)
+    if ((size_t)(scan->end - scan->at) < len || (len > 0 && memcmp(scan->at, literal, len) != 0))
         return false;
     scan->at += len;
     return true;
@@ -132,6 +153,8 @@ bool scan_line(struct scan *scan, struct scan_text *ret)
 
 bool scan_until(struct scan *scan, char stop, struct scan_text *ret)
 {
+    if (scan_done(scan)) /* may be over NULL, which memchr() must not see */
+        return false;
     const char *found = memchr(scan->at, stop, (size_t)(scan->end - scan->at));
     if (!found)
         return false;
@@ -142,5 +165,5 @@ bool scan_until(struct scan *scan, char stop, struct scan_text *ret)
 
 bool scan_text_is(struct scan_text piece, const char *text)
 {
-    return strlen(text) == piece.len && memcmp(piece.at, text, piece.len) == 0;
+    return strlen(text) == piece.len && (piece.len == 0 || memcmp(piece.at, text, piece.len) == 0);
 }

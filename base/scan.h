@@ -1,6 +1,6 @@
 /* base/scan.h - reading text that came from outside, one checked step at a time.
  *
- * Shape    a cursor over (pointer, length); the text is borrowed and need not be terminated
+ * Shape    a cursor over (pointer, length); the text is borrowed and need not be terminated; NULL is an empty text
  * Errors   every step returns true and moves the cursor, or returns false and leaves cursor and result as they were
  * Threads  pure functions
  */
@@ -21,7 +21,7 @@ struct scan_text { /* borrowed: a piece of the scanned text, not terminated */
 
 static inline struct scan scan_over(const char *text, size_t len)
 {
-    return (struct scan){ text, text + len };
+    return (struct scan){ text, len > 0 ? text + len : text };
 }
 
 static inline bool scan_done(const struct scan *scan)
@@ -37,7 +37,8 @@ bool scan_u64(struct scan *scan, uint64_t *ret);
 bool scan_i64(struct scan *scan, int64_t *ret);
 /* Hexadecimal digits without a prefix. */
 bool scan_hex64(struct scan *scan, uint64_t *ret);
-/* A decimal number with an optional fraction and exponent; never inf or nan. */
+/* A decimal number of at most 63 characters: an optional '-', digits with an optional fraction (".5" too), an optional
+ * exponent. Never inf, nan or hexadecimal; false when it is too large for a double. */
 bool scan_real(struct scan *scan, double *ret);
 
 /* Exactly these characters. */

@@ -1,6 +1,6 @@
 /* A worker is one thread, two singly linked lists under one mutex, and one uv_async. Jobs move from `waiting` to
- * `finished`; the wake-up makes the loop take all of `finished`. libuv folds many wake-ups into one, so taking all is
- * the rule, not an option. */
+ * `finished`; the wake-up makes the loop take what is in `finished`. libuv folds many wake-ups into one, so taking all
+ * of it is the rule, not an option. `held` counts what the worker owes a `done`; only the loop's thread touches it. */
 #include "base/work.h"
 
 #include <assert.h>
@@ -14,23 +14,25 @@
 struct list {
     struct job *first;
     struct job **end;
+    size_t n;
 };
 
 struct worker {
     uv_async_t wake;
     uv_thread_t thread;
     uv_mutex_t lock;
-    uv_cond_t changed;
+    uv_cond_t changed;    /* a job waits or has finished, or `stopping` */
     struct list waiting;  /* under lock */
     struct list finished; /* under lock */
-    bool closing;         /* under lock */
-    char name[16];
+    bool stopping;        /* under lock: the thread ends when nothing waits */
+    size_t held;          /* submitted and not yet done */
+    bool closed;          /* no more submits */
+    char name[16];        /* what the kernel keeps of a thread's name, terminated */
 };
 
 static void list_init(struct list *list)
 {
-    list->first = NULL;
-    list->end = &list->first;
+    *list = (struct list){ .first = NULL, .end = &list->first };
 }
 
 static void list_push(struct list *list, struct job *job)
@@ -38,6 +40,7 @@ static void list_push(struct list *list, struct job *job)
     job->next = NULL;
     *list->end = job;
     list->end = &job->next;
+    list->n++;
 }
 
 static struct job *list_pop(struct list *list)
@@ -47,6 +50,7 @@ static struct job *list_pop(struct list *list)
         list->first = job->next;
         if (!list->first)
             list->end = &list->first;
+        list->n--;
         job->next = NULL;
     }
     return job;
@@ -55,7 +59,7 @@ static struct job *list_pop(struct list *list)
 static struct job *wait_for_job(struct worker *worker)
 {
     uv_mutex_lock(&worker->lock);
-    while (!worker->waiting.first && !worker->closing)
+    while (!worker->waiting.first && !worker->stopping)
         uv_cond_wait(&worker->changed, &worker->lock);
     struct job *job = list_pop(&worker->waiting);
     uv_mutex_unlock(&worker->lock);
@@ -70,81 +74,127 @@ static void work(void *arg)
         job->run(job);
         uv_mutex_lock(&worker->lock);
         list_push(&worker->finished, job);
+        uv_cond_broadcast(&worker->changed);
         uv_mutex_unlock(&worker->lock);
         uv_async_send(&worker->wake);
     }
 }
 
-static void finish_jobs(struct worker *worker)
+static void finish(struct worker *worker, struct job *job)
 {
-    for (;;) {
-        uv_mutex_lock(&worker->lock);
-        struct job *job = list_pop(&worker->finished);
-        uv_mutex_unlock(&worker->lock);
-        if (!job)
-            return;
-        job->done(job);
-    }
+    worker->held--; /* before `done`, which may submit the job again or close the worker */
+    job->done(job);
+}
+
+static struct job *take_finished(struct worker *worker)
+{
+    uv_mutex_lock(&worker->lock);
+    struct job *job = list_pop(&worker->finished);
+    uv_mutex_unlock(&worker->lock);
+    return job;
 }
 
 static void on_wake(uv_async_t *wake)
 {
-    finish_jobs(wake->data);
+    struct worker *worker = wake->data;
+    uv_mutex_lock(&worker->lock);
+    size_t n = worker->finished.n;
+    uv_mutex_unlock(&worker->lock);
+    /* Jobs that finish meanwhile wake the loop again; taking them too could keep it from everything else. The jobs are
+     * taken one by one because a `done` that closes the worker finishes the rest itself. */
+    for (struct job *job; n > 0 && (job = take_finished(worker)); n--)
+        finish(worker, job);
 }
 
-int worker_open(struct worker **ret_worker, uv_loop_t *loop, const char *name, struct err *err)
+static void stop_thread(struct worker *worker)
 {
-    assert(ret_worker && loop && name);
-    AUTO(auto_free) struct worker *worker = calloc(1, sizeof *worker);
+    uv_mutex_lock(&worker->lock);
+    worker->stopping = true;
+    uv_cond_broadcast(&worker->changed);
+    uv_mutex_unlock(&worker->lock);
+    uv_thread_join(&worker->thread);
+}
+
+static struct worker *free_worker(struct worker *worker)
+{
+    uv_cond_destroy(&worker->changed);
+    uv_mutex_destroy(&worker->lock);
+    free(worker);
+    return NULL;
+}
+
+static struct worker *new_worker(const char *name)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
-        return err_set(err, -ENOMEM, "work: out of memory");
+        return NULL;
     snprintf(worker->name, sizeof worker->name, "%s", name);
     list_init(&worker->waiting);
     list_init(&worker->finished);
-    uv_mutex_init(&worker->lock); /* these two abort on misuse and cannot fail otherwise on Linux */
+    uv_mutex_init(&worker->lock); /* these two cannot fail on Linux */
     uv_cond_init(&worker->changed);
-    /* The thread comes before the handle: a handle could not be freed here, it is ours again only in its close
-     * callback. */
+    return worker;
+}
+
+/* The thread comes before the handle: a handle cannot be taken back here, it is ours again only in its close
+ * callback. The thread touches the handle only after a job. */
+int worker_open(struct worker **ret_worker, uv_loop_t *loop, const char *name, struct err *err)
+{
+    assert(ret_worker && loop && name);
+    struct worker *worker = new_worker(name);
+    if (!worker)
+        return err_set(err, -ENOMEM, "work: out of memory");
     int rc = uv_thread_create(&worker->thread, work, worker);
     if (rc < 0) {
-        uv_cond_destroy(&worker->changed);
-        uv_mutex_destroy(&worker->lock);
+        free_worker(worker);
         return err_sys(err, rc, "work: cannot start the thread %s", name);
     }
     rc = uv_async_init(loop, &worker->wake, on_wake);
-    assert(rc == 0); /* fails only when the loop has no descriptors left for its very first one */
-    (void)rc;
+    if (rc < 0) {
+        stop_thread(worker);
+        free_worker(worker);
+        return err_sys(err, rc, "work: cannot watch the thread %s", name);
+    }
     worker->wake.data = worker;
-    *ret_worker = TAKE(worker);
+    *ret_worker = worker;
     return 0;
 }
 
 void worker_submit(struct worker *worker, struct job *job)
 {
+    assert(!worker->closed);
+    worker->held++;
     uv_mutex_lock(&worker->lock);
-    assert(!worker->closing);
     list_push(&worker->waiting, job);
-    uv_cond_signal(&worker->changed);
+    uv_cond_broadcast(&worker->changed);
     uv_mutex_unlock(&worker->lock);
+}
+
+static struct job *wait_for_finished(struct worker *worker)
+{
+    uv_mutex_lock(&worker->lock);
+    while (!worker->finished.first)
+        uv_cond_wait(&worker->changed, &worker->lock);
+    struct job *job = list_pop(&worker->finished);
+    uv_mutex_unlock(&worker->lock);
+    return job;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    free_worker(handle->data);
 }
 
 struct worker *worker_close(struct worker *worker)
 {
     if (!worker)
         return NULL;
-    uv_mutex_lock(&worker->lock);
-    worker->closing = true;
-    uv_cond_signal(&worker->changed);
-    uv_mutex_unlock(&worker->lock);
-    uv_thread_join(&worker->thread);
-    finish_jobs(worker);
-    uv_cond_destroy(&worker->changed);
-    uv_mutex_destroy(&worker->lock);
+    while (worker->held > 0)
+        finish(worker, wait_for_finished(worker));
+    if (worker->closed) /* a `done` just now was quicker */
+        return NULL;
+    worker->closed = true;
+    stop_thread(worker);
     uv_close((uv_handle_t *)&worker->wake, on_closed);
     return NULL;
 }

@@ -20,11 +20,13 @@ struct job {
 };
 
 /* Starts a worker; `name` (copied, 15 bytes at most) is what ps and gdb show. On 0 the caller owns *ret_worker.
- * -EAGAIN, -ENOMEM: the system has no thread to give. */
+ * -EAGAIN, -ENOMEM: the system has no thread to give. -EMFILE, -ENFILE: the loop has no descriptor to wake it by. */
 int worker_open(struct worker **ret_worker, uv_loop_t *loop, const char *name, struct err *err);
 
+/* Hands over `job`; its `run` and `done` are set. Not after worker_close(). */
 void worker_submit(struct worker *worker, struct job *job);
 
-/* Waits for the jobs submitted so far, calls their `done`, then lets go: the loop must run once more for the handle's
- * close. NULL is fine. Always returns NULL. */
+/* Waits for all jobs and calls their `done`; a job that a `done` submits meanwhile is run and waited for as well, so
+ * whoever submits without end stops before. Then lets go: the loop must run once more for the handle's close. A `done`
+ * may call it. NULL is fine. Always returns NULL. */
 struct worker *worker_close(struct worker *worker);

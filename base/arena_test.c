@@ -1,0 +1,133 @@
+#include "base/arena.h"
+
+#include <setjmp.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { LIMIT = 64 * 1024 };
+
+static struct arena arena;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&arena, LIMIT);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_done(&arena);
+    return 0;
+}
+
+static void blocks_are_zeroed_aligned_and_apart(void **state)
+{
+    (void)state;
+    unsigned char *before = NULL;
+    for (size_t size = 1; size < 300; size++) {
+        unsigned char *block = arena_alloc(&arena, 1, size);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % alignof(max_align_t), 0);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(block[i], 0);
+        memset(block, 0xff, size);
+        if (before)
+            assert_int_equal(before[size - 2], 0xff);
+        before = block;
+    }
+}
+
+static void blocks_stay_where_they_are_while_the_arena_grows(void **state)
+{
+    (void)state;
+    char *text = arena_text(&arena, "first", 5);
+    for (int i = 0; i < 1000; i++)
+        assert_non_null(arena_alloc(&arena, 1, 48));
+    assert_string_equal(text, "first");
+}
+
+static void a_text_is_copied_and_terminated(void **state)
+{
+    (void)state;
+    assert_string_equal(arena_text(&arena, "abcdef", 3), "abc");
+    assert_string_equal(arena_text(&arena, "", 0), "");
+    assert_string_equal(arena_text(&arena, NULL, 0), "");
+    assert_null(arena_text(&arena, "a", SIZE_MAX));
+}
+
+static void a_product_that_overflows_gets_nothing(void **state)
+{
+    (void)state;
+    assert_null(arena_alloc(&arena, SIZE_MAX / 2, 3));
+    assert_null(arena_alloc(&arena, 1, SIZE_MAX));
+    assert_null(arena_alloc(&arena, SIZE_MAX, 1));
+    assert_non_null(arena_alloc(&arena, 1, 1));
+}
+
+static void the_limit_can_be_reached_and_not_passed(void **state)
+{
+    (void)state;
+    assert_null(arena_alloc(&arena, 1, LIMIT + 1));
+    for (size_t left = LIMIT; left > 0; left -= 16)
+        assert_non_null(arena_alloc(&arena, 1, 16));
+    assert_null(arena_alloc(&arena, 1, 1));
+    assert_non_null(arena_alloc(&arena, 0, 1));
+    arena_reset(&arena);
+    assert_non_null(arena_alloc(&arena, 1, LIMIT));
+    assert_null(arena_alloc(&arena, 1, 1));
+}
+
+/* A chunk kept from an earlier round once counted against the next one's limit. */
+static void what_was_served_before_a_reset_changes_no_answer(void **state)
+{
+    (void)state;
+    static const size_t kept[] = { 1, 5000, LIMIT / 2, LIMIT - 4096, LIMIT };
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        arena_reset(&arena);
+        assert_non_null(arena_alloc(&arena, 1, kept[i]));
+        arena_reset(&arena);
+        assert_non_null(arena_alloc(&arena, 1, 16));
+        assert_non_null(arena_alloc(&arena, 1, LIMIT / 2));
+        assert_non_null(arena_alloc(&arena, 1, LIMIT / 2 - 16));
+        assert_null(arena_alloc(&arena, 1, 1));
+    }
+}
+
+static void without_a_limit_to_spend_there_is_nothing(void **state)
+{
+    (void)state;
+    struct arena none;
+    arena_init(&none, 0);
+    assert_null(arena_alloc(&none, 1, 1));
+    arena_done(&none);
+}
+
+static void after_done_it_serves_again(void **state)
+{
+    (void)state;
+    assert_non_null(arena_alloc(&arena, 1, LIMIT));
+    arena_done(&arena);
+    arena_done(&arena);
+    assert_string_equal(arena_text(&arena, "again", 5), "again");
+    arena_reset(&arena);
+    arena_reset(&arena);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(blocks_are_zeroed_aligned_and_apart),       TEST(blocks_stay_where_they_are_while_the_arena_grows),
+        TEST(a_text_is_copied_and_terminated),           TEST(a_product_that_overflows_gets_nothing),
+        TEST(the_limit_can_be_reached_and_not_passed),   TEST(what_was_served_before_a_reset_changes_no_answer),
+        TEST(without_a_limit_to_spend_there_is_nothing), TEST(after_done_it_serves_again),
+    };
+    return cmocka_run_group_tests_name("base.arena", tests, NULL, NULL);
+}
