@@ -16,11 +16,19 @@ enum {
     TABLE_HASH_BYTES = 16,
     MESSAGE_MAX = 65535, /* one Noise message, design: sealed messages are no longer */
     BATCH_MAX = 60 << 10,
-    SERIES_MAX = 1024, /* columns of a table */
-    TICKS_MAX = 3600,  /* of a batch */
+    SERIES_MAX = 1024,          /* columns of a table */
+    TICKS_MAX = 3600,           /* of a batch */
+    BATCH_VALUES_MAX = 1 << 16, /* columns times ticks of a batch, absent ones too */
+    SERIES_KEY_MAX = 96,
+    SERIES_UNIT_MAX = 24,
+    SERIES_EXPONENT_MAX = 12,
     INSTANCE_MAX = 255,
     TEXT_MAX = 255, /* any other text in a message */
 };
+
+/* Times of a decoded message are within +-this (9,000 years), so that they can be added: monotonic ones and durations
+ * from 0, anything else is refused; a wall time beyond is brought back to it, for it must never get a tick refused. */
+#define TIME_US_MAX (INT64_C(1) << 58)
 
 struct bytes { /* borrowed */
     const uint8_t *at;
@@ -36,10 +44,10 @@ struct table_hash { /* BLAKE2b-128 of the encoded table */
 };
 
 struct series {
-    const char *metric;   /* catalogue key, 1..METRIC_KEY_MAX bytes; may be one this program does not know */
+    const char *metric;   /* catalogue key, 1..SERIES_KEY_MAX bytes; may be one this program does not know */
     const char *instance; /* "" where a metric has one series a host; UTF-8, 0..INSTANCE_MAX bytes */
-    const char *unit;
-    int exponent; /* -12..12 */
+    const char *unit;     /* 1..SERIES_UNIT_MAX bytes */
+    int exponent;         /* within +-SERIES_EXPONENT_MAX */
 };
 
 struct series_table {
@@ -48,7 +56,7 @@ struct series_table {
     const struct series *at;
 };
 
-#define FIXED_ABSENT INT64_MIN /* no value at this tick; among doubles it is NaN */
+#define FIXED_ABSENT INT64_MIN /* no value at this tick; among doubles it is NaN (and inf when encoded) */
 
 struct column {
     bool real; /* which of the two it is */
@@ -60,12 +68,12 @@ struct column {
 
 struct batch {
     struct run_id run;
-    uint64_t first; /* n of the first tick, from 1 */
+    uint64_t first; /* n of the first tick, from 1; that of the last is at most INT64_MAX */
     uint32_t n_ticks;
     uint32_t n_columns;
     struct table_hash table;
     const int64_t *mono_us; /* n_ticks, strictly rising */
-    const int64_t *wall_us; /* n_ticks, anything */
+    const int64_t *wall_us; /* n_ticks, in any order */
     const struct column *columns;
 };
 
@@ -87,12 +95,12 @@ struct hello { /* opens a session: the payload of the handshake's first message 
 struct report {
     struct batch batch;
     struct bytes batch_bytes; /* the batch as it was encoded: what the store keeps */
-    uint64_t highest;         /* the largest n of this run so far: no batch may go above it */
+    uint64_t highest;         /* the largest n of this run so far, 1..INT64_MAX: no batch may go above it */
     uint64_t policy_revision; /* in force at the agent */
     int64_t interval_us;      /* likewise: the tick interval it samples at */
     int64_t sent_us;          /* of the exchange before this one, agent's mono: request sent... */
     int64_t answered_us;      /* ...and its answer received; both 0: none yet */
-    bool has_table;           /* carried until a batch with it is acked */
+    bool has_table;           /* carried until a batch with it is acked; decoded: it is the batch's own */
     struct series_table table;
     struct bytes table_bytes;
 };
@@ -110,8 +118,8 @@ struct request {
 /* ---- collector to agent ---- */
 
 struct policy {
-    uint64_t revision; /* 0: none sent */
-    int64_t interval_us;
+    uint64_t revision;   /* 0: none sent */
+    int64_t interval_us; /* from 1 when there is one */
 };
 
 enum answer_kind {
@@ -123,7 +131,7 @@ enum answer_kind {
 };
 
 enum refusal {
-    REFUSAL_NONE,
+    REFUSAL_NONE, /* also a reason this program does not know: the text says it */
     REFUSAL_UNKNOWN_HOST,
     REFUSAL_MALFORMED,
     REFUSAL_TOO_LARGE,

@@ -1,7 +1,8 @@
-/* proto/link/feed.h - what the collector tells whoever listens: nng PUB/SUB on a local socket, mode 0660.
+/* proto/link/feed.h - what the collector tells whoever listens: SP's PUB/SUB on a local socket, mode 0660.
  *
  * Shape    each item is one JSON text whose "id" rises by one (docs/control.md); a reader that sees a gap asks for a
- * snapshot by control and goes on from there: items are never kept for anybody Limits   FEED_ITEM_MAX bytes an item
+ *          snapshot by control and goes on from there: items are never kept for anybody
+ * Limit    FEED_ITEM_MAX bytes an item. A reader that is behind by its socket's buffer and 64 items misses the oldest
  * Threads  the publisher: the loop's thread; a reader: one caller, blocking
  */
 #pragma once
@@ -15,14 +16,16 @@ enum { FEED_ITEM_MAX = 64 << 10 };
 struct feed;        /* opaque: the publishing end */
 struct feed_reader; /* opaque */
 
+/* -EADDRINUSE, -EEXIST, -ENAMETOOLONG...: as control_server_open(). */
 int feed_open(struct feed **ret_feed, const char *path, struct err *err);
 /* Copies `text`; never waits: a reader that is too slow misses items. */
 void feed_publish(struct feed *feed, const char *text, size_t len);
 struct feed *feed_close(struct feed *feed);
 
-/* -ECONNREFUSED: nobody publishes there. */
+/* Items published from a moment after it returned are read. -ECONNREFUSED: nobody publishes there; -EACCES: not for
+ * this user. */
 int feed_reader_open(struct feed_reader **ret_reader, const char *path, struct err *err);
-/* Waits for the next item. On 0 *ret_text is the caller's, freed by free(), and terminated. -ETIMEDOUT: none in time.
- */
+/* Waits for the next item. On 0 *ret_text is the caller's, freed by free(), and terminated. -ETIMEDOUT: none in time,
+ * try again. -EPIPE: the publisher is gone. */
 int feed_read(struct feed_reader *reader, int64_t timeout_us, char **ret_text, size_t *ret_len, struct err *err);
 struct feed_reader *feed_reader_close(struct feed_reader *reader);

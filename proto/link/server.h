@@ -2,10 +2,15 @@
  *
  * Shape    peers connect, shake hands (8 bytes each way) and send requests; each is answered when its answer is ready
  * Source   SP TCP mapping: 00 53 50 00, protocol (REQ 0x30, REP 0x31) big endian, 00 00; then messages of a u64
- * big-endian length and a body that begins with the request id, a u32 with its top bit set Why      nng 1.5.2's own
- * listeners fall to hostile peers before they are authenticated (docs/decisions.md) Limits   those of struct
- * link_limits; a peer over one is closed and counted; a peer with `in_flight` unanswered requests, or with unread
- * answers, is not read from until it has room Threads  all calls and callbacks on the loop's thread
+ *          big-endian length and a body that begins with the request id, a u32 with its top bit set
+ * Why      nng 1.5.2's own listeners fall to hostile peers before they are authenticated (docs/decisions.md)
+ * Limits   those of struct link_limits; a peer over one is closed and counted; a peer with `in_flight` unanswered
+ *          requests, or with unread answers, is not read from until it has room, nor is its leaving noticed: every
+ *          request gets its answer, or its peer link_peer_close()
+ * Again    a request sent again while it is unanswered is not told twice: its answer serves both
+ * Out of   descriptors: connections are taken and closed at once, counted as LINK_CLOSE_FULL; what the system cannot
+ *          even do that for waits in the backlog, tried again every 100 ms
+ * Threads  all calls and callbacks on the loop's thread; link_server_close() and link_peer_close() from any callback
  */
 #pragma once
 #include <stddef.h>
@@ -17,26 +22,31 @@
 struct link_server; /* opaque */
 struct link_peer;   /* opaque: one connection */
 
-enum link_close {                       /* why a peer went */
-                  LINK_CLOSE_PEER,      /* it hung up or its network broke */
-                  LINK_CLOSE_HANDSHAKE, /* not SP, not REQ, or too slow */
-                  LINK_CLOSE_PROTOCOL,  /* a length over the limit or no request id */
-                  LINK_CLOSE_SLOW,      /* a message not finished, or an answer not read, in time */
-                  LINK_CLOSE_FULL,      /* over the connection limit: closed as it came */
-                  LINK_CLOSE_OURS,      /* link_peer_close() or the server's own end */
-                  LINK_CLOSE_COUNT
+/* Why a peer went. */
+enum link_close {
+    LINK_CLOSE_PEER,      /* it hung up or its network broke */
+    LINK_CLOSE_HANDSHAKE, /* not SP, not REQ, or too slow */
+    LINK_CLOSE_PROTOCOL,  /* a length over the limit or no request id */
+    LINK_CLOSE_SLOW,      /* a message not finished or an answer not read in time, or too many unread answer bytes */
+    LINK_CLOSE_FULL,      /* a connection too many: closed as it came; or what it sends is too much to hold */
+    LINK_CLOSE_OURS,      /* link_peer_close() or the server's own end */
+    LINK_CLOSE_COUNT
 };
+
+/* "peer", "handshake"...: for logs. */
+const char *link_close_name(enum link_close why);
 
 struct link_limits {
     unsigned peers;       /* connections at once */
     size_t message_bytes; /* of a body, the request id not counted */
     unsigned in_flight;   /* unanswered requests of a peer */
     size_t answer_bytes;  /* answers of a peer waiting to be written */
+    size_t held_bytes;    /* unfinished messages and unread answers of all peers together */
     int64_t handshake_us; /* from accept to a complete handshake */
     int64_t message_us;   /* from a message's first byte to its last; an answer unread for as long closes too */
 };
 
-/* 20,000 peers, 64 KiB, 4, 256 KiB, 5 s, 30 s. */
+/* 20,000 peers, 64 KiB, 4, 256 KiB, 256 MiB, 5 s, 30 s. */
 struct link_limits link_limits_default(void);
 
 struct link_server_handlers {
@@ -69,8 +79,8 @@ int link_address_is_loopback(const char *address);
 unsigned link_server_port(const struct link_server *server);
 struct link_counts link_server_counts(const struct link_server *server);
 
-/* Copies `bytes`. An answer to a peer that went meanwhile cannot be: on_close came first and the caller forgot the
- * ticket. */
+/* Copies `bytes`. A ticket already answered is ignored, so is a peer that is closing. An answer to a peer that went
+ * meanwhile cannot be: on_close came first and the caller forgot the ticket. */
 void link_peer_answer(struct link_peer *peer, uint32_t ticket, const uint8_t *bytes, size_t len);
 
 /* Lets what was answered go out, then closes; on_close comes from the loop, never from within this call. */
