@@ -28,7 +28,10 @@ struct probe_target {
 
 struct prober; /* opaque */
 
-/* Copies the targets; clock and log are borrowed. -EINVAL: an address without a port, or a burst longer than `every`.
+/* -EINVAL: an address without a port, a count or time out of range, or a burst longer than `every`. Opens nothing. */
+int probe_target_check(const struct probe_target *target, struct err *err);
+
+/* Copies the targets; clock and log are borrowed. -EINVAL: too many targets, or one that probe_target_check() refuses.
  */
 int prober_open(struct prober **ret_prober, uv_loop_t *loop, const struct probe_target *targets, size_t n,
                 const struct clock *clock, const struct log *log, struct err *err);

@@ -1,0 +1,187 @@
+#include "agent/settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/scan.h"
+#include "proto/codec/message.h"
+#include "proto/link/server.h"
+
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct settings_probe probe_defaults = {
+    .target = {
+        .every_us = 10 * US_PER_S,
+        .count = 5,
+        .spacing_us = 200 * US_PER_MS,
+        .timeout_us = US_PER_S,
+    },
+};
+
+#define TARGET(field) (offsetof(struct settings_probe, target) + offsetof(struct probe_target, field))
+
+static const struct config_field probe_fields[] = {
+    { .key = "name",
+      .kind = CONFIG_TEXT,
+      .at = TARGET(name),
+      .required = true,
+      .least = 1,
+      .most = INSTANCE_MAX,
+      .help = "the name its series carry" },
+    { .key = "address",
+      .kind = CONFIG_TEXT,
+      .at = TARGET(address),
+      .required = true,
+      .least = 1,
+      .most = 300,
+      .help = "HOST:PORT" },
+    { .key = "every",
+      .kind = CONFIG_DURATION,
+      .at = TARGET(every_us),
+      .least = 100.0 * US_PER_MS,
+      .most = 3600.0 * US_PER_S },
+    { .key = "count", .kind = CONFIG_INT, .at = TARGET(count), .least = 1, .most = PROBE_COUNT_MAX },
+    { .key = "spacing", .kind = CONFIG_DURATION, .at = TARGET(spacing_us), .least = 1, .most = 60.0 * US_PER_S },
+    { .key = "timeout",
+      .kind = CONFIG_DURATION,
+      .at = TARGET(timeout_us),
+      .least = 1.0 * US_PER_MS,
+      .most = 60.0 * US_PER_S },
+    { .key = NULL },
+};
+
+static const struct config_field fields[] = {
+    { .key = "collector",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct settings, collector),
+      .required = true,
+      .least = 1,
+      .most = 300,
+      .help = "HOST:PORT" },
+    { .key = "host",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct settings, host_text),
+      .required = true,
+      .least = 16,
+      .most = 16,
+      .help = "the 16 hexadecimal digits that `warroom host enroll` printed, in quotes" },
+    { .key = "interval",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct settings, interval_us),
+      .least = 100.0 * US_PER_MS,
+      .most = 3600.0 * US_PER_S },
+    { .key = "queue",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct settings, queue_bytes),
+      .least = 256 << 10,
+      .most = 1 << 30,
+      .help = "bytes" },
+    { .key = "log_level", .kind = CONFIG_CHOICE, .at = offsetof(struct settings, log_level), .choices = log_levels },
+    { .key = "probes",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct settings, probes),
+      .most = PROBE_TARGETS_MAX,
+      .items = probe_fields,
+      .item_size = sizeof(struct settings_probe),
+      .item_defaults = &probe_defaults,
+      .line_at = 1 + offsetof(struct settings_probe, line) },
+    { .key = "procfs", .kind = CONFIG_TEXT, .at = offsetof(struct settings, procfs), .least = 1, .most = 4095 },
+    { .key = "sysfs", .kind = CONFIG_TEXT, .at = offsetof(struct settings, sysfs), .least = 1, .most = 4095 },
+    { .key = "rootfs", .kind = CONFIG_TEXT, .at = offsetof(struct settings, rootfs), .least = 1, .most = 4095 },
+    { .key = NULL },
+};
+
+struct settings settings_default(void)
+{
+    return (struct settings){
+        .interval_us = 10 * US_PER_S,
+        .queue_bytes = 8 << 20,
+        .log_level = LOG_INFO,
+        .procfs = "/proc",
+        .sysfs = "/sys",
+        .rootfs = "/",
+    };
+}
+
+static const struct settings_probe *probe_at(const struct settings *settings, size_t i)
+{
+    return (const struct settings_probe *)settings->probes.at + i;
+}
+
+static void check_host(struct settings *settings, const char *name, struct config_faults *faults)
+{
+    struct scan scan = scan_over(settings->host_text, strlen(settings->host_text));
+    if (!scan_hex64(&scan, &settings->host) || !scan_done(&scan) || settings->host == 0)
+        config_fault(faults, name, 0,
+                     "host: `%s` is no host id, want the 16 hexadecimal digits that `warroom host enroll` printed",
+                     settings->host_text);
+}
+
+/* What goes over the uplink is not sealed yet, so it must not leave the host. */
+static void check_collector(const struct settings *settings, const char *name, struct config_faults *faults)
+{
+    if (!link_address_is_loopback(settings->collector))
+        config_fault(faults, name, 0,
+                     "collector: `%s` is not on this host; until the uplink is encrypted the agent reports only to a "
+                     "loopback address, 127.0.0.1:9740 or [::1]:9740",
+                     settings->collector);
+}
+
+static void check_probes(const struct settings *settings, const char *name, struct config_faults *faults)
+{
+    for (size_t i = 0; i < settings->probes.n; i++) {
+        const struct settings_probe *probe = probe_at(settings, i);
+        struct err err;
+        if (probe_target_check(&probe->target, &err) < 0)
+            config_fault(faults, name, probe->line, "%s", err.text);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(probe->target.name, probe_at(settings, j)->target.name) == 0)
+                config_fault(faults, name, probe->line, "probe %s: the name is taken by the probe in line %d",
+                             probe->target.name, probe_at(settings, j)->line);
+    }
+}
+
+static int check(struct settings *settings, const char *name, struct config_faults *faults)
+{
+    check_host(settings, name, faults);
+    check_collector(settings, name, faults);
+    check_probes(settings, name, faults);
+    return faults->n > 0 ? -EINVAL : 0;
+}
+
+int settings_parse(const char *name, const char *text, size_t len, struct arena *arena, struct settings *ret,
+                   struct config_faults *faults)
+{
+    assert(name && text && arena && ret && faults);
+    struct settings settings = settings_default();
+    int rc = config_parse(name, text, len, fields, &settings, sizeof settings, arena, faults);
+    if (rc == 0)
+        rc = check(&settings, name, faults);
+    if (rc < 0)
+        return rc;
+    *ret = settings;
+    return 0;
+}
+
+int settings_read(const char *path, struct arena *arena, struct settings *ret, struct config_faults *faults)
+{
+    assert(path && arena && ret && faults);
+    struct settings settings = settings_default();
+    int rc = config_read(path, fields, &settings, sizeof settings, arena, faults);
+    if (rc == 0)
+        rc = check(&settings, path, faults);
+    if (rc < 0)
+        return rc;
+    *ret = settings;
+    return 0;
+}
+
+size_t settings_targets(const struct settings *settings, struct probe_target *targets)
+{
+    for (size_t i = 0; i < settings->probes.n; i++)
+        targets[i] = probe_at(settings, i)->target;
+    return settings->probes.n;
+}

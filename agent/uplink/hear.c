@@ -1,0 +1,182 @@
+/* What the collector says, and what it does to session, queue and policy. */
+#include "agent/uplink/parts.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "proto/codec/codec.h"
+
+enum { ANSWER_MEMORY = 16 << 10 };
+
+/* What a collector may ask for; anything else is kept out of the tick timer. */
+#define INTERVAL_LEAST_US (100 * US_PER_MS)
+#define INTERVAL_MOST_US  (3600 * US_PER_S)
+
+void uplink_hear_up(void *user)
+{
+    struct uplink *uplink = user;
+    log_event(uplink->log, LOG_INFO, "uplink_up", KV_TEXT("collector", uplink->collector));
+    session_up(&uplink->session, clock_mono_us(uplink->clock));
+    uplink_pump(uplink);
+}
+
+void uplink_hear_down(void *user)
+{
+    struct uplink *uplink = user;
+    log_event(uplink->log, LOG_WARN, "uplink_down", KV_TEXT("collector", uplink->collector),
+              KV_COUNT("queued", queue_counts(uplink->queue).ticks));
+    session_down(&uplink->session);
+    uplink_take_back(uplink);
+    uplink_pump(uplink);
+}
+
+static void take_policy(struct uplink *uplink, const struct policy *policy)
+{
+    if (policy->revision == 0 || policy->revision == uplink->policy.revision)
+        return;
+    if (policy->interval_us < INTERVAL_LEAST_US || policy->interval_us > INTERVAL_MOST_US) {
+        log_event(uplink->log, LOG_WARN, "policy_ignored", KV_COUNT("revision", policy->revision),
+                  KV_INT("interval_us", policy->interval_us));
+        return;
+    }
+    bool changed = policy->interval_us != uplink->policy.interval_us;
+    log_event(uplink->log, LOG_INFO, "policy_taken", KV_COUNT("revision", policy->revision),
+              KV_REAL("interval_s", (double)policy->interval_us / US_PER_S));
+    uplink->policy = *policy;
+    if (changed)
+        uplink->on_interval(uplink->user, policy->interval_us);
+}
+
+/* Over when a quarter is free again: a queue on the brim would otherwise say so every second. */
+static void end_overflow(struct uplink *uplink)
+{
+    struct queue_counts queue = queue_counts(uplink->queue);
+    if (!uplink->overflowing || queue.bytes > uplink->queue_bytes / 4 * 3)
+        return;
+    uplink->overflowing = false;
+    log_event(uplink->log, LOG_WARN, "queue_overflow_over",
+              KV_COUNT("ticks_dropped", queue.dropped - uplink->overflowed_from));
+}
+
+static void take_stored(struct uplink *uplink, const struct answer *answer)
+{
+    uint64_t n = queue_cut(uplink->queue, answer->first, answer->last);
+    uplink->counts.stored += n;
+    uplink->last_refusal = REFUSAL_NONE;
+    end_overflow(uplink);
+}
+
+static void take_refused(struct uplink *uplink, const struct answer *answer)
+{
+    const struct parcel *parcel = &uplink->parcel;
+    uint64_t last = parcel->first + parcel->n_ticks - 1;
+    enum log_level level = answer->refusal == uplink->last_refusal ? LOG_DEBUG : LOG_WARN;
+    uplink->last_refusal = answer->refusal;
+    log_event(uplink->log, level, "batch_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
+              KV_TEXT("text", answer->text), KV_COUNT("first", parcel->first), KV_COUNT("last", last));
+    if (answer->refusal == REFUSAL_OVERLAP) {
+        uint64_t n = queue_cut(uplink->queue, answer->first, answer->last);
+        uplink->counts.stored += n;
+        if (n > 0) {
+            queue_rewind(uplink->queue, parcel->first); /* what is left of it is as live as it was */
+            return;
+        }
+    }
+    uplink->counts.refused += queue_cut(uplink->queue, parcel->first, last);
+}
+
+static void take_answered(struct uplink *uplink, const struct answer *answer)
+{
+    struct parcel *parcel = &uplink->parcel;
+    switch (answer->kind) {
+    case ANSWER_STORED:
+        if (uplink->had_table && answer->first <= parcel->first && answer->last >= parcel->first)
+            parcel->table->known = true;
+        take_stored(uplink, answer);
+        break;
+    case ANSWER_REFUSED:
+        take_refused(uplink, answer);
+        break;
+    case ANSWER_NO_TABLE:
+        parcel->table->known = false;
+        queue_rewind(uplink->queue, parcel->first);
+        break;
+    case ANSWER_BUSY:
+        log_event(uplink->log, LOG_DEBUG, "collector_busy", KV_REAL("retry_s", (double)answer->retry_us / US_PER_S));
+        queue_rewind(uplink->queue, parcel->first);
+        break;
+    case ANSWER_WELCOME:
+        break;
+    }
+    parcel_done(&uplink->tables, parcel);
+}
+
+static void take_turned(struct uplink *uplink, const struct answer *answer)
+{
+    enum log_level level = answer->refusal == uplink->last_refusal ? LOG_DEBUG : LOG_ERROR;
+    if (answer->kind != ANSWER_REFUSED)
+        return;
+    uplink->last_refusal = answer->refusal;
+    log_event(uplink->log, level, "session_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
+              KV_TEXT("text", answer->text));
+}
+
+static void take_opened(struct uplink *uplink)
+{
+    uplink->counts.sessions++;
+    uplink->last_refusal = REFUSAL_NONE;
+    log_event(uplink->log, LOG_INFO, "session_opened", KV_TEXT("collector", uplink->collector),
+              KV_COUNT("queued", queue_counts(uplink->queue).ticks));
+}
+
+static void take_answer(struct uplink *uplink, const struct answer *answer)
+{
+    enum session_news news = session_answer(&uplink->session, answer, uplink->had_table, clock_mono_us(uplink->clock));
+    switch (news) {
+    case SESSION_OPENED:
+        take_opened(uplink);
+        break;
+    case SESSION_TURNED:
+        take_turned(uplink, answer);
+        break;
+    case SESSION_ANSWERED:
+        take_answered(uplink, answer);
+        break;
+    case SESSION_LOST:
+        take_turned(uplink, answer);
+        uplink_take_back(uplink);
+        break;
+    default:
+        return;
+    }
+    take_policy(uplink, &answer->policy);
+}
+
+static void take_envelope(struct uplink *uplink, const struct envelope *envelope)
+{
+    enum session_news news = session_envelope(&uplink->session, envelope, clock_mono_us(uplink->clock));
+    if (news == SESSION_LOST) {
+        log_event(uplink->log, LOG_INFO, "session_lost", KV_TEXT("collector", uplink->collector));
+        uplink_take_back(uplink);
+    }
+    if (news != SESSION_ANSWER)
+        return;
+    AUTO(arena_done) struct arena arena;
+    arena_init(&arena, ANSWER_MEMORY);
+    struct answer answer;
+    struct err err;
+    if (codec_decode_answer(envelope->inner.at, envelope->inner.len, &arena, &answer, &err) < 0)
+        log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("reason", err.text));
+    else
+        take_answer(uplink, &answer);
+}
+
+void uplink_hear_answer(void *user, const uint8_t *bytes, size_t len)
+{
+    struct uplink *uplink = user;
+    struct envelope envelope;
+    struct err err;
+    if (codec_decode_envelope(bytes, len, &envelope, &err) < 0)
+        log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("reason", err.text));
+    else
+        take_envelope(uplink, &envelope);
+    uplink_pump(uplink);
+}

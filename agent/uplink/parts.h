@@ -1,0 +1,52 @@
+/* agent/uplink/parts.h - the inside of the uplink, shared by uplink.c, which asks, and hear.c, which is answered.
+ * Nobody else's. */
+#pragma once
+#include "agent/uplink/queue.h"
+#include "agent/uplink/session.h"
+#include "agent/uplink/table.h"
+#include "agent/uplink/uplink.h"
+#include "proto/link/client.h"
+
+enum { SENT_MAX = MESSAGE_MAX + 1024 /* the seal's room, until there is one */ };
+
+struct uplink {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    uv_timer_t drain_timer;
+    unsigned handles; /* still open */
+    const struct clock *clock;
+    const struct log *log;
+    char *collector, *hostname, *system;
+    uint64_t host;
+    size_t queue_bytes;
+    struct run_id run;
+    struct tables tables;
+    struct queue *queue;
+    struct session session;
+    struct link_client *link;
+    void (*on_interval)(void *user, int64_t interval_us);
+    void (*on_drained)(void *user);
+    void *user, *drain_user;
+    struct policy policy; /* in force; revision 0: our own */
+    uint64_t highest;
+    struct uplink_counts counts;
+    uint64_t overflowed_from; /* ticks dropped when this overflow began */
+    bool overflowing;
+    bool pumping;
+    enum refusal last_refusal; /* said once in a row */
+    bool had_table;
+    struct parcel parcel; /* reported last */
+    uint8_t inner[SENT_MAX];
+    uint8_t outer[SENT_MAX];
+};
+
+/* Asks what the session wants asked now; every event ends here. */
+void uplink_pump(struct uplink *uplink);
+
+/* What was on its way was not carried after all. */
+void uplink_take_back(struct uplink *uplink);
+
+/* The link's callbacks; `user` is the uplink. */
+void uplink_hear_up(void *user);
+void uplink_hear_down(void *user);
+void uplink_hear_answer(void *user, const uint8_t *bytes, size_t len);

@@ -1,0 +1,310 @@
+/* The glue: the queue holds the ticks, the session decides what is said next, the link carries it, one timer wakes the
+ * session when it wants to be asked again. uplink_pump() is the only place that asks anything; every event ends there. */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "agent/uplink/parts.h"
+#include "base/auto.h"
+#include "proto/codec/codec.h"
+
+/* ---- what we say ---- */
+
+static int send_inner(struct uplink *uplink, const struct request *request, enum envelope_kind kind, uint64_t counter,
+                      struct err *err)
+{
+    size_t len;
+    int rc = codec_encode_request(request, uplink->inner, sizeof uplink->inner, &len, err);
+    if (rc < 0)
+        return rc;
+    struct envelope envelope = { .kind = kind, .counter = counter, .inner = { uplink->inner, len } };
+    rc = codec_encode_envelope(&envelope, uplink->outer, sizeof uplink->outer, &len, err);
+    if (rc < 0)
+        return rc;
+    return link_client_ask(uplink->link, uplink->outer, len, err);
+}
+
+static int say_hello(struct uplink *uplink, struct err *err)
+{
+    struct request request = {
+        .kind = REQUEST_HELLO,
+        .hello = {
+            .host = uplink->host,
+            .run = uplink->run,
+            .mono_us = clock_mono_us(uplink->clock),
+            .wall_us = clock_wall_us(uplink->clock),
+            .version = WARROOM_VERSION,
+            .hostname = uplink->hostname,
+            .system = uplink->system,
+        },
+    };
+    session_asked(&uplink->session, SESSION_HELLO, request.hello.mono_us);
+    return send_inner(uplink, &request, ENVELOPE_HANDSHAKE, 0, err);
+}
+
+static int pick(struct uplink *uplink, enum session_step step, struct err *err)
+{
+    switch (step) {
+    case SESSION_AGAIN:
+        return queue_pick_again(uplink->queue, &uplink->parcel, err);
+    case SESSION_LIVE:
+        return queue_pick_live(uplink->queue, &uplink->parcel, err);
+    default:
+        return queue_pick_oldest(uplink->queue, &uplink->parcel, err);
+    }
+}
+
+static int report(struct uplink *uplink, enum session_step step, struct err *err)
+{
+    int rc = pick(uplink, step, err);
+    if (rc < 0)
+        return rc;
+    const struct parcel *parcel = &uplink->parcel;
+    struct session *session = &uplink->session;
+    if (parcel->n_ticks == 0) { /* what was to be sent again gave way meanwhile */
+        session->in_flight = false;
+        return 0;
+    }
+    uplink->had_table = !parcel->table->known;
+    int64_t now_us = clock_mono_us(uplink->clock);
+    uint64_t counter = session_asked(session, step, now_us);
+    struct request request = {
+        .kind = REQUEST_REPORT,
+        .report = {
+            .batch_bytes = { parcel->bytes, parcel->len },
+            .highest = uplink->highest,
+            .policy_revision = uplink->policy.revision,
+            .interval_us = uplink->policy.interval_us,
+            .sent_us = session->sent_us,
+            .answered_us = session->answered_us,
+            .has_table = uplink->had_table,
+            .table_bytes = { parcel->table->bytes, parcel->table->len },
+        },
+    };
+    return send_inner(uplink, &request, ENVELOPE_SEALED, counter, err);
+}
+
+void uplink_take_back(struct uplink *uplink)
+{
+    if (uplink->parcel.n_ticks > 0)
+        queue_rewind(uplink->queue, uplink->parcel.first);
+    parcel_done(&uplink->tables, &uplink->parcel);
+}
+
+static void redial(struct uplink *uplink)
+{
+    log_event(uplink->log, LOG_WARN, "uplink_silent", KV_TEXT("collector", uplink->collector),
+              KV_INT("unanswered", SESSION_MISSES));
+    uplink_take_back(uplink);
+    link_client_redial(uplink->link);
+}
+
+static void take_step(struct uplink *uplink, enum session_step step)
+{
+    struct err err;
+    int rc = 0;
+    if (step == SESSION_REDIAL)
+        redial(uplink);
+    else
+        rc = step == SESSION_HELLO ? say_hello(uplink, &err) : report(uplink, step, &err);
+    if (rc < 0) {
+        /* Out of memory, in the end: the request counts as made and unanswered, and is made again in its time. */
+        log_event(uplink->log, LOG_ERROR, "uplink_cannot_send", KV_TEXT("reason", err.text));
+        if (!uplink->session.in_flight)
+            session_asked(&uplink->session, SESSION_HELLO, clock_mono_us(uplink->clock));
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    uplink_pump(timer->data);
+}
+
+static void arm(struct uplink *uplink, int64_t wake_us, int64_t now_us)
+{
+    if (wake_us == SESSION_NEVER) {
+        uv_timer_stop(&uplink->timer);
+        return;
+    }
+    int64_t wait_ms = (wake_us - now_us + US_PER_MS - 1) / US_PER_MS;
+    uv_timer_start(&uplink->timer, on_timer, (uint64_t)wait_ms, 0);
+}
+
+/* `done` comes from the loop: it may close us, and must not from within the link's own call. */
+static void on_drain_timer(uv_timer_t *timer)
+{
+    struct uplink *uplink = timer->data;
+    void (*done)(void *user) = TAKE(uplink->on_drained);
+    if (done)
+        done(uplink->drain_user);
+}
+
+static void check_drained(struct uplink *uplink)
+{
+    if (uplink->on_drained && !queue_has_any(uplink->queue))
+        uv_timer_start(&uplink->drain_timer, on_drain_timer, 0, 0);
+}
+
+/* Not entered twice: link_client_redial() may call on_down from within. */
+void uplink_pump(struct uplink *uplink)
+{
+    if (uplink->pumping)
+        return;
+    uplink->pumping = true;
+    for (;;) {
+        int64_t now_us = clock_mono_us(uplink->clock);
+        int64_t wake_us;
+        enum session_step step = session_next(&uplink->session, now_us, queue_has_live(uplink->queue),
+                                              queue_has_any(uplink->queue), uplink->on_drained != NULL, &wake_us);
+        if (step == SESSION_WAIT) {
+            arm(uplink, wake_us, now_us);
+            break;
+        }
+        take_step(uplink, step);
+    }
+    uplink->pumping = false;
+    check_drained(uplink);
+}
+
+/* ---- the contract ---- */
+
+static void uplink_free(struct uplink *uplink)
+{
+    if (!uplink)
+        return;
+    queue_free(uplink->queue);
+    parcel_done(&uplink->tables, &uplink->parcel);
+    tables_done(&uplink->tables);
+    free(uplink->collector);
+    free(uplink->hostname);
+    free(uplink->system);
+    free(uplink);
+}
+
+static void auto_uplink(struct uplink **uplink)
+{
+    uplink_free(*uplink);
+}
+
+static int draw_run(struct run_id *run)
+{
+    ssize_t got = getrandom(run->bytes, sizeof run->bytes, 0);
+    return got == (ssize_t)sizeof run->bytes ? 0 : -errno;
+}
+
+static int prepare(struct uplink *uplink, const struct uplink_config *config, struct err *err)
+{
+    uplink->collector = strdup(config->collector);
+    uplink->hostname = strdup(config->hostname);
+    uplink->system = strdup(config->system);
+    if (!uplink->collector || !uplink->hostname || !uplink->system)
+        return err_set(err, -ENOMEM, "uplink: out of memory");
+    uplink->host = config->host;
+    uplink->queue_bytes = config->queue_bytes;
+    uplink->policy.interval_us = config->interval_us;
+    int rc = draw_run(&uplink->run);
+    if (rc < 0)
+        return err_sys(err, rc, "uplink: no random bits for the run");
+    uint64_t seed;
+    memcpy(&seed, uplink->run.bytes, sizeof seed);
+    session_init(&uplink->session, seed);
+    return queue_new(&uplink->queue, &uplink->tables, config->queue_bytes, &uplink->run, err);
+}
+
+int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink_config *config,
+                void (*on_interval)(void *user, int64_t interval_us), void *user, const struct clock *clock,
+                const struct log *log, struct err *err)
+{
+    assert(ret_uplink && loop && config && on_interval && clock);
+    AUTO(auto_uplink) struct uplink *uplink = calloc(1, sizeof *uplink);
+    if (!uplink)
+        return err_set(err, -ENOMEM, "uplink: out of memory");
+    uplink->loop = loop;
+    uplink->clock = clock;
+    uplink->log = log;
+    uplink->on_interval = on_interval;
+    uplink->user = user;
+    int rc = prepare(uplink, config, err);
+    if (rc < 0)
+        return rc;
+    struct link_client_handlers handlers = { uplink_hear_up, uplink_hear_down, uplink_hear_answer, uplink };
+    rc = link_client_open(&uplink->link, loop, config->collector, handlers, err);
+    if (rc < 0)
+        return rc;
+    uv_timer_init(loop, &uplink->timer); /* never fails */
+    uv_timer_init(loop, &uplink->drain_timer);
+    uplink->timer.data = uplink->drain_timer.data = uplink;
+    uplink->handles = 2;
+    *ret_uplink = TAKE(uplink);
+    return 0;
+}
+
+static void note_overflow(struct uplink *uplink, uint64_t dropped_before)
+{
+    struct queue_counts queue = queue_counts(uplink->queue);
+    if (queue.dropped == dropped_before || uplink->overflowing)
+        return;
+    uplink->overflowing = true;
+    uplink->overflowed_from = dropped_before;
+    log_event(uplink->log, LOG_WARN, "queue_overflow", KV_COUNT("ticks_held", queue.ticks),
+              KV_COUNT("bytes", queue.bytes));
+}
+
+void uplink_push(struct uplink *uplink, const struct readings *readings, int64_t mono_us, int64_t wall_us)
+{
+    struct err err;
+    struct table *table;
+    uint64_t dropped_before = queue_counts(uplink->queue).dropped;
+    uplink->counts.taken++;
+    uplink->highest++; /* a tick that cannot be queued leaves a gap in the numbers, as a dropped one does */
+    int rc = tables_take(&uplink->tables, readings, &table, &err);
+    if (rc == 0) {
+        rc = queue_push(uplink->queue, table, readings, uplink->highest, mono_us, wall_us, &err);
+        tables_drop(&uplink->tables, table);
+    }
+    if (rc < 0) {
+        uplink->counts.dropped++;
+        log_event(uplink->log, LOG_ERROR, "tick_lost", KV_TEXT("reason", err.text));
+    }
+    note_overflow(uplink, dropped_before);
+    uplink_pump(uplink);
+}
+
+void uplink_drain(struct uplink *uplink, int64_t within_us, void (*done)(void *user), void *user)
+{
+    uplink->on_drained = done;
+    uplink->drain_user = user;
+    uv_timer_start(&uplink->drain_timer, on_drain_timer, (uint64_t)(within_us / US_PER_MS), 0);
+    uplink_pump(uplink);
+}
+
+struct uplink_counts uplink_counts(const struct uplink *uplink)
+{
+    struct uplink_counts counts = uplink->counts;
+    struct queue_counts queue = queue_counts(uplink->queue);
+    counts.dropped += queue.dropped;
+    counts.queued = queue.ticks;
+    counts.reporting = uplink->session.state == SESSION_REPORTING;
+    return counts;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct uplink *uplink = handle->data;
+    if (--uplink->handles == 0)
+        uplink_free(uplink);
+}
+
+struct uplink *uplink_close(struct uplink *uplink)
+{
+    if (!uplink)
+        return NULL;
+    uplink->on_drained = NULL;
+    uplink->link = link_client_close(uplink->link);
+    uv_close((uv_handle_t *)&uplink->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&uplink->drain_timer, on_handle_closed);
+    return NULL;
+}
