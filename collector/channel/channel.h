@@ -1,10 +1,14 @@
 /* collector/channel/channel.h - the way out: HTTP by libcurl's multi interface on the program's own loop.
  *
  * Shape    a sender has many requests under way at once; each ends in exactly one call of its callback, from the loop
- * Limits   a request takes CHANNEL_TIMEOUT_US at most, an answer is read up to CHANNEL_ANSWER_MAX bytes, redirects are
- * not followed (a page must not be sent where nobody configured it), at most 64 connections, 4 a host Secrets  URLs are
- * never logged whole: channel_url_shown() Threads  all calls and callbacks on the loop's thread; names are resolved off
- * it by libcurl
+ * Limits   a request takes CHANNEL_TIMEOUT_US at most (CHANNEL_CONNECT_US of it to connect), an answer is read up to
+ *          CHANNEL_ANSWER_MAX bytes and so are its headers, redirects are not followed (a page must not be sent where
+ *          nobody configured it), http and https alone, at most 64 connections, 4 a host
+ * Proxy    none: http_proxy and its kin are not looked at, a page goes where the configuration says and nowhere else
+ * Secrets  URLs are never logged whole: channel_url_shown(); no error text holds a URL's path or query
+ * Signals  the program ignores SIGPIPE: a TLS library may write to a socket its peer has closed
+ * Threads  all calls and callbacks on the loop's thread; names are resolved off it by libcurl, and a name server that
+ *          does not answer holds up neither the loop nor a close
  */
 #pragma once
 #include <stddef.h>
@@ -12,10 +16,11 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "collector/page/page.h"
 
-#define CHANNEL_TIMEOUT_US (INT64_C(10) * 1000000)
-enum { CHANNEL_ANSWER_MAX = 64 << 10, CHANNEL_URL_MAX = 2047 };
+#define CHANNEL_TIMEOUT_US         (INT64_C(10) * 1000000)
+#define CHANNEL_CONNECT_US         (INT64_C(3) * 1000000)
+#define CHANNEL_RETRY_AFTER_MAX_US (INT64_C(86400) * 1000000) /* a receiver may ask for more: it is cut to a day */
+enum { CHANNEL_ANSWER_MAX = 64 << 10, CHANNEL_URL_MAX = 2047, CHANNEL_URL_SHOWN = 300 };
 
 struct channel_sender; /* opaque */
 
@@ -23,8 +28,11 @@ int channel_sender_open(struct channel_sender **ret_sender, uv_loop_t *loop, str
 /* Requests under way end without their callback. The loop must run until its handles are gone. Always returns NULL. */
 struct channel_sender *channel_sender_close(struct channel_sender *sender);
 
+/* How long requests posted from now on may take: CHANNEL_TIMEOUT_US unless said otherwise. At least 1 ms. */
+void channel_sender_set_timeout(struct channel_sender *sender, int64_t timeout_us);
+
 struct channel_answer {
-    int status;             /* HTTP status; 0: none came */
+    int status;             /* HTTP status of a whole answer, or of one cut at CHANNEL_ANSWER_MAX; 0: none came */
     int64_t retry_after_us; /* from Retry-After (seconds or a date); 0: none */
     const char *body;       /* terminated; borrowed during the callback */
     size_t body_len;
@@ -32,9 +40,15 @@ struct channel_answer {
 };
 typedef void channel_answer_fn(void *user, const struct channel_answer *answer);
 
-/* POSTs; everything is copied. `headers`: NULL-terminated "Name: value" lines. -EINVAL: a URL libcurl cannot read. */
+/* POSTs; everything is copied. `headers`: NULL-terminated "Name: value" lines. `forget` (may be NULL) is called instead
+ * of `fn` when the sender closes first: what `user` owns can be released there.
+ * -EINVAL: a URL that is not http(s) or that libcurl cannot read, or a header line with control characters; neither
+ * function is called then. */
 int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
-                 size_t body_len, channel_answer_fn *fn, void *user, struct err *err);
+                 size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err);
+
+/* -EINVAL: not a URL that channel_post() would take. For checking a configuration. */
+int channel_url_check(const char *url, struct err *err);
 
 /* "https://host:port/..." for logs: scheme, host and port only. Returns `text`. */
 char *channel_url_shown(char *text, size_t size, const char *url);

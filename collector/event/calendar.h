@@ -8,8 +8,9 @@
 
 #include "base/err.h"
 
-/* [start, end) of `days` natural days from `first_day` "YYYY-MM-DD": midnight to midnight by the zone's own clock, so a
- * day may have 23 or 25 hours. -EINVAL: no such zone, or not a day of the calendar. */
+/* [start, end) of `days` (1..3660) natural days from `first_day` "YYYY-MM-DD": midnight to midnight by the zone's own
+ * clock, so a day may have 23 or 25 hours; where midnight does not exist a day begins with its first instant. -EINVAL:
+ * no such zone, or not a day of its calendar; nothing is touched. */
 int calendar_days(const char *zone, const char *first_day, int64_t days, int64_t *ret_start_us, int64_t *ret_end_us,
                   struct err *err);
 

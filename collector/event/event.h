@@ -2,9 +2,11 @@
  *
  * Shape    a struct and functions over it; the states and who may leave which for where are one table
  * Units    microseconds of wall time; the window is [start, end): whole natural days of a named IANA zone
- * Now      create, start, close, and the end by the clock; request, accept, check, arm and report come with the full
- * life Errors   -EPERM: this state does not allow that; -ERANGE: outside the window; -EINVAL: a value; the text says
- * what to do Threads  pure functions over the caller's memory
+ * Now      create, start, close (a draft that is closed is cancelled), and the end by the clock; request, accept,
+ *          check, arm and report come with the full life
+ * Errors   -EPERM: this state does not allow that; -ERANGE: outside the window; -EINVAL: a value; the text says what
+ *          to do
+ * Threads  pure functions over the caller's memory
  */
 #pragma once
 #include <stdbool.h>

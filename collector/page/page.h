@@ -1,15 +1,32 @@
 /* collector/page/page.h - from alerts to incidents, from incidents to pages: who is told, when, and what became of it.
  * Pure.
  *
- * Shape    alerts are grouped into one incident by (tenant, event, host group). It is triggered by an alert that pages,
- * acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a person. A higher
- * severity triggers it again with a new clock, an equal one joins. Stamps   crossed (first bad sample, never after
- * receipt), detected, delivered (first page a channel took), acknowledged; the budget from crossed to delivered and to
- * acknowledged is PAGE_BUDGET_US Pages    one page a contact for a trigger, one for the resolution; attempts back off 1
- * s doubling to 30 s while the budget lasts, then once a minute for an hour: a late page is still better than none;
- * after that it has failed, on record Key      incident-kind-clock-contact: the same for all attempts at a page, over
- * restarts too; sent as Idempotency-Key Effects  every call says what changed; the caller stores that, and only then
- * sends what is due Units    microseconds of wall time Threads  one caller
+ * Shape    alerts are grouped into one incident by (tenant, event, host group). It is opened by an alert that
+ *          pages, acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a
+ *          person. A paging alert of a higher severity triggers it again with a new clock and new stamps; any
+ *          other that fires while it is open joins, and so does one that was ok and fires again: nobody is paged
+ *          twice for them. Alerts that do not page join, but open nothing
+ * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page a channel took),
+ *          acknowledged; the budget from crossed to delivered and to acknowledged is PAGE_BUDGET_US. They are
+ *          those of the alert that triggered the clock: an alert that joins moves none; when that alert turns out
+ *          to have crossed earlier, so does the incident. Who resolves an incident by hand has acknowledged it
+ * Breach   the budget passed while nobody had acknowledged an incident still open, or while no page of it was
+ *          delivered and nobody had acknowledged it either. It stays on record
+ * Late     an incident found in ticks of a closed gap, or past its budget when detected, is late. A late crossing
+ *          past its budget outside an event is only recorded: an incident with clock 0, resolved by "record",
+ *          without a page
+ * Pages    one page a contact for a trigger, one for the resolution to whom a trigger was delivered. Recovery does
+ *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US
+ *          from the page's creation, then come once a minute for an hour: a late page is still better than none;
+ *          after that it has failed, on record. A permanent refusal is tried again in a minute. Retry-After is
+ *          honoured, but not past the last 30 s of the budget, and never beyond 10 min
+ * Key      incident-kind-clock-contact: the same for all attempts at a page, over restarts too; sent as
+ *          Idempotency-Key
+ * Effects  every call says what changed; the caller stores that, and only then sends what is due
+ * Limit    an incident keeps INCIDENT_ALERTS_MAX alerts as rows, ok ones giving way to others; further ones are
+ *          counted, and hold it open while the process lives
+ * Units    microseconds of wall time
+ * Threads  one caller
  */
 #pragma once
 #include <stdbool.h>
@@ -32,13 +49,13 @@ struct incident { /* also the row the store keeps */
     char title[160]; /* of the alert that triggered it: "CPU utilisation above 90 % on web-1" */
     enum incident_state state;
     enum severity severity;
-    unsigned clock; /* which trigger this is: from 1, up by one when a higher severity triggers it again */
+    unsigned clock; /* which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record */
     bool late;      /* found in ticks of a closed gap, or past its budget when detected */
     bool breached;  /* the budget passed before it was delivered or acknowledged */
     int64_t crossed_us;
     int64_t detected_us;
     int64_t delivered_us;    /* 0: not yet, as below */
-    int64_t acknowledged_us; /* the first */
+    int64_t acknowledged_us; /* the first of this clock */
     int64_t resolved_us;
     char acknowledged_by[64];
     char resolved_by[64]; /* a user, or "recovery" */
@@ -48,7 +65,7 @@ struct incident { /* also the row the store keeps */
 struct incident_alert { /* row: an alert that belongs to an incident, as it last was */
     uint64_t incident;
     char host_name[NAME_MAX_BYTES + 1];
-    char summary[128]; /* of its rule */
+    char summary[128]; /* of its rule, its threshold spelled out: "CPU utilisation above 90 %" */
     struct alert alert;
 };
 
@@ -93,7 +110,7 @@ struct page_scope { /* where a transition belongs */
     uint64_t event;         /* the live event its host is in; 0: none */
     const char *host_name;  /* borrowed */
     const char *host_group; /* borrowed */
-    const char *summary;    /* of the rule; borrowed */
+    const char *summary;    /* of the rule, as watch_summary() has it; borrowed */
 };
 
 struct page_outcome { /* of one attempt */
@@ -107,15 +124,20 @@ struct page_outcome { /* of one attempt */
 struct pager; /* opaque */
 
 int pager_new(struct pager **ret_pager, struct err *err);
-/* Replaces the contacts. Queued pages to a contact that is gone are cancelled, told in `out`. */
-int pager_set_contacts(struct pager *pager, const struct page_contact *contacts, size_t n, struct page_effects *out);
+/* Replaces the contacts. Queued pages to a contact that is gone are cancelled, a new one is paged for what is triggered
+ * and not acknowledged, told in `out`. At start: after the rows are back. -ENOMEM. */
+int pager_set_contacts(struct pager *pager, const struct page_contact *contacts, size_t n, int64_t now_us,
+                       struct page_effects *out);
 
-/* At start: rows as they were stored, in any order. A queued page is due at once, marked as a possible copy. */
+/* At start: the highest ids ever given, to go on from. */
+void pager_start_ids(struct pager *pager, uint64_t incident, uint64_t page);
+/* At start: rows as they were stored, in any order. A queued page is due at once, marked as a possible copy; its
+ * incident must be put back too, also a resolved one. -ENOMEM. */
 int pager_restore_incident(struct pager *pager, const struct incident *incident);
 int pager_restore_alert(struct pager *pager, const struct incident_alert *alert);
 int pager_restore_page(struct pager *pager, const struct page *page);
 
-/* An alert changed. */
+/* An alert changed. -ENOMEM. */
 int pager_alert(struct pager *pager, const struct transition *transition, const struct page_scope *scope,
                 int64_t now_us, struct page_effects *out);
 /* The collector's own incident (tenant TENANT_RESERVED): its downtime within a window, say. */
@@ -128,13 +150,18 @@ int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, in
 int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                   struct err *err);
 
-/* The page most overdue at `now_us` that is not being sent; it counts as being sent until pager_outcome(). NULL: none
- * is due. */
+/* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it goes out all the
+ * same: it is due from now on. Further calls change nothing. -ENOMEM. */
+int pager_recorded(struct pager *pager, uint64_t page, bool recorded);
+bool pager_is_unrecorded(const struct pager *pager, uint64_t page);
+
+/* The page most overdue at `now_us` that is not being sent; it counts as being sent until pager_outcome(). Borrowed
+ * until then. NULL: none is due. */
 const struct page *pager_take_due(struct pager *pager, int64_t now_us);
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out);
 
-/* Marks budgets that ran out; call each second. */
+/* Marks budgets that ran out, and resolves what was put back with all its alerts ok; call each second. */
 void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out);
 
 /* Borrowed until the next call that changes it. NULL: none. Resolved incidents are kept in memory until pager_forget().
@@ -142,9 +169,14 @@ void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out);
 const struct incident *pager_incident(const struct pager *pager, uint64_t id);
 /* The alerts of an incident as they last were: *ret_n of them, borrowed likewise. */
 const struct incident_alert *pager_alerts(const struct pager *pager, uint64_t id, size_t *ret_n);
+/* Calls `fn` with each incident in memory, in no order. */
+void pager_each(const struct pager *pager, void (*fn)(void *user, const struct incident *incident), void *user);
+void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_unacknowledged);
+size_t pager_count_queued(const struct pager *pager); /* pages neither delivered nor given up */
 /* Lets go of incidents resolved before `before_us` whose pages are all settled. They stay in the store. */
 void pager_forget(struct pager *pager, int64_t before_us);
 
+/* Always returns NULL; NULL is fine. */
 struct pager *pager_free(struct pager *pager);
 
 const char *incident_state_name(enum incident_state state);

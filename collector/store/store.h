@@ -64,9 +64,9 @@ struct store_loader {
     void (*anchor)(void *user, uint64_t tenant, const struct store_anchor *row);
     void (*alert)(void *user, uint64_t tenant, const struct alert *row);
     void (*event)(void *user, const struct event *row);
-    void (*incident)(void *user, const struct incident *row);             /* not resolved ones */
+    void (*incident)(void *user, const struct incident *row);             /* not resolved, or with a queued page */
     void (*incident_alert)(void *user, const struct incident_alert *row); /* of those */
-    void (*page)(void *user, const struct page *row);                     /* queued ones, and all of open incidents */
+    void (*page)(void *user, const struct page *row);                     /* all of those */
     void *user;
 };
 
@@ -104,8 +104,9 @@ struct store_batch {
     struct bytes batch_bytes; /* codec's */
 };
 
-/* Copies all of it: the ticks, their table, and the stored interval that now includes them. -EAGAIN: the group is full;
- * -EIO: the file is in declared fault. */
+/* Copies all of it: the ticks, their table, and the stored interval that now includes them. A batch whose ticks are all
+ * stored already is no failure and changes nothing. -EAGAIN: the group is full; -EIO: the file is in declared fault;
+ * -EINVAL: numbers, times or sizes that no batch can have; -ENOMEM. */
 int store_batch(struct store *store, const struct store_batch *batch, struct err *err);
 
 /* These copy and cannot be refused but for memory (-ENOMEM): they are bounded by what made them. */
@@ -121,8 +122,9 @@ int store_put_page(struct store *store, const struct page *row);
 
 enum store_file { STORE_REGISTRY, STORE_TENANT };
 
-/* `fn` is called on the loop when the group now gathering is on disk (rc 0), or when its samples were dropped in a
- * declared fault (rc < 0: only what hung on samples need care, the rest stays queued). In the order of calls. */
+/* `fn` is called on the loop, never within a call of this header but store_close(), when the group now gathering is on
+ * disk (rc 0), or when an attempt at it failed in a declared fault (rc < 0: its samples are dropped, the rest stays
+ * queued). In a fault that is each STORE_RETRY_US. In the order of calls. -ENOMEM: it never will. */
 int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user);
 
 /* The gathering group closes as soon as the writer is free: it holds a page. */
@@ -168,10 +170,11 @@ struct store_series {
 struct store_result { /* borrowed during the callback */
     size_t n;
     const struct store_series *series;
-    bool truncated; /* more than STORE_SERIES_MAX series matched */
+    bool truncated; /* more series matched than STORE_SERIES_MAX, or than fit with so many points (2^20 in all) */
 };
 
-/* `fn` is called once on the loop; `err` is NULL when it went well. */
+/* `fn` is called once on the loop, by store_close() at the latest; `result` is NULL when it failed, `err` when it went
+ * well. -EINVAL: points or range; -EAGAIN: too many reads are waiting. */
 int store_query(struct store *store, const struct store_query *query,
                 void (*fn)(void *user, const struct store_result *result, const struct err *err), void *user,
                 struct err *err);

@@ -1,14 +1,19 @@
 /* collector/watch/rules.h - the rule file: YAML to struct rule.
  *
- * Shape    a table for base/config; share/rules/default.yaml is the shipped file and the reference for its form
- * Errors   every fault with file:line: unknown metric, clear on the wrong side, doubled name, unknown state or limit
+ * Shape    a table for base/config; docs/rules.md describes it, share/rules/default.yaml is the shipped file
+ * Errors   every fault with file:line: a metric the catalogue does not know, clear on the wrong side, a doubled
+ *          name, an unknown state or limit, a share or ratio beyond 1, a hold that leaves a page too little of its
+ *          budget
  * Threads  reads a file, otherwise pure
  */
 #pragma once
 #include "base/config.h"
 #include "collector/watch/watch.h"
 
-/* On 0 `ret` holds *ret_n rules (room for RULES_MAX). -EINVAL: `faults` says why. */
+#define RULE_HOLD_MAX_US      (INT64_C(3600) * 1000000)
+#define RULE_PAGE_HOLD_MAX_US (INT64_C(300) * 1000000) /* of a rule that pages: half of its ten minutes */
+
+/* On 0 `ret` holds *ret_n rules (room for RULES_MAX). -EINVAL: `faults` says why, nothing else is touched. */
 int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct config_faults *faults);
 int rules_parse(const char *name, const char *text, size_t len, struct rule *ret, size_t *ret_n,
                 struct config_faults *faults);

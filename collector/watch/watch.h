@@ -1,15 +1,27 @@
 /* collector/watch/watch.h - rules over ticks: alert states and their transitions. Pure: no I/O, time handed in.
  *
- * Shape    a rule meeting a series is an alert: ok, pending, firing, unknown. watch_judge() runs a batch through the
- * rules in force for its host; what changed comes out as transitions, in the order it happened. Marks    bad: the value
- * passes `threshold`; it stays bad until it passes `clear` (hysteresis). pending from the first bad sample; firing once
- * bad for `hold`; ok at the first sample past `clear`. An absent value changes nothing. Silence  no tick of a host for
- * 3 of its intervals: the alert `silence` of its own fires, every other alert of the host turns unknown and tells
- * nobody; unknown ends by data, never by itself, and never means ok Late     ticks older than what was judged already
- * (a gap that closes) are run through states of their own, from ok: an alert that would have fired is told, with its
- * true `crossed`; one that still is pending or firing gets the earlier `crossed` Units    microseconds of corrected
- * wall time; values in the unit of the metric Owner    the watch owns alerts and rules; transitions live in the
- * caller's list Threads  one caller
+ * Shape    a rule meeting a series is an alert: ok, pending, firing, unknown. watch_judge() runs a batch through
+ *          the rules in force for its host; what changed comes out as transitions, in the order it happened
+ * Marks    bad: the value passes `threshold`; it stays bad until it reaches `clear` (hysteresis). pending from the
+ *          first bad sample; firing once bad for `hold`, from the first bad sample to the last, by the samples'
+ *          time; ok at the first sample that reaches `clear`. An absent value changes nothing
+ * Gaps     a pending alert begins anew when two samples lie more than 3 intervals (of 10 s, or the host's own
+ *          longer one) apart: nobody saw that it was bad all the time. A firing one goes on. A series that is in
+ *          the host's table no more turns its pending or firing alert unknown
+ * Silence  no tick of a host for 3 of its intervals: the alert `silence` of its own fires, crossed when the first
+ *          tick was missing; every pending or firing alert of the host turns unknown and tells nobody; unknown
+ *          ends by data, never by itself, and never means ok. Silence ends with a tick younger than 3 intervals. A
+ *          watch_tick() that comes more than 3 s after the one before was deaf itself: silence is then judged as
+ *          if listening had just begun
+ * Late     ticks older than what was judged already (a gap that closes) are run through states of their own, from
+ *          ok: an alert that would have fired is told as `late`, with its true `crossed`, and so is its end. Where
+ *          they end bad and the live alert began bad with the first tick behind the gap, it is one spell: the live
+ *          alert gets the earlier `crossed`, and fires if that makes its hold full
+ * Units    microseconds of corrected wall time; values in the unit of the metric
+ * Owner    the watch owns alerts and rules; transitions live in the caller's list
+ * Cost     what was never bad has no state of its own: 40 bytes a pair of rule and series, for each table of a
+ *          host
+ * Threads  one caller
  */
 #pragma once
 #include <stdbool.h>
@@ -23,13 +35,15 @@
 #include "proto/metric/metric.h"
 
 enum { RULE_NAME_MAX = 63, RULES_MAX = 256, WATCH_SILENCE_INTERVALS = 3, ALERTS_PER_HOST_MAX = 4096 };
+#define WATCH_INTERVAL_US (INT64_C(10) * 1000000) /* of a host that has confirmed none */
 
 /* Rule in force when a host is in no event, or by the state of its event. */
 #define IN_FORCE_NO_EVENT  (1u << EVENT_STATE_COUNT)
 #define IN_FORCE(state)    (1u << (state))
 #define IN_FORCE_ALWAYS    ((1u << (EVENT_STATE_COUNT + 1)) - 1)
-#define WATCH_SILENCE_RULE "silence" /* the name of silence's own alert */
+#define WATCH_SILENCE_RULE "silence" /* the name of silence's own alert; its metric is "", its values are seconds */
 
+enum watch_answer { WATCH_GONE = 1 };
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
 enum comparison { COMPARE_ABOVE, COMPARE_BELOW };
 enum alert_state { ALERT_OK, ALERT_PENDING, ALERT_FIRING, ALERT_UNKNOWN };
@@ -38,16 +52,15 @@ struct rule {
     char name[RULE_NAME_MAX + 1]; /* unique */
     char metric[METRIC_KEY_MAX + 1];
     char instance[INSTANCE_MAX + 1]; /* glob over instances, "*" for all */
+    char summary[128]; /* what it means, for people; "{threshold}" stands for the threshold with its unit */
+    bool page;         /* tells people: critical ones by default */
     enum comparison comparison;
+    enum severity severity;
+    int limit; /* enum host_limit: threshold and clear are shares of what the host declares; -1: they are absolute */
+    unsigned in_force;
     double threshold;
     double clear; /* on the good side of threshold, or equal */
-    int limit;    /* enum host_limit: threshold and clear are shares of what the host declares, no limit no rule; -1:
-                     absolute */
     int64_t hold_us;
-    enum severity severity;
-    unsigned in_force;
-    bool page;         /* tells people: critical ones by default */
-    char summary[128]; /* what it means, for people */
 };
 
 struct alert { /* also the row the store keeps */
@@ -56,8 +69,8 @@ struct alert { /* also the row the store keeps */
     char metric[METRIC_KEY_MAX + 1];
     char instance[INSTANCE_MAX + 1];
     enum alert_state state;
-    int64_t crossed_us; /* first bad sample of this bad spell; 0 when ok */
-    int64_t changed_us; /* when it entered this state, by the samples' time */
+    int64_t crossed_us; /* first bad sample of this bad spell; 0 when ok, and when unknown before it fired */
+    int64_t changed_us; /* when it entered this state, by the samples' time; by ours where no sample did it */
     double value;       /* the sample that changed it last */
     double threshold;   /* absolute, limits resolved */
     enum severity severity;
@@ -65,10 +78,11 @@ struct alert { /* also the row the store keeps */
 };
 
 struct transition {
-    struct alert alert; /* after it */
-    enum alert_state from;
-    int64_t detected_us; /* `now` of the call that found it */
-    bool late;           /* found in ticks of a closed gap */
+    struct alert alert;    /* after it */
+    enum alert_state from; /* the same as alert.state when the alert only got another `crossed` */
+    int64_t detected_us;   /* `now` of the call that found it */
+    bool late;             /* a spell of the past, found in ticks of a closed gap: only firing and ok are told. The row
+                              the store keeps is the alert as it is now: a late one is no row */
 };
 
 struct transitions { /* zeroed memory is an empty list */
@@ -76,32 +90,41 @@ struct transitions { /* zeroed memory is an empty list */
     size_t room;
     struct transition *at;
 };
-void transitions_clear(struct transitions *list);
+void transitions_clear(struct transitions *list); /* forgets what it holds, keeps its memory */
 void transitions_done(struct transitions *list);
 
 struct watch; /* opaque */
 
-/* Copies the rules. On 0 the caller owns *ret_watch. */
+/* Copies the rules. On 0 the caller owns *ret_watch. -EINVAL: more than RULES_MAX, a name twice, or one that is kept
+ * for silence; -ENOMEM. */
 int watch_new(struct watch **ret_watch, const struct rule *rules, size_t n, struct err *err);
 
-/* Replaces the rules; alerts of rules that are gone turn ok, told in `out`. */
+/* Replaces the rules; alerts of rules that are gone, or no longer meet their series, turn ok, told in `out`. A failure
+ * is one of watch_new()'s and leaves everything as it was. */
 int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int64_t now_us, struct transitions *out,
                     struct err *err);
 
 /* Says what holds for a host from now on: the states of the live or coming events it is in (IN_FORCE(...) bits, or
- * IN_FORCE_NO_EVENT), its declared limits, the interval it confirmed (0: not yet). Rules that are no longer in force
- * let their alerts turn ok, told in `out`. */
+ * IN_FORCE_NO_EVENT), its declared limits, the interval it confirmed (0: not yet). While one of the states is armed or
+ * live the others do not count: the window's rules replace the ordinary ones. Rules that are no longer in force let
+ * their alerts turn ok, told in `out`. Cheap when nothing changed. -ENOMEM: as it was. */
 int watch_set_host(struct watch *watch, uint64_t host, unsigned in_force, const double limits[LIMIT_COUNT],
                    int64_t interval_us, int64_t now_us, struct transitions *out);
 
-/* Puts back an alert as it was stored. Alerts of rules that no longer exist are left out. */
+/* At start, once for each host: the time of its newest stored tick. What is older counts as late from here on. */
+int watch_seen(struct watch *watch, uint64_t host, int64_t at_us);
+
+/* At start: puts back an alert as it was stored, the pending ones too; one already there gives way. WATCH_GONE: its
+ * rule exists no more, it was left out: whoever holds it as bad is to be told that it is ok. -ENOMEM. */
 int watch_restore(struct watch *watch, const struct alert *alert);
 
 /* Silence is judged from `now_us` on, and for each host not before 3 intervals and `grace_us` have passed since then.
- */
+ * To be called again after a time in which ticks could not be taken. A host that never sent a tick is not silent. */
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us);
 
-/* Judges `batch` of `host`; `at_us[i]` is the corrected time of tick i, never after `now_us`. */
+/* Judges `batch` of `host`; `at_us[i]` is the corrected time of tick i, never after `now_us`, rising. -ENOBUFS: the
+ * host has ALERTS_PER_HOST_MAX alerts that are not ok, further ones are not watched; -ENOMEM: the same for want of
+ * memory. All others were judged. -EINVAL: `batch` has other columns than `table`; nothing was judged. */
 int watch_judge(struct watch *watch, uint64_t host, const struct series_table *table, const struct batch *batch,
                 const int64_t *at_us, int64_t now_us, struct transitions *out);
 
@@ -110,6 +133,10 @@ void watch_tick(struct watch *watch, int64_t now_us, struct transitions *out);
 
 /* Calls `fn` with every alert that is not ok. */
 void watch_each(const struct watch *watch, void (*fn)(void *user, const struct alert *alert), void *user);
+
+/* The summary of a rule by its name, silence's too; borrowed until the rules are replaced. NULL: there is no such rule.
+ */
+const char *watch_summary(const struct watch *watch, const char *rule);
 
 /* Always returns NULL; NULL is fine. */
 struct watch *watch_free(struct watch *watch);

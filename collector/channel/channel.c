@@ -1,0 +1,352 @@
+#include "collector/channel/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "collector/channel/multi.h"
+#include "utlist.h"
+
+enum { CONNECTIONS = 64, HOST_CONNECTIONS = 4 };
+
+struct channel_sender {
+    struct multi *multi;
+    struct request *requests; /* under way */
+    int64_t timeout_us;
+};
+
+struct request {
+    struct channel_sender *sender;
+    CURL *easy;
+    struct curl_slist *headers;
+    char *body;
+    char *answer; /* terminated once there is any */
+    size_t answer_len;
+    size_t answer_room;
+    size_t header_bytes;
+    bool cut;          /* the answer went on past CHANNEL_ANSWER_MAX */
+    bool headers_long; /* its headers did */
+    char error[CURL_ERROR_SIZE];
+    channel_answer_fn *fn;
+    void (*forget)(void *user);
+    void *user;
+    struct request *next, *prev;
+};
+
+static struct request *request_free(struct request *request)
+{
+    if (!request)
+        return NULL;
+    curl_easy_cleanup(request->easy);
+    curl_slist_free_all(request->headers);
+    free(request->body);
+    free(request->answer);
+    free(request);
+    return NULL;
+}
+
+static void request_undo(struct request **request)
+{
+    request_free(*request);
+}
+
+static void url_undo(CURLU **url)
+{
+    curl_url_cleanup(*url);
+}
+
+static void part_undo(char **part)
+{
+    curl_free(*part);
+}
+
+/* Grows by doubling: most answers are a few bytes. One byte is kept for the terminator. */
+static bool answer_reserve(struct request *request, size_t len)
+{
+    size_t need = request->answer_len + len + 1;
+    if (need <= request->answer_room)
+        return true;
+    size_t room = request->answer_room ? request->answer_room : 256;
+    while (room < need)
+        room *= 2;
+    char *answer = realloc(request->answer, room);
+    if (!answer)
+        return false;
+    request->answer = answer;
+    request->answer_room = room;
+    return true;
+}
+
+/* curl's write callback: taking less than came ends the transfer with CURLE_WRITE_ERROR. */
+static size_t take_body(char *bytes, size_t size, size_t n, void *user)
+{
+    struct request *request = user;
+    size_t len = size * n;
+    size_t room = CHANNEL_ANSWER_MAX - request->answer_len;
+    size_t taken = len < room ? len : room;
+    request->cut = taken < len;
+    if (!answer_reserve(request, taken))
+        return 0;
+    memcpy(request->answer + request->answer_len, bytes, taken);
+    request->answer_len += taken;
+    request->answer[request->answer_len] = '\0';
+    return taken;
+}
+
+/* libcurl bounds a header line but not (before 8.3) how many there are, and keeps them all. */
+static size_t count_header(char *bytes, size_t size, size_t n, void *user)
+{
+    struct request *request = user;
+    (void)bytes;
+    request->header_bytes += size * n;
+    request->headers_long = request->header_bytes > CHANNEL_ANSWER_MAX;
+    return request->headers_long ? 0 : n * size;
+}
+
+/* libcurl's texts for a code are constant. Its buffer for one transfer says more but may quote the URL, so only what it
+ * says of certificates is taken: names and dates. */
+static const char *error_text(struct request *request, CURLcode result)
+{
+    if (request->headers_long)
+        return "the answer's headers are too long";
+    if (result == CURLE_PEER_FAILED_VERIFICATION && request->error[0])
+        return request->error;
+    long os_errno = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_errno);
+    const char *reason = os_errno > 0 && result == CURLE_COULDNT_CONNECT ? strerrordesc_np((int)os_errno) : NULL;
+    if (!reason)
+        return curl_easy_strerror(result);
+    snprintf(request->error, sizeof request->error, "%s: %s", curl_easy_strerror(result), reason);
+    return request->error;
+}
+
+static int64_t retry_after_us(CURL *easy)
+{
+    curl_off_t seconds = 0; /* curl has turned a date into seconds from now; one in the past is negative */
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds <= 0)
+        return 0;
+    if (seconds > CHANNEL_RETRY_AFTER_MAX_US / US_PER_S)
+        return CHANNEL_RETRY_AFTER_MAX_US;
+    return (int64_t)seconds * US_PER_S;
+}
+
+static void on_done(void *user, CURL *easy, CURLcode result)
+{
+    struct channel_sender *sender = user;
+    char *private = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    AUTO(request_undo) struct request *request = (struct request *)(void *)private;
+    DL_DELETE(sender->requests, request);
+    struct channel_answer answer = { .body = "" };
+    if (request->answer) {
+        answer.body = request->answer;
+        answer.body_len = request->answer_len;
+    }
+    if (result == CURLE_OK || (result == CURLE_WRITE_ERROR && request->cut)) {
+        long status = 0;
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        answer.status = (int)status;
+        answer.retry_after_us = retry_after_us(easy);
+    } else {
+        answer.error = error_text(request, result);
+    }
+    request->fn(request->user, &answer); /* may post again, or close the sender: nothing of it is touched after */
+}
+
+int channel_sender_open(struct channel_sender **ret_sender, uv_loop_t *loop, struct err *err)
+{
+    assert(ret_sender && loop);
+    AUTO(auto_free) struct channel_sender *sender = calloc(1, sizeof *sender);
+    if (!sender)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* counted by libcurl: once a sender */
+        return err_set(err, -ENOMEM, "channel: libcurl cannot start");
+    sender->timeout_us = CHANNEL_TIMEOUT_US;
+    int rc = multi_open(&sender->multi, loop, CONNECTIONS, HOST_CONNECTIONS, on_done, sender, err);
+    if (rc < 0) {
+        curl_global_cleanup();
+        return rc;
+    }
+    *ret_sender = TAKE(sender);
+    return 0;
+}
+
+struct channel_sender *channel_sender_close(struct channel_sender *sender)
+{
+    if (!sender)
+        return NULL;
+    struct request *request, *after;
+    DL_FOREACH_SAFE(sender->requests, request, after)
+    {
+        DL_DELETE(sender->requests, request);
+        multi_remove(sender->multi, request->easy);
+        if (request->forget)
+            request->forget(request->user);
+        request_free(request);
+    }
+    multi_close(sender->multi);
+    curl_global_cleanup();
+    free(sender);
+    return NULL;
+}
+
+void channel_sender_set_timeout(struct channel_sender *sender, int64_t timeout_us)
+{
+    assert(timeout_us >= US_PER_MS);
+    sender->timeout_us = timeout_us;
+}
+
+static int url_parse(const char *url, CURLU *parsed, struct err *err)
+{
+    if (!parsed)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    size_t len = strnlen(url, CHANNEL_URL_MAX + 1);
+    if (len > CHANNEL_URL_MAX)
+        return err_set(err, -EINVAL, "channel: the URL is longer than %d bytes", CHANNEL_URL_MAX);
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
+    if (code != CURLUE_OK)
+        return err_set(err, -EINVAL, "channel: not a URL: %s", curl_url_strerror(code));
+    AUTO(part_undo) char *scheme = NULL;
+    code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
+    if (code != CURLUE_OK || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+        return err_set(err, -EINVAL, "channel: the URL must begin with http:// or https://");
+    return 0;
+}
+
+int channel_url_check(const char *url, struct err *err)
+{
+    AUTO(url_undo) CURLU *parsed = curl_url();
+    return url_parse(url, parsed, err);
+}
+
+char *channel_url_shown(char *text, size_t size, const char *url)
+{
+    AUTO(url_undo) CURLU *parsed = curl_url();
+    AUTO(part_undo) char *scheme = NULL;
+    AUTO(part_undo) char *host = NULL;
+    AUTO(part_undo) char *port = NULL;
+    if (url_parse(url, parsed, NULL) < 0 || curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+        snprintf(text, size, "(not a URL)");
+        return text;
+    }
+    curl_url_get(parsed, CURLUPART_PORT, &port, 0); /* only when the URL has one */
+    snprintf(text, size, "%s://%s%s%s/...", scheme, host, port ? ":" : "", port ? port : "");
+    return text;
+}
+
+static int add_header(struct request *request, const char *line, struct err *err)
+{
+    for (const char *c = line; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) /* a line feed would begin a header of somebody else's choice */
+            return err_set(err, -EINVAL, "channel: a control character in a header");
+    struct curl_slist *headers = curl_slist_append(request->headers, line);
+    if (!headers)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    request->headers = headers;
+    return 0;
+}
+
+/* Options that only fail for lack of memory; the first failure is kept. */
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        if (code == CURLE_OK)                                                                                          \
+            code = curl_easy_setopt(request->easy, (option), (value));                                                 \
+    } while (0)
+
+static int set_policy(struct request *request, struct err *err)
+{
+    CURLcode code = CURLE_OK;
+    int64_t timeout_us = request->sender->timeout_us;
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, ""); /* "": not even from the environment */
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    /* Without it a time-out while a name is resolved waits for the resolver's thread, on our loop. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_TIMEOUT_MS, (long)(timeout_us / US_PER_MS));
+    SET(CURLOPT_CONNECTTIMEOUT_MS,
+        (long)((timeout_us < CHANNEL_CONNECT_US ? timeout_us : CHANNEL_CONNECT_US) / US_PER_MS));
+    if (code != CURLE_OK)
+        return err_set(err, -EIO, "channel: libcurl refuses an option: %s", curl_easy_strerror(code));
+    return 0;
+}
+
+static int set_content(struct request *request, const char *url, size_t body_len, struct err *err)
+{
+    CURLcode code = CURLE_OK;
+    SET(CURLOPT_URL, url);
+    SET(CURLOPT_USERAGENT, "warroom/" WARROOM_VERSION);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDS, request->body);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
+    SET(CURLOPT_HTTPHEADER, request->headers);
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, request);
+    SET(CURLOPT_HEADERFUNCTION, count_header);
+    SET(CURLOPT_HEADERDATA, request);
+    SET(CURLOPT_ERRORBUFFER, request->error);
+    SET(CURLOPT_PRIVATE, request);
+    if (code != CURLE_OK)
+        return err_set(err, -ENOMEM, "channel: libcurl refuses a request: %s", curl_easy_strerror(code));
+    return 0;
+}
+
+static int add_headers(struct request *request, const char *const *lines, struct err *err)
+{
+    int rc = add_header(request, "Expect:", err); /* no "100 Continue" to wait for */
+    for (const char *const *line = lines; rc == 0 && *line; line++)
+        rc = add_header(request, *line, err);
+    return rc;
+}
+
+/* NULL: out of memory. */
+static struct request *request_new(struct channel_sender *sender, const char *body, size_t body_len)
+{
+    AUTO(request_undo) struct request *request = calloc(1, sizeof *request);
+    if (!request)
+        return NULL;
+    request->sender = sender;
+    request->easy = curl_easy_init();
+    request->body = malloc(body_len + 1);
+    if (!request->easy || !request->body)
+        return NULL;
+    memcpy(request->body, body, body_len);
+    return TAKE(request);
+}
+
+int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
+                 size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err)
+{
+    assert(sender && url && headers && fn);
+    int rc = channel_url_check(url, err);
+    if (rc < 0)
+        return rc;
+    AUTO(request_undo) struct request *request = request_new(sender, body, body_len);
+    if (!request)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    request->fn = fn;
+    request->forget = forget;
+    request->user = user;
+    rc = add_headers(request, headers, err);
+    if (rc == 0)
+        rc = set_policy(request, err);
+    if (rc == 0)
+        rc = set_content(request, url, body_len, err);
+    if (rc == 0)
+        rc = multi_add(sender->multi, request->easy, err);
+    if (rc < 0)
+        return rc;
+    DL_APPEND(sender->requests, request);
+    request = NULL; /* the sender's now: on_done() or a close frees it */
+    return 0;
+}

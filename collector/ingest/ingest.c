@@ -1,0 +1,245 @@
+#include "collector/ingest/ingest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/ingest/table.h"
+#include "uthash.h"
+
+struct run_key {
+    uint64_t host;
+    struct run_id run;
+};
+
+struct run_entry {
+    struct ingest_run run; /* first: a run pointer is an entry pointer */
+    struct run_key key;
+    UT_hash_handle by_key;
+};
+
+struct host_entry {
+    uint64_t host;
+    unsigned n_runs;
+    struct table_slots tables;
+    UT_hash_handle by_id;
+};
+
+struct ingest {
+    struct run_entry *runs;
+    struct host_entry *hosts;
+    struct table_pool *pool;
+};
+
+int ingest_new(struct ingest **ret_ingest, struct err *err)
+{
+    AUTO(auto_free) struct ingest *ingest = calloc(1, sizeof *ingest);
+    if (!ingest)
+        return err_set(err, -ENOMEM, "ingest: out of memory");
+    ingest->pool = table_pool_new();
+    if (!ingest->pool)
+        return err_set(err, -ENOMEM, "ingest: out of memory");
+    *ret_ingest = TAKE(ingest);
+    return 0;
+}
+
+struct ingest *ingest_free(struct ingest *ingest)
+{
+    if (!ingest)
+        return NULL;
+    struct run_entry *run, *next_run;
+    struct host_entry *host, *next_host;
+    HASH_ITER(by_key, ingest->runs, run, next_run)
+    {
+        HASH_DELETE(by_key, ingest->runs, run);
+        spans_done(&run->run.judged);
+        spans_done(&run->run.pending);
+        spans_done(&run->run.stored);
+        free(run);
+    }
+    HASH_ITER(by_id, ingest->hosts, host, next_host)
+    {
+        HASH_DELETE(by_id, ingest->hosts, host);
+        table_slots_clear(ingest->pool, &host->tables);
+        free(host);
+    }
+    table_pool_free(ingest->pool);
+    free(ingest);
+    return NULL;
+}
+
+static struct host_entry *find_host(struct ingest *ingest, uint64_t host)
+{
+    struct host_entry *entry;
+    HASH_FIND(by_id, ingest->hosts, &host, sizeof host, entry);
+    return entry;
+}
+
+static struct host_entry *need_host(struct ingest *ingest, uint64_t host)
+{
+    struct host_entry *entry = find_host(ingest, host);
+    if (entry)
+        return entry;
+    entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->host = host;
+    HASH_ADD(by_id, ingest->hosts, host, sizeof entry->host, entry);
+    return entry;
+}
+
+int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, struct ingest_run **ret_run,
+               struct err *err)
+{
+    struct run_entry *entry;
+    struct run_key key = { .host = host, .run = *run };
+    HASH_FIND(by_key, ingest->runs, &key, sizeof key, entry);
+    if (!entry) {
+        struct host_entry *owner = need_host(ingest, host);
+        if (owner && owner->n_runs >= INGEST_RUNS_MAX)
+            return err_set(err, -ENOSPC, "host %016" PRIx64 " has reported under %d runs: its agent keeps restarting",
+                           host, INGEST_RUNS_MAX);
+        entry = owner ? calloc(1, sizeof *entry) : NULL;
+        if (!entry)
+            return err_set(err, -ENOMEM, "ingest: out of memory");
+        owner->n_runs++;
+        entry->run.host = host;
+        entry->run.run = *run;
+        entry->key = key;
+        HASH_ADD(by_key, ingest->runs, key, sizeof entry->key, entry);
+    }
+    *ret_run = &entry->run;
+    return 0;
+}
+
+static void refuse(struct ingest_decision *ret, enum refusal refusal)
+{
+    ret->verdict = INGEST_REFUSED;
+    ret->refusal = refusal;
+}
+
+void ingest_offer(struct ingest_run *run, const struct report *report, struct ingest_decision *ret)
+{
+    const struct batch *batch = &report->batch;
+    uint64_t first = batch->first;
+    uint64_t last = batch->first + batch->n_ticks - 1;
+    *ret = (struct ingest_decision){ .verdict = INGEST_NEW };
+    if (report->highest > run->highest)
+        run->highest = report->highest;
+    if (last > report->highest) {
+        refuse(ret, REFUSAL_ABOVE_HIGHEST);
+        snprintf(ret->text, sizeof ret->text,
+                 "ticks %" PRIu64 "..%" PRIu64 " are above %" PRIu64 ", the highest this run has declared", first, last,
+                 report->highest);
+        return;
+    }
+    const struct span *stored = spans_meeting(&run->stored, first, last);
+    if (stored)
+        ret->stored = *stored;
+    if (spans_hold(&run->stored, first, last) == SPANS_ALL) {
+        ret->verdict = INGEST_STORED;
+        return;
+    }
+    if (stored) {
+        refuse(ret, REFUSAL_OVERLAP);
+        snprintf(ret->text, sizeof ret->text,
+                 "ticks %" PRIu64 "..%" PRIu64 " overlap %" PRIu64 "..%" PRIu64 ", which are stored", first, last,
+                 stored->first, stored->last);
+        return;
+    }
+    switch (spans_hold(&run->pending, first, last)) {
+    case SPANS_ALL:
+        ret->verdict = INGEST_PENDING;
+        break;
+    case SPANS_SOME:
+        ret->verdict = INGEST_BUSY;
+        break;
+    case SPANS_NONE:
+        break;
+    }
+}
+
+bool ingest_unjudged(const struct ingest_run *run, uint64_t first, uint64_t last, struct span *ret)
+{
+    return first <= last && spans_missing(&run->judged, first, last, ret);
+}
+
+int ingest_admit(struct ingest_run *run, uint64_t first, uint64_t last)
+{
+    int rc = spans_add(&run->pending, first, last);
+    if (rc < 0)
+        return rc;
+    rc = spans_add(&run->judged, first, last);
+    if (rc < 0)
+        ingest_lost(run, first, last);
+    return rc;
+}
+
+int ingest_stored(struct ingest_run *run, uint64_t first, uint64_t last, struct span *ret_stored)
+{
+    ingest_lost(run, first, last);
+    int rc = spans_add(&run->stored, first, last);
+    if (rc < 0)
+        return rc;
+    *ret_stored = *spans_meeting(&run->stored, first, last);
+    return 0;
+}
+
+void ingest_lost(struct ingest_run *run, uint64_t first, uint64_t last)
+{
+    /* Taking out what was put in whole cannot need room: a hole is cut only if the interval had been joined with its neighbours,
+     * and then the set was once smaller by that many. */
+    spans_remove(&run->pending, first, last);
+}
+
+int ingest_restore(struct ingest_run *run, uint64_t first, uint64_t last)
+{
+    int rc = spans_add(&run->stored, first, last);
+    if (rc == 0)
+        rc = spans_add(&run->judged, first, last);
+    if (rc == 0 && last > run->highest)
+        run->highest = last;
+    return rc;
+}
+
+const struct ingest_table *ingest_table(struct ingest *ingest, uint64_t host, const struct table_hash *hash)
+{
+    struct host_entry *entry = find_host(ingest, host);
+    const struct table_slot *slot = entry ? table_slots_find(&entry->tables, hash) : NULL;
+    return slot ? slot->table : NULL;
+}
+
+int ingest_learn_table(struct ingest *ingest, uint64_t host, const struct series_table *table, struct bytes encoded,
+                       const struct ingest_table **ret_table, struct err *err)
+{
+    struct host_entry *entry = need_host(ingest, host);
+    if (!entry)
+        return err_set(err, -ENOMEM, "ingest: out of memory");
+    struct table_slot *slot = table_slots_find(&entry->tables, &table->hash);
+    if (!slot) {
+        const struct ingest_table *shared = table_pool_take(ingest->pool, table, encoded);
+        if (!shared)
+            return err_set(err, -ENOMEM, "ingest: out of memory");
+        slot = table_slots_put(ingest->pool, &entry->tables, shared);
+    }
+    *ret_table = slot->table;
+    return 0;
+}
+
+bool ingest_table_is_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash)
+{
+    struct host_entry *entry = find_host(ingest, host);
+    const struct table_slot *slot = entry ? table_slots_find(&entry->tables, hash) : NULL;
+    return slot && slot->stored;
+}
+
+void ingest_table_set_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash, bool stored)
+{
+    struct host_entry *entry = find_host(ingest, host);
+    struct table_slot *slot = entry ? table_slots_find(&entry->tables, hash) : NULL;
+    if (slot)
+        slot->stored = stored;
+}

@@ -1,0 +1,239 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "collector/ingest/ingest.h"
+
+#define HOST 0x11
+
+struct fixture {
+    struct ingest *ingest;
+    struct ingest_run *run;
+};
+
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    struct run_id id = { { 1, 2, 3 } };
+    if (ingest_new(&fixture.ingest, NULL) < 0)
+        return -1;
+    *state = &fixture;
+    return ingest_run(fixture.ingest, HOST, &id, &fixture.run, NULL);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    ingest_free(f->ingest);
+    return 0;
+}
+
+static struct ingest_decision offer(struct fixture *f, uint64_t first, uint64_t last, uint64_t highest)
+{
+    struct ingest_decision decision;
+    struct report report = { .highest = highest };
+    report.batch.first = first;
+    report.batch.n_ticks = (uint32_t)(last - first + 1);
+    ingest_offer(f->run, &report, &decision);
+    return decision;
+}
+
+static void store(struct fixture *f, uint64_t first, uint64_t last)
+{
+    struct span stored;
+    assert_int_equal(ingest_admit(f->run, first, last), 0);
+    assert_int_equal(ingest_stored(f->run, first, last, &stored), 0);
+}
+
+static void a_fresh_batch_is_new_then_pending_then_stored(void **state)
+{
+    struct fixture *f = *state;
+    struct span stored;
+    assert_int_equal(offer(f, 1, 3, 3).verdict, INGEST_NEW);
+    assert_int_equal(ingest_admit(f->run, 1, 3), 0);
+    assert_int_equal(offer(f, 1, 3, 3).verdict, INGEST_PENDING);
+    assert_int_equal(ingest_stored(f->run, 1, 3, &stored), 0);
+    assert_int_equal(stored.first, 1);
+    assert_int_equal(stored.last, 3);
+    assert_int_equal(offer(f, 1, 3, 3).verdict, INGEST_STORED);
+    assert_int_equal(offer(f, 2, 2, 3).verdict, INGEST_STORED);
+}
+
+static void an_ack_names_the_whole_interval_on_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct span stored;
+    store(f, 1, 10);
+    assert_int_equal(ingest_admit(f->run, 11, 12), 0);
+    assert_int_equal(ingest_stored(f->run, 11, 12, &stored), 0);
+    assert_int_equal(stored.first, 1);
+    assert_int_equal(stored.last, 12);
+}
+
+static void a_batch_above_the_declared_highest_is_refused(void **state)
+{
+    struct ingest_decision decision = offer(*state, 5, 9, 8);
+    assert_int_equal(decision.verdict, INGEST_REFUSED);
+    assert_int_equal(decision.refusal, REFUSAL_ABOVE_HIGHEST);
+    assert_string_equal(decision.text, "ticks 5..9 are above 8, the highest this run has declared");
+}
+
+static void earlier_numbers_are_welcome_after_later_ones(void **state)
+{
+    struct fixture *f = *state;
+    store(f, 100, 110);
+    assert_int_equal(offer(f, 1, 99, 110).verdict, INGEST_NEW);
+}
+
+static void a_batch_that_overlaps_what_is_stored_is_refused_with_what_is(void **state)
+{
+    struct fixture *f = *state;
+    store(f, 5, 10);
+    struct ingest_decision decision = offer(f, 8, 12, 12);
+    assert_int_equal(decision.verdict, INGEST_REFUSED);
+    assert_int_equal(decision.refusal, REFUSAL_OVERLAP);
+    assert_int_equal(decision.stored.first, 5);
+    assert_int_equal(decision.stored.last, 10);
+}
+
+static void a_batch_that_overlaps_what_is_pending_comes_again(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(ingest_admit(f->run, 5, 10), 0);
+    assert_int_equal(offer(f, 8, 12, 12).verdict, INGEST_BUSY);
+}
+
+static void ticks_whose_samples_were_lost_are_stored_again_but_not_judged_again(void **state)
+{
+    struct fixture *f = *state;
+    struct span part;
+    assert_true(ingest_unjudged(f->run, 1, 3, &part));
+    assert_int_equal(ingest_admit(f->run, 1, 3), 0);
+    ingest_lost(f->run, 1, 3);
+    assert_int_equal(offer(f, 1, 3, 3).verdict, INGEST_NEW);
+    assert_false(ingest_unjudged(f->run, 1, 3, &part));
+    assert_true(ingest_unjudged(f->run, 1, 5, &part)); /* merged with newer ones: only those are judged */
+    assert_int_equal(part.first, 4);
+    assert_int_equal(part.last, 5);
+}
+
+static void what_the_store_held_at_start_is_stored_and_judged(void **state)
+{
+    struct fixture *f = *state;
+    struct span part;
+    assert_int_equal(ingest_restore(f->run, 1, 50), 0);
+    assert_int_equal(offer(f, 20, 50, 50).verdict, INGEST_STORED);
+    assert_false(ingest_unjudged(f->run, 1, 50, &part));
+    assert_int_equal(offer(f, 51, 52, 52).verdict, INGEST_NEW);
+}
+
+static void runs_of_one_host_are_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct ingest_run *other;
+    struct run_id id = { { 9 } };
+    store(f, 1, 10);
+    assert_int_equal(ingest_run(f->ingest, HOST, &id, &other, NULL), 0);
+    assert_ptr_not_equal(other, f->run);
+    assert_int_equal(spans_hold(&other->stored, 1, 1), SPANS_NONE);
+}
+
+static void a_host_that_keeps_restarting_is_stopped_at_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct ingest_run *run;
+    struct run_id id = { { 0 } };
+    int rc = 0;
+    unsigned made = 1; /* the fixture's */
+    for (unsigned i = 1; rc == 0 && i < 2 * INGEST_RUNS_MAX; i++) {
+        memcpy(id.bytes + 4, &i, sizeof i);
+        rc = ingest_run(f->ingest, HOST, &id, &run, NULL);
+        made += rc == 0;
+    }
+    assert_int_equal(rc, -ENOSPC);
+    assert_int_equal(made, INGEST_RUNS_MAX);
+    assert_int_equal(ingest_run(f->ingest, HOST + 1, &id, &run, NULL), 0); /* others are not held back */
+}
+
+/* ---- series tables ---- */
+
+static const struct ingest_table *learn(struct fixture *f, uint64_t host, uint8_t mark)
+{
+    static const struct series rows[] = {
+        { "system.memory.utilization", "", "1", -4 },
+        { "system.cpu.utilization", "", "1", -4 },
+    };
+    const struct ingest_table *table = NULL;
+    struct series_table content = { .hash = { { mark } }, .n = 2, .at = rows };
+    uint8_t encoded[] = { mark, 7, 7 };
+    assert_int_equal(ingest_learn_table(f->ingest, host, &content, (struct bytes){ encoded, 3 }, &table, NULL), 0);
+    return table;
+}
+
+static void hosts_of_one_kind_share_one_table(void **state)
+{
+    struct fixture *f = *state;
+    const struct ingest_table *one = learn(f, 1, 0xaa);
+    assert_ptr_equal(learn(f, 2, 0xaa), one);
+    assert_int_equal(one->cpu, 1);
+    assert_int_equal(one->memory, 0);
+    assert_int_equal(one->encoded.at[0], 0xaa);
+}
+
+static void a_host_may_use_only_tables_it_has_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct table_hash hash = { { 0xaa } };
+    learn(f, 1, 0xaa);
+    assert_non_null(ingest_table(f->ingest, 1, &hash));
+    assert_null(ingest_table(f->ingest, 2, &hash));
+}
+
+static void the_oldest_table_of_a_host_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    for (uint8_t mark = 1; mark <= TABLES_PER_HOST + 1; mark++)
+        learn(f, 1, mark);
+    assert_null(ingest_table(f->ingest, 1, &(struct table_hash){ { 1 } }));
+    for (uint8_t mark = 2; mark <= TABLES_PER_HOST + 1; mark++)
+        assert_non_null(ingest_table(f->ingest, 1, &(struct table_hash){ { mark } }));
+}
+
+static void whether_a_table_is_on_disk_is_known_per_host(void **state)
+{
+    struct fixture *f = *state;
+    struct table_hash hash = { { 0xaa } };
+    learn(f, 1, 0xaa);
+    learn(f, 2, 0xaa);
+    assert_false(ingest_table_is_stored(f->ingest, 1, &hash));
+    ingest_table_set_stored(f->ingest, 1, &hash, true);
+    assert_true(ingest_table_is_stored(f->ingest, 1, &hash));
+    assert_false(ingest_table_is_stored(f->ingest, 2, &hash)); /* it may be of another tenant */
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_fresh_batch_is_new_then_pending_then_stored),
+        TEST(an_ack_names_the_whole_interval_on_disk),
+        TEST(a_batch_above_the_declared_highest_is_refused),
+        TEST(earlier_numbers_are_welcome_after_later_ones),
+        TEST(a_batch_that_overlaps_what_is_stored_is_refused_with_what_is),
+        TEST(a_batch_that_overlaps_what_is_pending_comes_again),
+        TEST(ticks_whose_samples_were_lost_are_stored_again_but_not_judged_again),
+        TEST(what_the_store_held_at_start_is_stored_and_judged),
+        TEST(runs_of_one_host_are_apart),
+        TEST(a_host_that_keeps_restarting_is_stopped_at_the_limit),
+        TEST(hosts_of_one_kind_share_one_table),
+        TEST(a_host_may_use_only_tables_it_has_sent),
+        TEST(the_oldest_table_of_a_host_gives_way),
+        TEST(whether_a_table_is_on_disk_is_known_per_host),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

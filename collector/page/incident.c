@@ -1,0 +1,183 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/page/state.h"
+
+/* ---- dossiers ---- */
+
+struct dossier *dossier_find(const struct pager *pager, uint64_t id)
+{
+    struct dossier *dossier;
+    HASH_FIND(hh, pager->dossiers, &id, sizeof id, dossier);
+    return dossier;
+}
+
+struct dossier *dossier_make(struct pager *pager, uint64_t id)
+{
+    struct dossier *dossier = dossier_find(pager, id);
+    if (dossier)
+        return dossier;
+    dossier = calloc(1, sizeof *dossier);
+    if (!dossier)
+        return NULL;
+    dossier->row.id = id;
+    HASH_ADD(hh, pager->dossiers, row.id, sizeof dossier->row.id, dossier);
+    return dossier;
+}
+
+void dossier_join_group(struct pager *pager, struct dossier *dossier)
+{
+    struct dossier *other;
+    memset(&dossier->key, 0, sizeof dossier->key);
+    dossier->key.tenant = dossier->row.tenant;
+    dossier->key.event = dossier->row.event;
+    snprintf(dossier->key.group, sizeof dossier->key.group, "%s", dossier->row.group);
+    HASH_FIND(hh_group, pager->groups, &dossier->key, sizeof dossier->key, other);
+    if (other || dossier->in_group)
+        return;
+    HASH_ADD(hh_group, pager->groups, key, sizeof dossier->key, dossier);
+    dossier->in_group = true;
+}
+
+void dossier_leave_group(struct pager *pager, struct dossier *dossier)
+{
+    if (dossier->in_group)
+        HASH_DELETE(hh_group, pager->groups, dossier);
+    dossier->in_group = false;
+}
+
+static void let_go_of_holders(struct pager *pager, struct dossier *dossier)
+{
+    struct holder *holder, *next;
+    if (dossier->n_holders == 0)
+        return;
+    for (size_t i = 0; i < dossier->n_rows; i++) {
+        holder = holder_find(pager, &dossier->rows[i].alert);
+        if (holder && holder->dossier == dossier)
+            holder_free(pager, holder);
+    }
+    if (dossier->n_holders == 0)
+        return;
+    HASH_ITER(hh, pager->holders, holder, next) /* those past the rows */
+    if (holder->dossier == dossier)
+        holder_free(pager, holder);
+}
+
+void dossier_free(struct pager *pager, struct dossier *dossier)
+{
+    let_go_of_holders(pager, dossier);
+    dossier_leave_group(pager, dossier);
+    for (struct slip *slip = dossier->slips, *next; slip; slip = next) {
+        next = slip->next;
+        queue_remove(&pager->queue, slip);
+        HASH_DELETE(hh, pager->slips, slip);
+        free(slip);
+    }
+    HASH_DELETE(hh, pager->dossiers, dossier);
+    free(dossier->rows);
+    free(dossier);
+}
+
+/* ---- holders ---- */
+
+static struct alert_key key_of(const struct alert *alert)
+{
+    struct alert_key key;
+    memset(&key, 0, sizeof key);
+    key.host = alert->host;
+    snprintf(key.rule, sizeof key.rule, "%s", alert->rule);
+    snprintf(key.metric, sizeof key.metric, "%s", alert->metric);
+    snprintf(key.instance, sizeof key.instance, "%s", alert->instance);
+    return key;
+}
+
+struct holder *holder_find(const struct pager *pager, const struct alert *alert)
+{
+    struct alert_key key = key_of(alert);
+    struct holder *holder;
+    HASH_FIND(hh, pager->holders, &key, sizeof key, holder);
+    return holder;
+}
+
+struct holder *holder_make(struct pager *pager, const struct alert *alert, struct dossier *dossier, int row)
+{
+    struct holder *holder = calloc(1, sizeof *holder);
+    if (!holder)
+        return NULL;
+    struct alert_key key = key_of(alert);
+    memcpy(&holder->key, &key, sizeof key);
+    holder->dossier = dossier;
+    holder->row = row;
+    dossier->n_holders++;
+    HASH_ADD(hh, pager->holders, key, sizeof holder->key, holder);
+    return holder;
+}
+
+void holder_free(struct pager *pager, struct holder *holder)
+{
+    assert(pager->holders && holder->dossier->n_holders > 0);
+    holder->dossier->n_holders--;
+    HASH_DELETE(hh, pager->holders, holder);
+    free(holder);
+}
+
+/* ---- the clock ---- */
+
+/* The verdict follows from the stamps alone, so that anybody can work it out again from the record. */
+static bool is_breached(const struct incident *row, int64_t now_us)
+{
+    int64_t deadline_us = row->crossed_us + PAGE_BUDGET_US;
+    int64_t told_us = row->delivered_us;
+    int64_t noticed_us = row->acknowledged_us > 0 ? row->acknowledged_us : row->resolved_us;
+    if (told_us == 0 || (row->acknowledged_us > 0 && row->acknowledged_us < told_us))
+        told_us = row->acknowledged_us; /* who acknowledges knows */
+    return (told_us > 0 ? told_us : now_us) > deadline_us || (noticed_us > 0 ? noticed_us : now_us) > deadline_us;
+}
+
+bool dossier_check_budget(const struct paging *p, struct dossier *dossier)
+{
+    struct incident *row = &dossier->row;
+    if (row->breached || row->clock == 0 || !is_breached(row, p->now_us))
+        return false;
+    row->breached = true;
+    return true;
+}
+
+void dossier_tell(struct paging *p, struct dossier *dossier)
+{
+    dossier_check_budget(p, dossier);
+    tell_incident(p, dossier);
+}
+
+void dossier_trigger(struct paging *p, struct dossier *dossier, const char *title, int64_t crossed_us,
+                     int64_t detected_us, bool late)
+{
+    struct incident *row = &dossier->row;
+    if (row->clock > 0) {
+        dossier_check_budget(p, dossier); /* of the clock that ends here */
+        slips_cancel(p, dossier, NULL);   /* the new pages say more */
+    }
+    row->clock++;
+    row->state = INCIDENT_TRIGGERED;
+    row->detected_us = detected_us < p->now_us ? detected_us : p->now_us;
+    row->crossed_us = crossed_us < row->detected_us ? crossed_us : row->detected_us;
+    row->late = row->late || late || row->detected_us - row->crossed_us > PAGE_BUDGET_US;
+    row->delivered_us = row->acknowledged_us = 0;
+    row->acknowledged_by[0] = '\0';
+    snprintf(row->title, sizeof row->title, "%s", title);
+    slips_trigger(p, dossier);
+    dossier_tell(p, dossier);
+}
+
+void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by)
+{
+    dossier->row.state = INCIDENT_RESOLVED;
+    dossier->row.resolved_us = p->now_us;
+    snprintf(dossier->row.resolved_by, sizeof dossier->row.resolved_by, "%s", by);
+    dossier_leave_group(p->pager, dossier);
+    let_go_of_holders(p->pager, dossier);
+    slips_resolve(p, dossier);
+    dossier_tell(p, dossier);
+}

@@ -1,0 +1,410 @@
+#include "collector/page/page.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/page/state.h"
+
+#define GROUP_OF_OUR_OWN "collector"
+#define BY_RECOVERY      "recovery"
+#define BY_RECORD        "record"
+
+const char *incident_state_name(enum incident_state state)
+{
+    static const char *const names[] = { "triggered", "acknowledged", "resolved" };
+    return names[state];
+}
+
+const char *page_state_name(enum page_state state)
+{
+    static const char *const names[] = { "queued", "delivered", "failed", "cancelled" };
+    return names[state];
+}
+
+int pager_new(struct pager **ret_pager, struct err *err)
+{
+    struct pager *pager = calloc(1, sizeof *pager);
+    if (!pager)
+        return err_set(err, -ENOMEM, "pager: out of memory");
+    *ret_pager = pager;
+    return 0;
+}
+
+struct pager *pager_free(struct pager *pager)
+{
+    struct dossier *dossier, *next;
+    if (!pager)
+        return NULL;
+    HASH_ITER(hh, pager->dossiers, dossier, next)
+    dossier_free(pager, dossier);
+    queue_done(&pager->queue);
+    free(pager->contacts);
+    free(pager);
+    return NULL;
+}
+
+/* ---- contacts ---- */
+
+static bool reaches(const struct pager *pager, const char *contact, uint64_t tenant)
+{
+    for (size_t i = 0; i < pager->n_contacts; i++)
+        if (strcmp(pager->contacts[i].name, contact) == 0 && contact_is_for(&pager->contacts[i], tenant))
+            return true;
+    return false;
+}
+
+int pager_set_contacts(struct pager *pager, const struct page_contact *contacts, size_t n, int64_t now_us,
+                       struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct page_contact *copy = calloc(n + 1, sizeof *copy);
+    struct dossier *dossier, *next;
+    if (!copy)
+        return -ENOMEM;
+    if (n > 0)
+        memcpy(copy, contacts, n * sizeof *copy);
+    free(pager->contacts);
+    pager->contacts = copy;
+    pager->n_contacts = n;
+    HASH_ITER(hh, pager->dossiers, dossier, next)
+    {
+        for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+            if (!reaches(pager, slip->row.contact, slip->row.tenant))
+                slips_cancel(&p, dossier, slip->row.contact);
+        if (dossier->known && dossier->row.state == INCIDENT_TRIGGERED)
+            slips_trigger(&p, dossier);
+    }
+    return p.rc;
+}
+
+/* ---- alerts ---- */
+
+static bool same_alert(const struct alert *a, const struct alert *b)
+{
+    return a->host == b->host && strcmp(a->rule, b->rule) == 0 && strcmp(a->metric, b->metric) == 0 &&
+           strcmp(a->instance, b->instance) == 0;
+}
+
+static int add_row(struct dossier *dossier)
+{
+    if (dossier->n_rows == dossier->rows_room) {
+        size_t room = dossier->rows_room ? dossier->rows_room * 2 : 1;
+        struct incident_alert *rows = reallocarray(dossier->rows, room, sizeof *rows);
+        if (!rows)
+            return ROW_NONE;
+        dossier->rows = rows;
+        dossier->rows_room = room;
+    }
+    return (int)dossier->n_rows++;
+}
+
+/* The alert's own row if it had one, else a new one, else one of an alert that is ok; ROW_NONE: all are taken. */
+static int row_for(struct dossier *dossier, const struct alert *alert, bool *ret_new)
+{
+    int ok = ROW_NONE;
+    *ret_new = false;
+    for (size_t i = 0; i < dossier->n_rows; i++) {
+        if (same_alert(&dossier->rows[i].alert, alert))
+            return (int)i;
+        if (ok == ROW_NONE && dossier->rows[i].alert.state == ALERT_OK)
+            ok = (int)i;
+    }
+    *ret_new = true;
+    return dossier->n_rows < INCIDENT_ALERTS_MAX ? add_row(dossier) : ok;
+}
+
+static void write_row(struct paging *p, struct dossier *dossier, int row, const struct alert *alert,
+                      const struct page_scope *scope)
+{
+    if (row == ROW_NONE)
+        return;
+    struct incident_alert *at = &dossier->rows[row];
+    *at = (struct incident_alert){ .incident = dossier->row.id, .alert = *alert };
+    snprintf(at->host_name, sizeof at->host_name, "%s", scope->host_name);
+    summary_text(at->summary, sizeof at->summary, scope->summary, alert);
+    tell_alert(p, at);
+}
+
+static void join(struct paging *p, struct dossier *dossier, const struct alert *alert, const struct page_scope *scope)
+{
+    bool is_new;
+    int row = row_for(dossier, alert, &is_new);
+    if (!holder_make(p->pager, alert, dossier, row))
+        p->rc = -ENOMEM;
+    if (is_new)
+        dossier->row.n_alerts++;
+    write_row(p, dossier, row, alert, scope);
+}
+
+static void trigger(struct paging *p, struct dossier *dossier, const struct transition *t,
+                    const struct page_scope *scope)
+{
+    char title[sizeof dossier->row.title];
+    dossier->row.severity = t->alert.severity;
+    title_text(title, sizeof title, scope->summary, &t->alert, scope->host_name);
+    dossier_trigger(p, dossier, title, t->alert.crossed_us, t->detected_us, t->late);
+}
+
+static struct dossier *open_dossier(struct paging *p, const struct page_scope *scope)
+{
+    struct dossier *dossier = dossier_make(p->pager, p->pager->last_incident + 1);
+    if (!dossier) {
+        p->rc = -ENOMEM;
+        return NULL;
+    }
+    p->pager->last_incident++;
+    dossier->known = true;
+    dossier->row.tenant = scope->tenant;
+    dossier->row.event = scope->event;
+    snprintf(dossier->row.group, sizeof dossier->row.group, "%s", scope->host_group);
+    return dossier;
+}
+
+/* A crossing of the past, too old to page anybody, and nobody was promised anything: it is on record, no more. */
+static void record(struct paging *p, const struct transition *t, const struct page_scope *scope)
+{
+    struct dossier *dossier = open_dossier(p, scope);
+    if (!dossier)
+        return;
+    struct incident *row = &dossier->row;
+    row->severity = t->alert.severity;
+    row->late = true;
+    row->crossed_us = t->alert.crossed_us;
+    row->detected_us = t->detected_us;
+    title_text(row->title, sizeof row->title, scope->summary, &t->alert, scope->host_name);
+    join(p, dossier, &t->alert, scope);
+    dossier_resolve(p, dossier, BY_RECORD);
+}
+
+static struct dossier *find_group(const struct pager *pager, const struct page_scope *scope)
+{
+    struct dossier *dossier;
+    struct group_key key;
+    memset(&key, 0, sizeof key);
+    key.tenant = scope->tenant;
+    key.event = scope->event;
+    snprintf(key.group, sizeof key.group, "%s", scope->host_group);
+    HASH_FIND(hh_group, pager->groups, &key, sizeof key, dossier);
+    return dossier;
+}
+
+static void fires(struct paging *p, const struct transition *t, const struct page_scope *scope)
+{
+    struct dossier *dossier = find_group(p->pager, scope);
+    bool opens = !dossier;
+    if (opens && !t->alert.page)
+        return;
+    if (t->late && scope->event == 0 && t->detected_us - t->alert.crossed_us > PAGE_BUDGET_US) {
+        record(p, t, scope);
+        return;
+    }
+    if (opens)
+        dossier = open_dossier(p, scope);
+    if (!dossier)
+        return;
+    if (opens)
+        dossier_join_group(p->pager, dossier);
+    join(p, dossier, &t->alert, scope);
+    if (opens || (t->alert.page && t->alert.severity > dossier->row.severity))
+        trigger(p, dossier, t, scope);
+    else
+        dossier_tell(p, dossier);
+}
+
+/* An alert that an incident holds already is firing again, or still. */
+static void fires_on(struct paging *p, struct holder *holder, const struct transition *t,
+                     const struct page_scope *scope)
+{
+    struct dossier *dossier = holder->dossier;
+    int64_t before_us = holder->row == ROW_NONE ? 0 : dossier->rows[holder->row].alert.crossed_us;
+    if (t->late)
+        return; /* another spell, in the past: the row is of the present one */
+    write_row(p, dossier, holder->row, &t->alert, scope);
+    if (t->alert.page && t->alert.severity > dossier->row.severity) {
+        trigger(p, dossier, t, scope);
+    } else if (before_us == dossier->row.crossed_us && t->alert.crossed_us < before_us) {
+        dossier->row.crossed_us = t->alert.crossed_us;
+        dossier->row.late = dossier->row.late || t->detected_us - t->alert.crossed_us > PAGE_BUDGET_US;
+        dossier_tell(p, dossier);
+    }
+}
+
+static void is_ok(struct paging *p, struct holder *holder, const struct transition *t, const struct page_scope *scope)
+{
+    struct dossier *dossier = holder->dossier;
+    write_row(p, dossier, holder->row, &t->alert, scope);
+    holder_free(p->pager, holder);
+    if (dossier->n_holders == 0)
+        dossier_resolve(p, dossier, BY_RECOVERY);
+}
+
+int pager_alert(struct pager *pager, const struct transition *t, const struct page_scope *scope, int64_t now_us,
+                struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct holder *holder = holder_find(pager, &t->alert);
+    switch (t->alert.state) {
+    case ALERT_PENDING: /* tells nobody; what was firing is not ok by it */
+        break;
+    case ALERT_FIRING:
+        if (holder)
+            fires_on(&p, holder, t, scope);
+        else if (t->from != ALERT_FIRING) /* else only its crossing moved, of an incident resolved by hand */
+            fires(&p, t, scope);
+        break;
+    case ALERT_UNKNOWN:
+        if (holder)
+            write_row(&p, holder->dossier, holder->row, &t->alert, scope);
+        break;
+    case ALERT_OK:
+        if (holder)
+            is_ok(&p, holder, t, scope);
+        break;
+    }
+    return p.rc;
+}
+
+int pager_own(struct pager *pager, const char *title, int64_t crossed_us, int64_t now_us, struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    const struct page_scope scope = { .tenant = TENANT_RESERVED, .host_group = GROUP_OF_OUR_OWN };
+    struct dossier *dossier = open_dossier(&p, &scope); /* in no group: each is told by itself */
+    if (dossier) {
+        dossier->row.severity = SEVERITY_CRITICAL;
+        dossier_trigger(&p, dossier, title, crossed_us, now_us, false);
+    }
+    return p.rc;
+}
+
+/* ---- people ---- */
+
+static struct dossier *find_for_people(const struct pager *pager, uint64_t id, struct err *err)
+{
+    struct dossier *dossier = dossier_find(pager, id);
+    if (dossier && dossier->known)
+        return dossier;
+    err_set(err, -ENOENT, "there is no open incident %" PRIu64, id);
+    return NULL;
+}
+
+static void stamp_acknowledged(struct dossier *dossier, const char *by, int64_t now_us)
+{
+    if (dossier->row.acknowledged_us > 0)
+        return;
+    dossier->row.acknowledged_us = now_us;
+    snprintf(dossier->row.acknowledged_by, sizeof dossier->row.acknowledged_by, "%s", by);
+}
+
+int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
+                      struct err *err)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct dossier *dossier = find_for_people(pager, incident, err);
+    if (!dossier)
+        return -ENOENT;
+    if (dossier->row.state == INCIDENT_RESOLVED)
+        return err_set(err, -EPERM, "incident %" PRIu64 " is resolved, there is nothing to acknowledge", incident);
+    if (dossier->row.state == INCIDENT_ACKNOWLEDGED)
+        return 0;
+    stamp_acknowledged(dossier, by, now_us);
+    dossier->row.state = INCIDENT_ACKNOWLEDGED;
+    slips_cancel(&p, dossier, NULL);
+    dossier_tell(&p, dossier);
+    return p.rc;
+}
+
+int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
+                  struct err *err)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct dossier *dossier = find_for_people(pager, incident, err);
+    if (!dossier)
+        return -ENOENT;
+    if (dossier->row.state == INCIDENT_RESOLVED)
+        return err_set(err, -EPERM, "incident %" PRIu64 " is resolved already, by %s", incident,
+                       dossier->row.resolved_by);
+    stamp_acknowledged(dossier, by, now_us);
+    slips_cancel(&p, dossier, NULL);
+    dossier_resolve(&p, dossier, by);
+    return p.rc;
+}
+
+/* ---- time, memory ---- */
+
+void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct dossier *dossier, *next;
+    HASH_ITER(hh, pager->dossiers, dossier, next)
+    {
+        if (!dossier->known)
+            continue;
+        if (dossier_check_budget(&p, dossier))
+            tell_incident(&p, dossier);
+        if (dossier->row.state != INCIDENT_RESOLVED && dossier->row.tenant != TENANT_RESERVED &&
+            dossier->n_holders == 0) /* put back with nothing that holds it open */
+            dossier_resolve(&p, dossier, BY_RECOVERY);
+    }
+}
+
+const struct incident *pager_incident(const struct pager *pager, uint64_t id)
+{
+    const struct dossier *dossier = dossier_find(pager, id);
+    return dossier && dossier->known ? &dossier->row : NULL;
+}
+
+const struct incident_alert *pager_alerts(const struct pager *pager, uint64_t id, size_t *ret_n)
+{
+    const struct dossier *dossier = dossier_find(pager, id);
+    *ret_n = dossier ? dossier->n_rows : 0;
+    return dossier ? dossier->rows : NULL;
+}
+
+void pager_each(const struct pager *pager, void (*fn)(void *user, const struct incident *incident), void *user)
+{
+    for (const struct dossier *dossier = pager->dossiers; dossier; dossier = dossier->hh.next)
+        if (dossier->known)
+            fn(user, &dossier->row);
+}
+
+void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_unacknowledged)
+{
+    size_t open = 0;
+    size_t unacknowledged = 0;
+    for (const struct dossier *dossier = pager->dossiers; dossier; dossier = dossier->hh.next) {
+        open += dossier->known && dossier->row.state != INCIDENT_RESOLVED;
+        unacknowledged += dossier->known && dossier->row.state == INCIDENT_TRIGGERED;
+    }
+    *ret_open = open;
+    *ret_unacknowledged = unacknowledged;
+}
+
+size_t pager_count_queued(const struct pager *pager)
+{
+    size_t n = 0;
+    for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next)
+        n += slip->row.state == PAGE_QUEUED;
+    return n;
+}
+
+static bool is_settled(const struct dossier *dossier)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->row.state == PAGE_QUEUED)
+            return false;
+    return true;
+}
+
+void pager_forget(struct pager *pager, int64_t before_us)
+{
+    struct dossier *dossier, *next;
+    HASH_ITER(hh, pager->dossiers, dossier, next)
+    {
+        if (dossier->row.state == INCIDENT_RESOLVED && dossier->row.resolved_us < before_us && is_settled(dossier))
+            dossier_free(pager, dossier);
+    }
+}

@@ -1,0 +1,71 @@
+/* Rows as they were stored, in any order: an alert or a page makes a dossier whose own row comes later. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "collector/page/state.h"
+
+static uint64_t larger_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void pager_start_ids(struct pager *pager, uint64_t incident, uint64_t page)
+{
+    pager->last_incident = larger_of(pager->last_incident, incident);
+    pager->last_page = larger_of(pager->last_page, page);
+}
+
+/* What is not ok holds its incident open, unless that is resolved. */
+static int hold(struct pager *pager, struct dossier *dossier, int row)
+{
+    const struct alert *alert = &dossier->rows[row].alert;
+    if (alert->state == ALERT_OK || !dossier->known || dossier->row.state == INCIDENT_RESOLVED ||
+        holder_find(pager, alert))
+        return 0;
+    return holder_make(pager, alert, dossier, row) ? 0 : -ENOMEM;
+}
+
+int pager_restore_incident(struct pager *pager, const struct incident *incident)
+{
+    struct dossier *dossier = dossier_make(pager, incident->id);
+    int rc = 0;
+    if (!dossier)
+        return -ENOMEM;
+    dossier->row = *incident;
+    dossier->known = true;
+    pager->last_incident = larger_of(pager->last_incident, incident->id);
+    if (incident->state != INCIDENT_RESOLVED && incident->tenant != TENANT_RESERVED)
+        dossier_join_group(pager, dossier);
+    for (size_t i = 0; i < dossier->n_rows && rc == 0; i++)
+        rc = hold(pager, dossier, (int)i);
+    return rc;
+}
+
+int pager_restore_alert(struct pager *pager, const struct incident_alert *alert)
+{
+    struct dossier *dossier = dossier_make(pager, alert->incident);
+    if (!dossier)
+        return -ENOMEM;
+    struct incident_alert *rows = reallocarray(dossier->rows, dossier->n_rows + 1, sizeof *rows);
+    if (!rows)
+        return -ENOMEM;
+    dossier->rows = rows;
+    dossier->rows_room = dossier->n_rows + 1;
+    rows[dossier->n_rows] = *alert;
+    return hold(pager, dossier, (int)dossier->n_rows++);
+}
+
+int pager_restore_page(struct pager *pager, const struct page *page)
+{
+    struct dossier *dossier = dossier_make(pager, page->incident);
+    struct page row = *page;
+    if (!dossier)
+        return -ENOMEM;
+    if (row.state == PAGE_QUEUED) {
+        row.possible_copy = true;
+        row.next_us = row.created_us; /* due at once */
+    }
+    pager->last_page = larger_of(pager->last_page, row.id);
+    struct slip *slip = slip_make(pager, dossier, &row, slip_clock_of_key(row.key));
+    return slip ? slip_record(pager, slip, false) : -ENOMEM;
+}

@@ -1,0 +1,228 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scan.h"
+#include "collector/page/state.h"
+
+static const char *const kind_names[] = { [PAGE_TRIGGER] = "trigger", [PAGE_RESOLVE] = "resolve" };
+
+bool contact_is_for(const struct page_contact *contact, uint64_t tenant)
+{
+    return contact->tenant == 0 || contact->tenant == tenant;
+}
+
+unsigned slip_clock_of_key(const char *key)
+{
+    struct scan scan = scan_over(key, strlen(key));
+    struct scan_text kind;
+    uint64_t incident, clock;
+    if (!scan_u64(&scan, &incident) || !scan_char(&scan, '-') || !scan_until(&scan, '-', &kind) ||
+        !scan_u64(&scan, &clock))
+        return 0;
+    return (unsigned)clock;
+}
+
+struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock)
+{
+    struct slip *slip = calloc(1, sizeof *slip);
+    if (!slip)
+        return NULL;
+    slip->row = *row;
+    slip->clock = clock;
+    slip->queue_at = NOT_QUEUED;
+    slip->next = dossier->slips;
+    dossier->slips = slip;
+    HASH_ADD(hh, pager->slips, row.id, sizeof slip->row.id, slip);
+    return slip;
+}
+
+int slip_record(struct pager *pager, struct slip *slip, bool unrecorded)
+{
+    if (slip->recorded)
+        return 0;
+    int rc = slip->row.state == PAGE_QUEUED ? queue_add(&pager->queue, slip) : 0;
+    if (rc < 0)
+        return rc; /* may be asked again */
+    slip->recorded = true;
+    slip->unrecorded = unrecorded;
+    return 0;
+}
+
+static bool has_slip(const struct dossier *dossier, enum page_kind kind, const char *contact)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->row.kind == kind && slip->clock == dossier->row.clock && strcmp(slip->row.contact, contact) == 0)
+            return true;
+    return false;
+}
+
+static void queue_page(struct paging *p, struct dossier *dossier, enum page_kind kind, const char *contact)
+{
+    struct page row = {
+        .id = p->pager->last_page + 1,
+        .tenant = dossier->row.tenant,
+        .incident = dossier->row.id,
+        .kind = kind,
+        .state = PAGE_QUEUED,
+        .created_us = p->now_us,
+        .next_us = p->now_us,
+    };
+    snprintf(row.contact, sizeof row.contact, "%s", contact);
+    snprintf(row.key, sizeof row.key, "%" PRIu64 "-%s-%u-%s", row.incident, kind_names[kind], dossier->row.clock,
+             contact);
+    struct slip *slip = slip_make(p->pager, dossier, &row, dossier->row.clock);
+    if (!slip) {
+        p->rc = -ENOMEM;
+        return;
+    }
+    p->pager->last_page = row.id;
+    tell_page(p, slip);
+    p->out->urgent = p->out->urgent || kind == PAGE_TRIGGER;
+}
+
+void slips_trigger(struct paging *p, struct dossier *dossier)
+{
+    for (size_t i = 0; i < p->pager->n_contacts; i++) {
+        const struct page_contact *contact = &p->pager->contacts[i];
+        if (contact_is_for(contact, dossier->row.tenant) && !has_slip(dossier, PAGE_TRIGGER, contact->name))
+            queue_page(p, dossier, PAGE_TRIGGER, contact->name);
+    }
+}
+
+static bool was_told(const struct dossier *dossier, const char *contact)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->row.kind == PAGE_TRIGGER && slip->row.state == PAGE_DELIVERED &&
+            strcmp(slip->row.contact, contact) == 0)
+            return true;
+    return false;
+}
+
+void slips_resolve(struct paging *p, struct dossier *dossier)
+{
+    for (size_t i = 0; i < p->pager->n_contacts; i++) {
+        const struct page_contact *contact = &p->pager->contacts[i];
+        if (contact_is_for(contact, dossier->row.tenant) && was_told(dossier, contact->name) &&
+            !has_slip(dossier, PAGE_RESOLVE, contact->name))
+            queue_page(p, dossier, PAGE_RESOLVE, contact->name);
+    }
+}
+
+static void cancel(struct paging *p, struct slip *slip)
+{
+    if (slip->row.state != PAGE_QUEUED)
+        return;
+    if (slip->sending) { /* it may be taken this very moment: its outcome says what became of it */
+        slip->unwanted = true;
+        return;
+    }
+    queue_remove(&p->pager->queue, slip);
+    slip->row.state = PAGE_CANCELLED;
+    tell_page(p, slip);
+}
+
+void slips_cancel(struct paging *p, struct dossier *dossier, const char *contact)
+{
+    for (struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (contact ? strcmp(slip->row.contact, contact) == 0 : slip->row.kind == PAGE_TRIGGER)
+            cancel(p, slip);
+}
+
+/* ---- attempts ---- */
+
+int pager_recorded(struct pager *pager, uint64_t page, bool recorded)
+{
+    struct slip *slip;
+    HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
+    return slip ? slip_record(pager, slip, !recorded) : 0;
+}
+
+bool pager_is_unrecorded(const struct pager *pager, uint64_t page)
+{
+    struct slip *slip;
+    HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
+    return slip && slip->unrecorded;
+}
+
+const struct page *pager_take_due(struct pager *pager, int64_t now_us)
+{
+    struct slip *slip = queue_first(&pager->queue);
+    if (!slip || slip->row.next_us > now_us)
+        return NULL;
+    queue_remove(&pager->queue, slip);
+    slip->sending = true;
+    return &slip->row;
+}
+
+static int64_t next_attempt_us(const struct page *page, const struct page_outcome *outcome, int64_t now_us)
+{
+    int64_t budget_end_us = page->created_us + PAGE_BUDGET_US;
+    int64_t wait_us = LATE_US;
+    if (!outcome->permanent && now_us < budget_end_us) {
+        wait_us = page->attempts < 6 ? SECOND_US << (page->attempts - 1) : WAIT_MAX_US;
+        wait_us = wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
+    }
+    if (outcome->retry_after_us <= wait_us)
+        return now_us + wait_us;
+    /* One more attempt while it still counts; past that the channel may rest. */
+    int64_t chance_us = budget_end_us - CHANCE_US;
+    int64_t asked_us = outcome->retry_after_us < ASKED_US ? outcome->retry_after_us : ASKED_US;
+    if (now_us + wait_us < chance_us && now_us + asked_us > chance_us)
+        return chance_us;
+    return now_us + asked_us;
+}
+
+static void note_delivery(struct paging *p, struct slip *slip)
+{
+    struct dossier *dossier = dossier_find(p->pager, slip->row.incident);
+    slip->row.state = PAGE_DELIVERED;
+    slip->row.delivered_us = p->now_us;
+    slip->row.error[0] = '\0';
+    tell_page(p, slip);
+    if (!dossier || !dossier->known || slip->row.kind != PAGE_TRIGGER)
+        return;
+    if (slip->clock == dossier->row.clock && dossier->row.delivered_us == 0) {
+        dossier->row.delivered_us = p->now_us;
+        dossier_tell(p, dossier);
+    }
+    if (dossier->row.state == INCIDENT_RESOLVED)
+        slips_resolve(p, dossier);
+}
+
+static void note_failure(struct paging *p, struct slip *slip, const struct page_outcome *outcome)
+{
+    bool over = p->now_us >= slip->row.created_us + PAGE_BUDGET_US + LATE_FOR_US;
+    snprintf(slip->row.error, sizeof slip->row.error, "%s", outcome->error);
+    if (slip->unwanted)
+        slip->row.state = PAGE_CANCELLED;
+    else if (over)
+        slip->row.state = PAGE_FAILED;
+    else
+        slip->row.next_us = next_attempt_us(&slip->row, outcome, p->now_us);
+    if (slip->row.state == PAGE_QUEUED && queue_add(&p->pager->queue, slip) < 0) {
+        p->rc = -ENOMEM; /* the queue has had room for it before, so this is out of the ordinary: say so on record */
+        slip->row.state = PAGE_FAILED;
+    }
+    tell_page(p, slip);
+}
+
+void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
+                   struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct slip *slip;
+    HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
+    if (!slip || !slip->sending)
+        return;
+    slip->sending = false;
+    slip->row.attempts++;
+    slip->row.status = outcome->status;
+    if (outcome->delivered)
+        note_delivery(&p, slip);
+    else
+        note_failure(&p, slip, outcome);
+    slip->unwanted = false;
+}

@@ -1,0 +1,143 @@
+/* collector/page/state.h - what the files of this folder share; nobody else includes it.
+ *
+ * An incident lives in a dossier, with its rows of alerts and its pages (slips). A holder is an alert that is not ok:
+ * it knows the dossier that it holds open. Queued slips whose rows are on disk, and that are not being sent, stand in
+ * a heap by the time of their next attempt.
+ */
+#pragma once
+#include "collector/page/page.h"
+#include "uthash.h"
+
+enum { ROW_NONE = -1, NOT_QUEUED = -1 };
+
+#define SECOND_US   INT64_C(1000000)
+#define WAIT_MAX_US (30 * SECOND_US)
+#define LATE_US     (60 * SECOND_US)   /* between attempts past the budget, and behind a permanent refusal */
+#define LATE_FOR_US (3600 * SECOND_US) /* how long they go on */
+#define CHANCE_US   (30 * SECOND_US)   /* of the budget that no Retry-After takes away */
+#define ASKED_US    (600 * SECOND_US)  /* the most a Retry-After gets */
+
+struct slip {
+    struct page row;
+    unsigned clock;  /* of its incident */
+    bool recorded;   /* its row is on disk, or the disk is at fault: before that it is not due */
+    bool unrecorded; /* the latter */
+    bool sending;
+    bool unwanted; /* while being sent: not to be tried again */
+    int queue_at;  /* place in the heap, or NOT_QUEUED */
+    struct slip *next;
+    UT_hash_handle hh;
+};
+
+struct group_key { /* compared as bytes: padding is zero */
+    uint64_t tenant;
+    uint64_t event;
+    char group[NAME_MAX_BYTES + 1];
+};
+
+struct dossier {
+    struct incident row;
+    bool known;    /* the row is here; at start its alerts and pages may come before it */
+    bool in_group; /* alerts of its group join it */
+    struct group_key key;
+    size_t n_rows;
+    size_t rows_room;
+    struct incident_alert *rows;
+    struct slip *slips; /* newest first */
+    size_t n_holders;
+    UT_hash_handle hh;
+    UT_hash_handle hh_group;
+};
+
+struct alert_key { /* compared as bytes: padding is zero */
+    uint64_t host;
+    char rule[RULE_NAME_MAX + 1];
+    char metric[METRIC_KEY_MAX + 1];
+    char instance[INSTANCE_MAX + 1];
+};
+
+struct holder {
+    struct alert_key key;
+    struct dossier *dossier;
+    int row; /* ROW_NONE: past INCIDENT_ALERTS_MAX */
+    UT_hash_handle hh;
+};
+
+struct slip_queue { /* a binary heap, the earliest first */
+    size_t n;
+    size_t room;
+    struct slip **at;
+};
+
+struct pager {
+    struct dossier *dossiers; /* by id */
+    struct dossier *groups;   /* the open ones by group */
+    struct holder *holders;   /* by alert */
+    struct slip *slips;       /* by id */
+    struct slip_queue queue;
+    size_t n_contacts;
+    struct page_contact *contacts;
+    uint64_t last_incident;
+    uint64_t last_page;
+};
+
+struct paging { /* one call */
+    struct pager *pager;
+    int64_t now_us;
+    struct page_effects *out;
+    int rc;
+};
+
+/* ---- effects.c: what changed, copied; a want of memory stands in `rc` ---- */
+
+void tell_incident(struct paging *p, const struct dossier *dossier);
+void tell_alert(struct paging *p, const struct incident_alert *row);
+void tell_page(struct paging *p, const struct slip *slip);
+
+/* ---- queue.c ---- */
+
+int queue_add(struct slip_queue *queue, struct slip *slip); /* -ENOMEM */
+void queue_remove(struct slip_queue *queue, struct slip *slip);
+struct slip *queue_first(const struct slip_queue *queue); /* NULL: empty */
+void queue_done(struct slip_queue *queue);
+
+/* ---- slips.c: the pages of an incident ---- */
+
+/* A trigger page for each contact that has none of this clock. */
+void slips_trigger(struct paging *p, struct dossier *dossier);
+/* A resolve page for each contact that a trigger page reached. */
+void slips_resolve(struct paging *p, struct dossier *dossier);
+/* Ends the trigger pages still queued; of `contact` alone unless NULL. */
+void slips_cancel(struct paging *p, struct dossier *dossier, const char *contact);
+/* Puts a slip at the incident, not in the queue. NULL: out of memory. */
+struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock);
+/* It may be sent from now on. -ENOMEM. */
+int slip_record(struct pager *pager, struct slip *slip, bool unrecorded);
+unsigned slip_clock_of_key(const char *key);
+bool contact_is_for(const struct page_contact *contact, uint64_t tenant);
+
+/* ---- incident.c ---- */
+
+struct dossier *dossier_find(const struct pager *pager, uint64_t id);
+struct dossier *dossier_make(struct pager *pager, uint64_t id); /* found or made; NULL: out of memory */
+void dossier_join_group(struct pager *pager, struct dossier *dossier);
+void dossier_leave_group(struct pager *pager, struct dossier *dossier);
+void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by);
+void dossier_free(struct pager *pager, struct dossier *dossier);
+/* True: its budget is breached, as of now. */
+bool dossier_check_budget(const struct paging *p, struct dossier *dossier);
+void dossier_tell(struct paging *p, struct dossier *dossier); /* it changed: its budget is looked at, too */
+/* Starts a clock: stamps, title, pages. The dossier's severity is set. */
+void dossier_trigger(struct paging *p, struct dossier *dossier, const char *title, int64_t crossed_us,
+                     int64_t detected_us, bool late);
+
+struct holder *holder_find(const struct pager *pager, const struct alert *alert);
+struct holder *holder_make(struct pager *pager, const struct alert *alert, struct dossier *dossier, int row);
+void holder_free(struct pager *pager, struct holder *holder);
+
+/* ---- title.c ---- */
+
+/* The summary with its threshold spelled out: "CPU utilisation above 90 %". Cut at `size`. Returns `text`. */
+char *summary_text(char *text, size_t size, const char *summary, const struct alert *alert);
+/* The same, of which series and host: "... (vda) on web-1". Returns `text`. */
+char *title_text(char *text, size_t size, const char *summary, const struct alert *alert, const char *host_name);

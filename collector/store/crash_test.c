@@ -1,0 +1,151 @@
+/* kill -9 at any moment: a child stores ticks and says which are acknowledged; the parent kills it in the middle and
+ * looks at what is left. Each group carries its ticks and an incident that counts them, so that half a group would show.
+ * The child is this program started anew: a fork of a program with threads would be no honest collector. */
+#include "collector/store/faulty_vfs.h"
+#include "collector/store/store_fixture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ROUNDS = 12, STEP = 3 };
+
+/* ---- the child ---- */
+
+struct child {
+    struct store *store;
+    uint64_t next; /* tick to store */
+};
+
+struct promise {
+    struct child *child;
+    uint64_t last;
+};
+
+static void store_more(struct child *child);
+
+static void on_stored(void *user, int rc)
+{
+    struct promise *promise = user;
+    if (rc < 0 || write(STDOUT_FILENO, &promise->last, sizeof promise->last) != sizeof promise->last)
+        _exit(3);
+    store_more(promise->child);
+    free(promise);
+}
+
+/* Three groups of life at a time: one in flight, one gathering, one that joins it. */
+static void store_more(struct child *child)
+{
+    static struct packed packed;
+    struct promise *promise = malloc(sizeof *promise);
+    pack(&packed, 0, 5, 1, child->next, STEP, ANCHOR_US);
+    child->next += STEP;
+    *promise = (struct promise){ child, child->next - 1 };
+    struct incident incident = incident_of(1, 0);
+    incident.n_alerts = (uint32_t)promise->last;
+    if (store_batch(child->store, &packed.row, NULL) < 0 || store_put_incident(child->store, &incident) < 0 ||
+        store_then(child->store, STORE_TENANT, 0, on_stored, promise) < 0)
+        _exit(4);
+    store_hurry(child->store, STORE_TENANT, 0);
+}
+
+static int be_child(const char *dir, uint64_t next)
+{
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct clock clock = clock_system();
+    struct child child = { .next = next };
+    struct err err;
+    if (store_open(&child.store, &loop, dir, &clock, NULL, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 2;
+    }
+    for (int i = 0; i < 3; i++)
+        store_more(&child);
+    return uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* ---- the parent ---- */
+
+static pid_t start(struct fixture *f, uint64_t next, int *ret_fd)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)next);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        execl("/proc/self/exe", "crash_test", f->dir, text, (char *)NULL);
+        _exit(5);
+    }
+    close(ends[1]);
+    *ret_fd = ends[0];
+    return pid;
+}
+
+static uint64_t kill_after(pid_t pid, int fd, int acknowledgements)
+{
+    uint64_t last = 0;
+    uint64_t heard;
+    while (acknowledgements-- > 0 && read(fd, &heard, sizeof heard) == sizeof heard)
+        last = heard;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    while (read(fd, &heard, sizeof heard) == sizeof heard)
+        last = heard;
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    close(fd);
+    return last;
+}
+
+static void count_ticks(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
+                        const int64_t *at_us)
+{
+    (void)host;
+    (void)table;
+    (void)at_us;
+    *(uint64_t *)user += batch->n_ticks;
+}
+
+static void what_was_acknowledged_survives_and_nothing_is_there_twice(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t stored = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        close_store(f);
+        /* An agent sends again what it has no answer for, and more than that: the store knows them. */
+        uint64_t next = stored > 2 * STEP ? stored - 2 * STEP + 1 : 1;
+        int fd;
+        pid_t pid = start(f, next, &fd);
+        uint64_t acknowledged = kill_after(pid, fd, 3 + 7 * round);
+        open_store(f);
+        if (load_store(f) < 0)
+            fail_msg("%s", f->err.text);
+        assert_int_equal(f->loaded.intervals, 1);
+        assert_int_equal(f->loaded.interval[0].first, 1);
+        stored = f->loaded.interval[0].last;
+        assert_true(stored >= acknowledged);
+        assert_int_equal(f->loaded.incident[0].n_alerts, stored); /* of the same group */
+        uint64_t ticks = 0;
+        assert_int_equal(store_replay(f->store, 0, 0, count_ticks, &ticks, &f->err), 0);
+        assert_int_equal(ticks, stored);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        return be_child(argv[1], strtoull(argv[2], NULL, 10));
+    faulty_vfs_install();
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(what_was_acknowledged_survives_and_nothing_is_there_twice),
+    };
+    return cmocka_run_group_tests_name("collector.store.crash", tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+#include "collector/store/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/auto.h"
+
+enum {
+    BUSY_MS = 200,            /* somebody's sqlite3(1) may hold the file for a moment */
+    WAL_KEPT_BYTES = 64 << 20 /* a WAL that grew beyond it is cut back when it starts anew */
+};
+
+/* SQLite's codes clash with errno's: they stop here. */
+static int errno_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN:
+        return -EACCES;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EBADMSG;
+    default:
+        return -EIO;
+    }
+}
+
+static const char *file_name(sqlite3 *db)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    if (!path || !*path)
+        return "a file";
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+int db_error(sqlite3 *db, struct err *err)
+{
+    int code = sqlite3_extended_errcode(db);
+    return err_set(err, errno_of(code), "store: %s: %s (SQLite %d)", file_name(db), sqlite3_errmsg(db), code);
+}
+
+/* Made here rather than by SQLite for its mode; the WAL takes its mode from it. O_EXCL because closing a descriptor of
+ * a file drops every POSIX lock this process holds on it: it must be one nobody has open. */
+static int make_file(const char *path, struct err *err)
+{
+    AUTO(auto_close) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno != EEXIST)
+        return err_sys(err, -errno, "store: cannot create %s", path);
+    return 0;
+}
+
+static int set_up(sqlite3 *db, enum db_mode mode, struct err *err)
+{
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, BUSY_MS);
+    int rc = db_exec(db, "PRAGMA temp_store=MEMORY", err);
+    if (rc < 0 || mode == DB_READ)
+        return rc;
+    rc = db_exec(db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err);
+    if (rc < 0)
+        return rc;
+    sqlite3_wal_autocheckpoint(db, 0);
+    char sql[64];
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA journal_size_limit=%d", WAL_KEPT_BYTES);
+    return db_exec(db, sql, err);
+}
+
+int db_open(sqlite3 **ret_db, const char *path, enum db_mode mode, struct err *err)
+{
+    assert(ret_db && path);
+    if (mode == DB_READ && access(path, F_OK) < 0)
+        return err_sys(err, -errno, "store: cannot open %s", path);
+    int rc = mode == DB_WRITE ? make_file(path, err) : 0;
+    if (rc < 0)
+        return rc;
+    int flags = mode == DB_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    AUTO(db_auto_close) sqlite3 *db = NULL;
+    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return db ? db_error(db, err) : err_set(err, -ENOMEM, "store: out of memory");
+    rc = set_up(db, mode, err);
+    if (rc < 0)
+        return rc;
+    *ret_db = TAKE(db);
+    return 0;
+}
+
+sqlite3 *db_close(sqlite3 *db)
+{
+    int rc = sqlite3_close(db);
+    assert(rc == SQLITE_OK); /* otherwise a statement was left open */
+    (void)rc;
+    return NULL;
+}
+
+int db_exec(sqlite3 *db, const char *sql, struct err *err)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_error(db, err);
+}
+
+int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stmt, struct err *err)
+{
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_stmt, NULL) != SQLITE_OK)
+        return db_error(db, err);
+    return 0;
+}
+
+int db_step(sqlite3_stmt *stmt, struct err *err)
+{
+    int code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW)
+        return DB_ROW;
+    int rc = code == SQLITE_DONE ? 0 : db_error(sqlite3_db_handle(stmt), err);
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+int db_run(sqlite3_stmt *stmt, struct err *err)
+{
+    int rc = db_step(stmt, err);
+    assert(rc <= 0);
+    return rc;
+}
+
+int db_number(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
+{
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    int rc = db_prepare(db, sql, &stmt, err);
+    if (rc < 0)
+        return rc;
+    rc = db_step(stmt, err);
+    if (rc < 0)
+        return rc;
+    *ret = rc == DB_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    return 0;
+}
+
+void db_auto_close(sqlite3 **db)
+{
+    if (*db)
+        db_close(*db);
+}
+
+void db_auto_finalize(sqlite3_stmt **stmt)
+{
+    sqlite3_finalize(*stmt);
+}
+
+void db_auto_reset(sqlite3_stmt **stmt)
+{
+    sqlite3_reset(*stmt);
+}

@@ -1,0 +1,281 @@
+/* Disks that fail. The clock stands still, so nothing is declared before a test lets five seconds pass; the retries
+ * themselves come by the loop's own timer. */
+#include "collector/store/faulty_vfs.h"
+#include "collector/store/store_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void add_tenants(struct fixture *f)
+{
+    for (uint64_t id = 1; id <= 2; id++) {
+        struct tenant tenant = { .id = id, .name = "tenant" };
+        assert_int_equal(store_put_tenant(f->store, &tenant), 0);
+    }
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+}
+
+static void run_until_failed(struct fixture *f, uint64_t times)
+{
+    while (store_counts(f->store).failed < times)
+        uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+static void declare(struct fixture *f, uint64_t tenant)
+{
+    run_until_failed(f, store_counts(f->store).failed + 1);
+    clock_fake_pass(&f->fake, STORE_FAULT_US * NS_PER_US);
+    while (!store_fault(f->store, STORE_TENANT, tenant))
+        uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+static void run_until_fault_ends(struct fixture *f, uint64_t tenant)
+{
+    while (store_fault(f->store, STORE_TENANT, tenant))
+        uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+static void a_failed_group_is_tried_again_with_all_it_holds(void **state)
+{
+    struct fixture *f = *state;
+    static const enum faulty faults[] = { FAULTY_FULL, FAULTY_WRITE, FAULTY_SYNC };
+    add_tenants(f);
+    for (int i = 0; i < 3; i++) {
+        struct told first;
+        struct told second;
+        uint64_t failed = store_counts(f->store).failed;
+        faulty_vfs_set(faults[i], "tenant-1");
+        assert_int_equal(put_batch(f, 1, 5, 1, 1 + 2 * (uint64_t)i, 1), 0);
+        expect(f, &first, STORE_TENANT, 1);
+        run_until_failed(f, failed + 1);
+        assert_int_equal(put_batch(f, 1, 5, 1, 2 + 2 * (uint64_t)i, 1), 0); /* gathers behind it */
+        expect(f, &second, STORE_TENANT, 1);
+        run_until_failed(f, failed + 2);
+        assert_false(first.done || second.done);
+        faulty_vfs_set(FAULTY_NOTHING, NULL);
+        run_until(f, &second.done);
+        assert_true(first.rc == 0 && second.rc == 0 && first.order < second.order);
+    }
+    assert_false(store_fault(f->store, STORE_TENANT, 1));
+    assert_true(was_logged(f, "event=store_retry file=tenant-1.db"));
+    assert_false(was_logged(f, "store_fault_declared"));
+    reopen_store(f);
+    assert_int_equal(f->loaded.intervals, 1);
+    assert_int_equal(f->loaded.interval[0].last, 6);
+}
+
+static void a_declared_fault_drops_samples_and_keeps_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told front;
+    struct told behind;
+    struct incident incident = incident_of(7, 1);
+    faulty_vfs_set(FAULTY_FULL, "tenant-1");
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    expect(f, &front, STORE_TENANT, 1);
+    run_until_failed(f, 1);
+    incident.clock = 2;
+    assert_int_equal(put_batch(f, 1, 5, 1, 11, 10), 0);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    expect(f, &behind, STORE_TENANT, 1);
+    declare(f, 1);
+    assert_true(front.done && front.rc == -ENOSPC && behind.done && behind.rc == -ENOSPC);
+    assert_true(front.order < behind.order);
+    assert_true(was_logged(f, "event=store_fault_declared file=tenant-1.db dropped_ticks=20"));
+    assert_int_equal(put_batch(f, 1, 5, 1, 21, 1), -EIO);
+
+    struct page page = page_of(3, 7, 1);
+    struct told during;
+    assert_int_equal(store_put_page(f->store, &page), 0);
+    expect(f, &during, STORE_TENANT, 1);
+    run_until(f, &during.done); /* the page can go out, marked unrecorded */
+    assert_int_equal(during.rc, -ENOSPC);
+    assert_true(store_fault(f->store, STORE_TENANT, 1));
+
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+    assert_true(was_logged(f, "event=store_fault_ended file=tenant-1.db seconds=5"));
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 4), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    reopen_store(f);
+    assert_int_equal(f->loaded.intervals, 1);
+    assert_int_equal(f->loaded.interval[0].last, 4);
+    assert_int_equal(f->loaded.incidents, 1);
+    assert_int_equal(f->loaded.incident[0].clock, 2);
+    assert_int_equal(f->loaded.pages, 1);
+}
+
+static void a_fault_without_anything_to_write_ends_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    faulty_vfs_set(FAULTY_SYNC, "tenant-1");
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    declare(f, 1);
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+}
+
+static void a_faulty_file_holds_back_its_own_tenant_only(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    faulty_vfs_set(FAULTY_WRITE, "tenant-1");
+    struct told stuck;
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    expect(f, &stuck, STORE_TENANT, 1);
+    run_until_failed(f, 1);
+    assert_int_equal(put_batch(f, 2, 6, 1, 1, 10), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 2), 0);
+    declare(f, 1);
+    assert_int_equal(put_batch(f, 2, 6, 1, 11, 10), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 2), 0);
+    assert_false(store_fault(f->store, STORE_TENANT, 2));
+    assert_false(store_fault(f->store, STORE_REGISTRY, 0));
+}
+
+static void a_table_outlives_the_samples_it_came_with(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    static struct packed packed;
+    faulty_vfs_set(FAULTY_WRITE, "tenant-1");
+    pack(&packed, 1, 5, 1, 1, 10, ANCHOR_US);
+    assert_int_equal(store_batch(f->store, &packed.row, NULL), 0);
+    declare(f, 1);
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+    packed.row.table_bytes.len = 0; /* whoever sent it was told once */
+    assert_int_equal(store_batch(f->store, &packed.row, NULL), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    assert_int_equal(store_counts(f->store).samples, 30);
+}
+
+static void closing_in_a_fault_says_what_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told told;
+    struct incident incident = incident_of(7, 1);
+    faulty_vfs_set(FAULTY_WRITE, "tenant-1");
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    expect(f, &told, STORE_TENANT, 1);
+    run_until_failed(f, 1);
+    close_store(f);
+    assert_true(told.done && told.rc == -EIO);
+    assert_true(was_logged(f, "event=store_lost file=tenant-1.db"));
+}
+
+static void closing_tries_once_more(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told told;
+    struct incident incident = incident_of(7, 1);
+    faulty_vfs_set(FAULTY_WRITE, "tenant-1");
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    expect(f, &told, STORE_TENANT, 1);
+    declare(f, 1);
+    assert_int_equal(told.rc, -EIO);
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    reopen_store(f);
+    assert_int_equal(f->loaded.incidents, 1);
+}
+
+static void spoil(struct fixture *f, const char *file)
+{
+    int fd = open(path_in(f, file), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "this is no database, as everyone can see", 40), 40);
+    close(fd);
+}
+
+static void on_incidents(void *user, const struct store_incidents *result, const struct err *err)
+{
+    *(int *)user = err ? err->code : (int)result->n;
+}
+
+static void a_file_that_cannot_be_read_is_left_out(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    assert_int_equal(put_batch(f, 2, 6, 1, 1, 10), 0);
+    close_store(f);
+    spoil(f, "tenant-1.db");
+    open_store(f);
+    assert_int_equal(load_store(f), 0);
+    assert_int_equal(f->loaded.tenants, 2);
+    assert_int_equal(f->loaded.intervals, 1);
+    assert_int_equal(f->loaded.interval[0].host, 6);
+    assert_true(was_logged(f, "event=store_fault_declared file=tenant-1.db"));
+    assert_true(store_fault(f->store, STORE_TENANT, 1));
+    assert_int_equal(put_batch(f, 1, 5, 1, 11, 1), -EIO);
+    assert_int_equal(put_batch(f, 2, 6, 1, 11, 1), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 2), 0);
+    struct incident incident = incident_of(7, 1);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), -EBADMSG);
+
+    int answer = 0;
+    assert_int_equal(store_list_incidents(f->store, 1, 0, 10, on_incidents, &answer, &f->err), 0);
+    while (answer == 0)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_int_equal(answer, -EBADMSG);
+}
+
+static void a_file_put_right_is_taken_back_with_what_waited_for_it(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    close_store(f);
+    char good[128];
+    snprintf(good, sizeof good, "%s", path_in(f, "good"));
+    assert_int_equal(rename(path_in(f, "tenant-1.db"), good), 0);
+    spoil(f, "tenant-1.db");
+    open_store(f);
+    assert_int_equal(load_store(f), 0);
+    struct incident incident = incident_of(7, 1);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    run_until_failed(f, 1);
+    assert_int_equal(rename(good, path_in(f, "tenant-1.db")), 0);
+    run_until_fault_ends(f, 1);
+    reopen_store(f);
+    assert_int_equal(f->loaded.intervals, 1);
+    assert_int_equal(f->loaded.incidents, 1);
+}
+
+static void a_registry_that_cannot_be_read_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    close_store(f);
+    spoil(f, "registry.db");
+    assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -EBADMSG);
+    assert_non_null(strstr(f->err.text, "registry.db"));
+    uv_run(&f->loop, UV_RUN_DEFAULT);
+}
+
+int main(void)
+{
+    faulty_vfs_install();
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(a_failed_group_is_tried_again_with_all_it_holds),
+        STORE_TEST(a_declared_fault_drops_samples_and_keeps_the_rest),
+        STORE_TEST(a_fault_without_anything_to_write_ends_by_itself),
+        STORE_TEST(a_faulty_file_holds_back_its_own_tenant_only),
+        STORE_TEST(a_table_outlives_the_samples_it_came_with),
+        STORE_TEST(closing_in_a_fault_says_what_is_lost),
+        STORE_TEST(closing_tries_once_more),
+        STORE_TEST(a_file_that_cannot_be_read_is_left_out),
+        STORE_TEST(a_file_put_right_is_taken_back_with_what_waited_for_it),
+        STORE_TEST(a_registry_that_cannot_be_read_is_an_error),
+    };
+    return cmocka_run_group_tests_name("collector.store.fault", tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+#include "collector/store/faulty_vfs.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* SQLite gives room for both: the real file lies behind ours. */
+struct faulty_file {
+    sqlite3_file base;
+    const char *name; /* SQLite's, as long as the file is open */
+    bool is_wal;
+};
+
+static _Atomic(const char *) faulty_part;
+static atomic_int faulty_how;
+static atomic_int wal_syncs;
+
+static sqlite3_file *real(sqlite3_file *file)
+{
+    return (sqlite3_file *)((struct faulty_file *)file + 1);
+}
+
+static bool fails(sqlite3_file *file, enum faulty how)
+{
+    const struct faulty_file *ours = (struct faulty_file *)file;
+    const char *part = atomic_load(&faulty_part);
+    return atomic_load(&faulty_how) == (int)how && ours->name && part && strstr(ours->name, part);
+}
+
+static int on_close(sqlite3_file *file)
+{
+    return real(file)->pMethods->xClose(real(file));
+}
+
+static int on_read(sqlite3_file *file, void *buffer, int n, sqlite3_int64 at)
+{
+    return real(file)->pMethods->xRead(real(file), buffer, n, at);
+}
+
+static int on_write(sqlite3_file *file, const void *buffer, int n, sqlite3_int64 at)
+{
+    if (fails(file, FAULTY_FULL))
+        return SQLITE_FULL;
+    if (fails(file, FAULTY_WRITE))
+        return SQLITE_IOERR_WRITE;
+    return real(file)->pMethods->xWrite(real(file), buffer, n, at);
+}
+
+static int on_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    return real(file)->pMethods->xTruncate(real(file), size);
+}
+
+static int on_sync(sqlite3_file *file, int flags)
+{
+    if (fails(file, FAULTY_SYNC))
+        return SQLITE_IOERR_FSYNC;
+    if (((struct faulty_file *)file)->is_wal)
+        atomic_fetch_add(&wal_syncs, 1);
+    return real(file)->pMethods->xSync(real(file), flags);
+}
+
+static int on_size(sqlite3_file *file, sqlite3_int64 *size)
+{
+    return real(file)->pMethods->xFileSize(real(file), size);
+}
+
+static int on_lock(sqlite3_file *file, int level)
+{
+    return real(file)->pMethods->xLock(real(file), level);
+}
+
+static int on_unlock(sqlite3_file *file, int level)
+{
+    return real(file)->pMethods->xUnlock(real(file), level);
+}
+
+static int on_check(sqlite3_file *file, int *held)
+{
+    return real(file)->pMethods->xCheckReservedLock(real(file), held);
+}
+
+static int on_control(sqlite3_file *file, int op, void *arg)
+{
+    return real(file)->pMethods->xFileControl(real(file), op, arg);
+}
+
+static int on_sector(sqlite3_file *file)
+{
+    return real(file)->pMethods->xSectorSize(real(file));
+}
+
+static int on_device(sqlite3_file *file)
+{
+    return real(file)->pMethods->xDeviceCharacteristics(real(file));
+}
+
+static int on_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret)
+{
+    return real(file)->pMethods->xShmMap(real(file), page, size, extend, ret);
+}
+
+static int on_shm_lock(sqlite3_file *file, int at, int n, int flags)
+{
+    return real(file)->pMethods->xShmLock(real(file), at, n, flags);
+}
+
+static void on_shm_barrier(sqlite3_file *file)
+{
+    real(file)->pMethods->xShmBarrier(real(file));
+}
+
+static int on_shm_unmap(sqlite3_file *file, int remove)
+{
+    return real(file)->pMethods->xShmUnmap(real(file), remove);
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 2, /* no xFetch: nothing is mapped behind our back */
+    .xClose = on_close,
+    .xRead = on_read,
+    .xWrite = on_write,
+    .xTruncate = on_truncate,
+    .xSync = on_sync,
+    .xFileSize = on_size,
+    .xLock = on_lock,
+    .xUnlock = on_unlock,
+    .xCheckReservedLock = on_check,
+    .xFileControl = on_control,
+    .xSectorSize = on_sector,
+    .xDeviceCharacteristics = on_device,
+    .xShmMap = on_shm_map,
+    .xShmLock = on_shm_lock,
+    .xShmBarrier = on_shm_barrier,
+    .xShmUnmap = on_shm_unmap,
+};
+
+static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
+{
+    sqlite3_vfs *unix_vfs = vfs->pAppData;
+    struct faulty_file *ours = (struct faulty_file *)file;
+    memset(ours, 0, sizeof *ours);
+    ours->name = name;
+    ours->is_wal = flags & SQLITE_OPEN_WAL;
+    int rc = unix_vfs->xOpen(unix_vfs, name, real(file), flags, ret_flags);
+    file->pMethods = rc == SQLITE_OK ? &methods : NULL;
+    return rc;
+}
+
+void faulty_vfs_install(void)
+{
+    static sqlite3_vfs vfs;
+    sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
+    vfs = *unix_vfs;
+    vfs.szOsFile = unix_vfs->szOsFile + (int)sizeof(struct faulty_file);
+    vfs.zName = "faulty";
+    vfs.pNext = NULL;
+    vfs.pAppData = unix_vfs;
+    vfs.xOpen = on_open;
+    sqlite3_vfs_register(&vfs, 1);
+}
+
+void faulty_vfs_set(enum faulty how, const char *part)
+{
+    atomic_store(&faulty_part, part);
+    atomic_store(&faulty_how, (int)how);
+}
+
+int faulty_vfs_wal_syncs(void)
+{
+    return atomic_load(&wal_syncs);
+}

@@ -1,0 +1,419 @@
+#include "collector/store/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/store/db.h"
+#include "collector/store/load.h"
+
+enum {
+    WAL_RESTART_PAGES = 16384, /* 64 MiB: then the writer itself lets the WAL start anew */
+    CHECKPOINT_PASSES = 3      /* the second finds little left, so the WAL often ends up wholly copied */
+};
+
+struct file {
+    const struct file_home *home;
+    char *path;
+    const char *name;        /* within path */
+    struct worker *worker;   /* NULL until the first group */
+    uv_timer_t timer;        /* until the gathering group closes, or until the next attempt at the front */
+    struct group *gathering; /* NULL until something is put */
+    uint64_t opened_ms;      /* when it got its first operation */
+    bool opened;
+    bool hurried;
+    struct group *front; /* closed: being written, or waiting for its next attempt; NULL: the writer is free */
+    struct group *spare;
+    bool closing;
+
+    bool failing; /* since... */
+    int64_t failing_since_us;
+    bool fault; /* declared */
+
+    struct job write; /* while `writing`, these are the writer's */
+    bool writing;
+    struct writer writer;
+    bool restart_wal;
+    int write_rc;
+    struct err write_err;
+    struct written written;
+
+    struct job copy; /* while `copying`, these are the checkpoint's */
+    bool copying;
+    int copy_rc;
+    int wal_pages;
+    struct err copy_err;
+
+    bool uncopied;    /* commits since the last checkpoint began */
+    bool copy_failed; /* told once */
+    bool wal_is_long;
+};
+
+static void arm(struct file *file);
+static void attempt(struct file *file);
+
+/* ---- groups ---- */
+
+struct group *file_gathering(struct file *file)
+{
+    if (!file->gathering) {
+        file->gathering = file->spare ? TAKE(file->spare) : group_new();
+        file->opened = false;
+        file->hurried = false;
+    }
+    return file->gathering;
+}
+
+static void recycle(struct file *file, struct group *group)
+{
+    group_clear(group);
+    if (file->spare)
+        group_free(group);
+    else
+        file->spare = group;
+}
+
+/* The front is done with: its memory goes first, then its callbacks are told, for they may write anew. */
+static void settle_front(struct file *file, int rc)
+{
+    struct group *group = TAKE(file->front);
+    group_clear(group);
+    group_settle(group, rc);
+    recycle(file, group);
+    arm(file);
+}
+
+static void close_gathering(struct file *file)
+{
+    assert(!file->front && file->gathering);
+    file->front = TAKE(file->gathering);
+}
+
+static bool nothing_gathered(const struct file *file)
+{
+    return !file->gathering || group_is_empty(file->gathering);
+}
+
+/* ---- timing ---- */
+
+static uint64_t wait_ms(const struct file *file)
+{
+    if (file->hurried || !file->opened) /* callbacks alone wait for nobody */
+        return 0;
+    uint64_t due = file->opened_ms + STORE_GATHER_US / US_PER_MS;
+    uint64_t now = uv_now(file->home->loop);
+    return due > now ? due - now : 0;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct file *file = timer->data;
+    if (!file->front) {
+        if (nothing_gathered(file))
+            return;
+        if (wait_ms(file) > 0) { /* an operation joined a group that had only callbacks */
+            arm(file);
+            return;
+        }
+        close_gathering(file);
+    }
+    attempt(file);
+}
+
+/* A group never closes within the call that filled it, however urgent: what the caller does next still belongs to it. */
+static void arm(struct file *file)
+{
+    if (file->front || file->closing || nothing_gathered(file))
+        return;
+    uv_timer_start(&file->timer, on_timer, wait_ms(file), 0);
+}
+
+void file_touched(struct file *file)
+{
+    if (!file->opened) {
+        file->opened = true;
+        file->opened_ms = uv_now(file->home->loop);
+        arm(file);
+    }
+}
+
+int file_then(struct file *file, void (*fn)(void *user, int rc), void *user)
+{
+    struct group *group = file_gathering(file);
+    int rc = group ? group_then(group, fn, user) : -ENOMEM;
+    if (rc == 0 && !file->opened)
+        arm(file);
+    return rc;
+}
+
+void file_hurry(struct file *file)
+{
+    if (nothing_gathered(file))
+        return;
+    file->hurried = true;
+    arm(file);
+}
+
+/* ---- attempts ---- */
+
+static void count_written(struct file *file)
+{
+    struct store_counts *counts = file->home->counts;
+    counts->groups++;
+    counts->ticks += file->written.ticks;
+    counts->samples += file->written.samples;
+    counts->bytes += file->written.bytes;
+}
+
+static void succeeded(struct file *file)
+{
+    count_written(file);
+    file->uncopied = true;
+    if (file->fault) {
+        int64_t lasted_us = clock_mono_us(file->home->clock) - file->failing_since_us;
+        log_event(file->home->log, LOG_WARN, "store_fault_ended", KV_TEXT("file", file->name),
+                  KV_REAL("seconds", (double)lasted_us / (double)US_PER_S));
+    }
+    file->fault = false;
+    file->failing = false;
+    settle_front(file, 0);
+}
+
+static void declare_fault(struct file *file, const struct err *err)
+{
+    uint64_t ticks = group_drop_batches(file->front);
+    if (file->gathering)
+        ticks += group_drop_batches(file->gathering);
+    file->fault = true;
+    log_event(file->home->log, LOG_ERROR, "store_fault_declared", KV_TEXT("file", file->name),
+              KV_COUNT("dropped_ticks", ticks), KV_TEXT("error", err->text));
+}
+
+/* What has gathered meanwhile goes with the front; without memory for that it goes later. */
+static void absorb_gathering(struct file *file)
+{
+    if (file->gathering && group_absorb(file->front, file->gathering) == 0)
+        recycle(file, TAKE(file->gathering));
+}
+
+static void failed(struct file *file, int rc, const struct err *err)
+{
+    int64_t now_us = clock_mono_us(file->home->clock);
+    file->home->counts->failed++;
+    if (!file->failing) {
+        file->failing = true;
+        file->failing_since_us = now_us;
+        log_event(file->home->log, LOG_WARN, "store_retry", KV_TEXT("file", file->name), KV_TEXT("error", err->text));
+    }
+    if (!file->fault && now_us - file->failing_since_us >= STORE_FAULT_US) {
+        declare_fault(file, err);
+        absorb_gathering(file);
+    }
+    uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
+    if (file->fault)
+        group_settle(file->front, rc);
+}
+
+static void run_write(struct job *job)
+{
+    struct file *file = (struct file *)((char *)job - offsetof(struct file, write));
+    if (file->restart_wal)
+        writer_restart_wal(&file->writer);
+    file->write_rc = writer_write(&file->writer, file->front, &file->written, &file->write_err);
+}
+
+static void write_done(struct job *job)
+{
+    struct file *file = (struct file *)((char *)job - offsetof(struct file, write));
+    file->writing = false;
+    if (file->write_rc == 0)
+        succeeded(file);
+    else if (!file->closing) /* else file_close() tries once more */
+        failed(file, file->write_rc, &file->write_err);
+}
+
+static void attempt(struct file *file)
+{
+    assert(file->front && !file->writing);
+    if (file->fault) {
+        absorb_gathering(file);
+        /* Says when the fault ended, and gives an empty front something to try the disk with. */
+        group_put_mark(file->front, "recovered_us", clock_wall_us(file->home->clock));
+    }
+    if (!group_first(file->front)) {
+        settle_front(file, 0);
+        return;
+    }
+    struct err err;
+    int rc = file->worker ? 0 : worker_open(&file->worker, file->home->loop, file->name, &err);
+    if (rc < 0) {
+        failed(file, rc, &err);
+        return;
+    }
+    file->writing = true;
+    file->restart_wal = file->wal_is_long;
+    file->wal_is_long = false;
+    worker_submit(file->worker, &file->write);
+}
+
+/* ---- checkpoints ---- */
+
+static void run_copy(struct job *job)
+{
+    struct file *file = (struct file *)((char *)job - offsetof(struct file, copy));
+    AUTO(db_auto_close) sqlite3 *db = NULL;
+    int64_t ignored;
+    file->wal_pages = 0;
+    file->copy_rc = db_open(&db, file->path, DB_WRITE, &file->copy_err);
+    if (file->copy_rc == 0) /* a connection looks at the WAL with its first read, not before */
+        file->copy_rc = db_number(db, "PRAGMA schema_version", &ignored, &file->copy_err);
+    int copied = -1;
+    for (int i = 0; file->copy_rc == 0 && i < CHECKPOINT_PASSES && copied != file->wal_pages; i++) {
+        int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &file->wal_pages, &copied);
+        if (code != SQLITE_OK && code != SQLITE_BUSY)
+            file->copy_rc = db_error(db, &file->copy_err);
+    }
+}
+
+static void copy_done(struct job *job)
+{
+    struct file *file = (struct file *)((char *)job - offsetof(struct file, copy));
+    file->copying = false;
+    if (file->copy_rc < 0 && !file->copy_failed)
+        log_event(file->home->log, LOG_WARN, "store_checkpoint_failed", KV_TEXT("file", file->name),
+                  KV_TEXT("error", file->copy_err.text));
+    file->copy_failed = file->copy_rc < 0;
+    file->wal_is_long = file->wal_pages > WAL_RESTART_PAGES;
+    if (file->copy_rc < 0)
+        file->uncopied = true;
+}
+
+void file_checkpoint(struct file *file, struct worker *worker)
+{
+    if (file->copying || !file->uncopied)
+        return;
+    file->copying = true;
+    file->uncopied = false;
+    worker_submit(worker, &file->copy);
+}
+
+/* ---- opening and closing ---- */
+
+int file_open(struct file **ret_file, const struct file_home *home, enum store_file kind, uint64_t tenant,
+              struct err *err)
+{
+    struct file *file = calloc(1, sizeof *file);
+    if (!file)
+        return err_set(err, -ENOMEM, "store: out of memory");
+    int len = kind == STORE_REGISTRY ? asprintf(&file->path, "%s/registry.db", home->dir)
+                                     : asprintf(&file->path, "%s/tenant-%" PRIu64 ".db", home->dir, tenant);
+    if (len < 0) {
+        free(file);
+        return err_set(err, -ENOMEM, "store: out of memory");
+    }
+    file->home = home;
+    file->name = file->path + strlen(home->dir) + 1;
+    file->writer = (struct writer){ .path = file->path, .kind = kind, .tenant = tenant };
+    file->write = (struct job){ .run = run_write, .done = write_done };
+    file->copy = (struct job){ .run = run_copy, .done = copy_done };
+    uv_timer_init(home->loop, &file->timer);
+    file->timer.data = file;
+    *ret_file = file;
+    return 0;
+}
+
+int file_prepare(struct file *file, struct err *err)
+{
+    return writer_open(&file->writer, err);
+}
+
+int file_read(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err)
+{
+    int rc = file_prepare(file, err);
+    if (rc == 0)
+        rc = load_file(file->writer.db, file->writer.kind, file->writer.tenant, loader, marks, err);
+    return rc;
+}
+
+int file_load(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err)
+{
+    assert(!file->front && nothing_gathered(file));
+    struct err why = { 0 };
+    int rc = file_read(file, loader, marks, &why);
+    if (rc == 0)
+        return 0;
+    writer_close(&file->writer);
+    file->writer.unproven = true;
+    if (!file_gathering(file))
+        return err_set(err, -ENOMEM, "store: out of memory");
+    close_gathering(file);
+    file->failing = true;
+    file->failing_since_us = clock_mono_us(file->home->clock);
+    declare_fault(file, &why);
+    uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
+    return err_set(err, rc, "%s", why.text);
+}
+
+static void give_up(struct file *file, int rc, const struct err *err)
+{
+    absorb_gathering(file);
+    log_event(file->home->log, LOG_ERROR, "store_lost", KV_TEXT("file", file->name),
+              KV_COUNT("bytes", group_bytes(file->front)), KV_TEXT("error", err->text));
+    settle_front(file, rc);
+}
+
+/* The worker is gone: its part is done here. */
+static void flush(struct file *file)
+{
+    while (file->front || !nothing_gathered(file)) {
+        if (!file->front)
+            close_gathering(file);
+        if (file->fault)
+            absorb_gathering(file);
+        struct err err;
+        int rc = group_first(file->front) ? writer_write(&file->writer, file->front, &file->written, &err) : 0;
+        if (rc < 0) {
+            give_up(file, rc, &err);
+            return;
+        }
+        succeeded(file);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+struct file *file_close(struct file *file)
+{
+    if (!file)
+        return NULL;
+    file->closing = true;
+    uv_timer_stop(&file->timer);
+    file->worker = worker_close(file->worker);
+    flush(file);
+    writer_close(&file->writer);
+    if (file->gathering)
+        group_settle(file->gathering, -ECANCELED);
+    group_free(file->gathering);
+    group_free(file->spare);
+    free(file->path);
+    uv_close((uv_handle_t *)&file->timer, on_closed);
+    return NULL;
+}
+
+bool file_in_fault(const struct file *file)
+{
+    return file->fault;
+}
+
+const char *file_path(const struct file *file)
+{
+    return file->path;
+}

@@ -1,0 +1,51 @@
+/* collector/store/file.h - one file as the loop sees it: a group gathers while another is on its way to the disk.
+ *
+ * Shape    gathering → front → written, or front again after STORE_RETRY_US. A front that has failed for STORE_FAULT_US
+ *          declares the file's fault: batches go, the rest of what gathered joins the front, and every attempt answers
+ *          the callbacks waiting until then, well or not
+ * Threads  the loop's
+ */
+#pragma once
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "base/work.h"
+#include "collector/store/group.h"
+#include "collector/store/store.h"
+#include "collector/store/writer.h"
+
+struct file; /* opaque */
+
+struct file_home { /* what all files of a store share; borrowed as long as they live */
+    uv_loop_t *loop;
+    const struct clock *clock;
+    const struct log *log;
+    const char *dir;
+    struct store_counts *counts;
+};
+
+/* Touches no disk yet. On 0 the caller owns *ret_file. */
+int file_open(struct file **ret_file, const struct file_home *home, enum store_file kind, uint64_t tenant,
+              struct err *err);
+/* Creates or migrates it now, on this thread: nothing may have been written to it yet. */
+int file_prepare(struct file *file, struct err *err);
+/* The same, and reads it. */
+int file_read(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err);
+/* The same, but when it cannot be read its fault is declared; the first attempt that can read it ends that. */
+int file_load(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err);
+/* Writes what is left, waiting for it. The loop must run once more. Always returns NULL. */
+struct file *file_close(struct file *file);
+
+/* What to put operations into, or NULL without memory; file_touched() must follow. */
+struct group *file_gathering(struct file *file);
+/* Something was put: sees to it that the group closes in time. */
+void file_touched(struct file *file);
+int file_then(struct file *file, void (*fn)(void *user, int rc), void *user);
+void file_hurry(struct file *file);
+
+bool file_in_fault(const struct file *file);
+const char *file_path(const struct file *file);
+
+/* Copies what the WAL holds to where it belongs, on `worker`, if there is any and it is not being done. */
+void file_checkpoint(struct file *file, struct worker *worker);

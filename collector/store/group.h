@@ -1,0 +1,71 @@
+/* collector/store/group.h - the writes that will be one transaction, gathered in memory.
+ *
+ * Shape    a list of operations in the order of their first call. A row, anchor or mark written twice is one operation
+ *          with the later content: within one transaction only the last counts, and a group that waits out a disk
+ *          fault grows with what there is, not with how often it changed
+ * Owner    a group copies what it is given
+ * Threads  one caller at a time: the loop while it gathers, the writer while it is in flight
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/store/rows.h"
+#include "collector/store/store.h"
+
+struct group; /* opaque */
+
+enum op_kind { OP_ROW, OP_BATCH, OP_TABLE, OP_ANCHOR, OP_MARK };
+
+struct op_table { /* a series table that must be in the file from now on */
+    struct table_hash hash;
+    struct bytes bytes;
+};
+
+struct op_mark {
+    char name[16];
+    int64_t value;
+};
+
+struct op {
+    enum op_kind kind;
+    enum row_kind row; /* OP_ROW */
+    union {            /* borrowed from the group */
+        const void *content;
+        const struct store_batch *batch; /* its table_bytes are in an OP_TABLE before it */
+        const struct op_table *table;
+        const struct store_anchor *anchor;
+        const struct op_mark *mark;
+    };
+    struct op *next;
+};
+
+/* NULL: out of memory. */
+struct group *group_new(void);
+/* Always returns NULL; NULL is fine. Its callbacks must have been called. */
+struct group *group_free(struct group *group);
+
+/* All of these: -ENOMEM, and then the group is as it was. */
+int group_put_row(struct group *group, enum row_kind kind, const void *row);
+int group_put_anchor(struct group *group, const struct store_anchor *anchor);
+int group_put_mark(struct group *group, const char *name, int64_t value);
+int group_add_batch(struct group *group, const struct store_batch *batch);
+int group_then(struct group *group, void (*fn)(void *user, int rc), void *user);
+
+/* Appends what `from` holds, callbacks too, which is then empty. On -ENOMEM `from` keeps everything. */
+int group_absorb(struct group *group, struct group *from);
+
+/* Takes the batches out and keeps the rest; their tables stay, others will name them. Returns how many ticks. */
+uint64_t group_drop_batches(struct group *group);
+
+/* Calls every callback with `rc`, in order, and forgets them. A callback may write to the store, not to this group. */
+void group_settle(struct group *group, int rc);
+
+/* Forgets the operations. */
+void group_clear(struct group *group);
+
+const struct op *group_first(const struct group *group);
+size_t group_bytes(const struct group *group);
+/* Whether it holds neither operations nor callbacks. */
+bool group_is_empty(const struct group *group);

@@ -1,0 +1,189 @@
+#include "collector/store/load.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/store/db.h"
+#include "collector/store/rows.h"
+
+struct load {
+    sqlite3 *db;
+    uint64_t tenant;
+    const struct store_loader *loader; /* NULL: nobody listens */
+};
+
+/* What stands where a loader's function would: one wrapper a kind, for their types differ. */
+static void give(const struct load *load, enum row_kind kind, const void *row)
+{
+    const struct store_loader *to = load->loader;
+    if (!to)
+        return;
+    if (kind == ROW_TENANT && to->tenant)
+        to->tenant(to->user, row);
+    if (kind == ROW_HOST && to->host)
+        to->host(to->user, row);
+    if (kind == ROW_ALERT && to->alert)
+        to->alert(to->user, load->tenant, row);
+    if (kind == ROW_EVENT && to->event)
+        to->event(to->user, row);
+    if (kind == ROW_INCIDENT && to->incident)
+        to->incident(to->user, row);
+    if (kind == ROW_INCIDENT_ALERT && to->incident_alert)
+        to->incident_alert(to->user, row);
+    if (kind == ROW_PAGE && to->page)
+        to->page(to->user, row);
+}
+
+static int load_rows(const struct load *load, enum row_kind kind, const char *where, struct err *err)
+{
+    union {
+        struct tenant tenant;
+        struct host host;
+        struct alert alert;
+        struct event event;
+        struct incident incident;
+        struct incident_alert incident_alert;
+        struct page page;
+    } row;
+    char sql[ROW_SQL_MAX];
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    int rc = db_prepare(load->db, row_select_sql(kind, where, sql), &stmt, err);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(stmt, err)) == DB_ROW) {
+        rc = row_load(kind, stmt, &row, err);
+        if (rc < 0)
+            return rc;
+        give(load, kind, &row);
+    }
+    return rc;
+}
+
+static int load_run_id(sqlite3_stmt *stmt, int at, struct run_id *ret, struct err *err)
+{
+    if (sqlite3_column_bytes(stmt, at) != RUN_BYTES)
+        return err_set(err, -EBADMSG, "store: a row of run has no valid run");
+    memcpy(ret->bytes, sqlite3_column_blob(stmt, at), RUN_BYTES);
+    return 0;
+}
+
+static int load_intervals(const struct load *load, struct err *err)
+{
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    int rc = db_prepare(load->db,
+                        "SELECT run.host, run.run, interval.first, interval.last FROM interval"
+                        " JOIN run ON run.id = interval.run ORDER BY interval.run, interval.first",
+                        &stmt, err);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(stmt, err)) == DB_ROW) {
+        struct store_interval row = {
+            .host = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .first = (uint64_t)sqlite3_column_int64(stmt, 2),
+            .last = (uint64_t)sqlite3_column_int64(stmt, 3),
+        };
+        rc = load_run_id(stmt, 1, &row.run, err);
+        if (rc < 0)
+            return rc;
+        if (load->loader && load->loader->interval)
+            load->loader->interval(load->loader->user, load->tenant, &row);
+    }
+    return rc;
+}
+
+/* Ticks may have been stored since the anchor was put: the newest one counts. */
+static int load_anchors(const struct load *load, struct err *err)
+{
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    int rc = db_prepare(load->db,
+                        "SELECT host, run, anchor_us, rtt_us, max(stored_us, coalesce((SELECT max(last_us)"
+                        " FROM interval WHERE interval.run = run.id), 0)) FROM run WHERE anchor_us IS NOT NULL"
+                        " ORDER BY run.id",
+                        &stmt, err);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(stmt, err)) == DB_ROW) {
+        struct store_anchor row = {
+            .host = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .anchor_us = sqlite3_column_int64(stmt, 2),
+            .rtt_us = sqlite3_column_int64(stmt, 3),
+            .stored_us = sqlite3_column_int64(stmt, 4),
+        };
+        rc = load_run_id(stmt, 1, &row.run, err);
+        if (rc < 0)
+            return rc;
+        if (load->loader && load->loader->anchor)
+            load->loader->anchor(load->loader->user, load->tenant, &row);
+    }
+    return rc;
+}
+
+static int raise_mark(const struct load *load, const char *sql, uint64_t *mark, struct err *err)
+{
+    int64_t value;
+    int rc = db_number(load->db, sql, &value, err);
+    if (rc == 0 && mark && (uint64_t)value > *mark)
+        *mark = (uint64_t)value;
+    return rc;
+}
+
+static int load_registry(const struct load *load, struct store_marks *marks, struct err *err)
+{
+    int64_t beat_us = 0;
+    int rc = load_rows(load, ROW_TENANT, "ORDER BY id", err);
+    if (rc == 0)
+        rc = load_rows(load, ROW_HOST, "ORDER BY id", err);
+    if (rc == 0)
+        rc = raise_mark(load, "SELECT max(id) FROM tenant", marks ? &marks->tenant : NULL, err);
+    if (rc == 0)
+        rc = raise_mark(load, "SELECT value FROM mark WHERE name = 'event'", marks ? &marks->event : NULL, err);
+    if (rc == 0)
+        rc = raise_mark(load, "SELECT value FROM mark WHERE name = 'incident'", marks ? &marks->incident : NULL, err);
+    if (rc == 0)
+        rc = raise_mark(load, "SELECT value FROM mark WHERE name = 'page'", marks ? &marks->page : NULL, err);
+    if (rc == 0)
+        rc = db_number(load->db, "SELECT value FROM mark WHERE name = 'beat_us'", &beat_us, err);
+    if (rc == 0 && marks)
+        marks->beat_us = beat_us;
+    return rc;
+}
+
+/* Incidents somebody still works on, or is still to be told of. */
+#define UNDER_WAY                                                                                                      \
+    "(SELECT id FROM incident WHERE state <> 'resolved'"                                                               \
+    " UNION SELECT incident FROM page WHERE state = 'queued')"
+
+/* The marks come first: when the rest cannot be read they still keep ids from being given twice. */
+static int load_tenant(const struct load *load, struct store_marks *marks, struct err *err)
+{
+    static const struct {
+        enum row_kind kind;
+        const char *where;
+    } parts[] = {
+        { ROW_ALERT, "ORDER BY host, rule, metric, instance" },
+        { ROW_EVENT, "ORDER BY id" },
+        { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
+        { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
+        { ROW_PAGE, "WHERE incident IN " UNDER_WAY " ORDER BY id" },
+    };
+    int rc = raise_mark(load, "SELECT max(id) FROM event", marks ? &marks->event : NULL, err);
+    if (rc == 0)
+        rc = raise_mark(load, "SELECT max(id) FROM incident", marks ? &marks->incident : NULL, err);
+    if (rc == 0)
+        rc = raise_mark(load, "SELECT max(id) FROM page", marks ? &marks->page : NULL, err);
+    if (rc == 0)
+        rc = load_intervals(load, err);
+    if (rc == 0)
+        rc = load_anchors(load, err);
+    for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++)
+        rc = load_rows(load, parts[i].kind, parts[i].where, err);
+    return rc;
+}
+
+int load_file(sqlite3 *db, enum store_file kind, uint64_t tenant, const struct store_loader *loader,
+              struct store_marks *marks, struct err *err)
+{
+    struct load load = { db, tenant, loader };
+    return kind == STORE_REGISTRY ? load_registry(&load, marks, err) : load_tenant(&load, marks, err);
+}

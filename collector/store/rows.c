@@ -1,0 +1,343 @@
+#include "collector/store/rows.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/event/event.h"
+#include "collector/ingest/fleet.h"
+#include "collector/page/page.h"
+#include "collector/watch/watch.h"
+
+enum field_kind { FIELD_INT64, FIELD_INT, FIELD_BOOL, FIELD_REAL, FIELD_TEXT, FIELD_NAME };
+
+struct names {
+    size_t n;
+    const char *at[EVENT_STATE_COUNT];
+};
+
+static const struct names alert_states = { 4, { "ok", "pending", "firing", "unknown" } };
+static const struct names severities = { 3, { "info", "warning", "critical" } };
+static const struct names incident_states = { 3, { "triggered", "acknowledged", "resolved" } };
+static const struct names page_kinds = { 2, { "trigger", "resolve" } };
+static const struct names page_states = { 4, { "queued", "delivered", "failed", "cancelled" } };
+static const struct names event_states = { EVENT_STATE_COUNT,
+                                           { "draft", "requested", "accepted", "checked", "armed", "live", "closing",
+                                             "reported", "closed", "cancelled" } };
+
+struct field {
+    const char *column;
+    enum field_kind kind;
+    size_t at;
+    size_t size;
+    bool key;
+    const struct names *names; /* FIELD_NAME */
+};
+
+#define FIELD(column_, kind_, row_, member_, ...)                                                                      \
+    {                                                                                                                  \
+        .column = (column_), .kind = (kind_), .at = offsetof(struct row_, member_),                                    \
+        .size = sizeof(((struct row_ *)NULL)->member_), __VA_ARGS__                                                    \
+    }
+#define INT64(column, row, member, ...) FIELD(column, FIELD_INT64, row, member, __VA_ARGS__)
+#define INT(column, row, member, ...)   FIELD(column, FIELD_INT, row, member, __VA_ARGS__)
+#define BOOL(column, row, member, ...)  FIELD(column, FIELD_BOOL, row, member, __VA_ARGS__)
+#define REAL(column, row, member, ...)  FIELD(column, FIELD_REAL, row, member, __VA_ARGS__)
+#define TEXT(column, row, member, ...)  FIELD(column, FIELD_TEXT, row, member, __VA_ARGS__)
+#define NAME(column, row, member, list) FIELD(column, FIELD_NAME, row, member, .names = (list))
+#define KEY                             .key = true
+
+static const struct field tenant_fields[] = {
+    INT64("id", tenant, id, KEY),
+    TEXT("name", tenant, name),
+    INT64("created_us", tenant, created_us),
+};
+
+static const struct field host_fields[] = {
+    INT64("id", host, id, KEY),
+    INT64("tenant", host, tenant),
+    TEXT("name", host, name),
+    TEXT("host_group", host, group),
+    REAL("limit_egress", host, limits[LIMIT_EGRESS]),
+    REAL("limit_ingress", host, limits[LIMIT_INGRESS]),
+    REAL("limit_connections", host, limits[LIMIT_CONNECTIONS]),
+    REAL("limit_new_connections", host, limits[LIMIT_NEW_CONNECTIONS]),
+    REAL("limit_disk_read", host, limits[LIMIT_DISK_READ]),
+    REAL("limit_disk_write", host, limits[LIMIT_DISK_WRITE]),
+    INT64("enrolled_us", host, enrolled_us),
+};
+
+/* An alert stands alone and within an incident: `in` leads to it. */
+#define ALERT_FIELDS(row, in)                                                                                          \
+    INT64("host", row, in host, KEY), TEXT("rule", row, in rule, KEY), TEXT("metric", row, in metric, KEY),            \
+        TEXT("instance", row, in instance, KEY), NAME("state", row, in state, &alert_states),                          \
+        INT64("crossed_us", row, in crossed_us), INT64("changed_us", row, in changed_us),                              \
+        REAL("value", row, in value), REAL("threshold", row, in threshold),                                            \
+        NAME("severity", row, in severity, &severities), BOOL("page", row, in page)
+
+static const struct field alert_fields[] = { ALERT_FIELDS(alert, ) };
+
+static const struct field incident_alert_fields[] = {
+    INT64("incident", incident_alert, incident, KEY),
+    TEXT("host_name", incident_alert, host_name),
+    TEXT("summary", incident_alert, summary),
+    ALERT_FIELDS(incident_alert, alert.),
+};
+
+static const struct field event_fields[] = {
+    INT64("id", event, id, KEY),
+    INT64("tenant", event, tenant),
+    TEXT("name", event, name),
+    TEXT("zone", event, zone),
+    TEXT("hosts", event, hosts),
+    NAME("state", event, state, &event_states),
+    INT64("start_us", event, start_us),
+    INT64("end_us", event, end_us),
+    INT64("created_us", event, created_us),
+    INT64("started_us", event, started_us),
+    INT64("closed_us", event, closed_us),
+    TEXT("changed_by", event, by),
+};
+
+static const struct field incident_fields[] = {
+    INT64("id", incident, id, KEY),
+    INT64("tenant", incident, tenant),
+    INT64("event", incident, event),
+    TEXT("host_group", incident, group),
+    TEXT("title", incident, title),
+    NAME("state", incident, state, &incident_states),
+    NAME("severity", incident, severity, &severities),
+    INT("clock", incident, clock),
+    BOOL("late", incident, late),
+    BOOL("breached", incident, breached),
+    INT64("crossed_us", incident, crossed_us),
+    INT64("detected_us", incident, detected_us),
+    INT64("delivered_us", incident, delivered_us),
+    INT64("acknowledged_us", incident, acknowledged_us),
+    INT64("resolved_us", incident, resolved_us),
+    TEXT("acknowledged_by", incident, acknowledged_by),
+    TEXT("resolved_by", incident, resolved_by),
+    INT("n_alerts", incident, n_alerts),
+};
+
+static const struct field page_fields[] = {
+    INT64("id", page, id, KEY),
+    INT64("tenant", page, tenant),
+    INT64("incident", page, incident),
+    NAME("kind", page, kind, &page_kinds),
+    TEXT("contact", page, contact),
+    TEXT("key", page, key),
+    NAME("state", page, state, &page_states),
+    INT("attempts", page, attempts),
+    INT64("created_us", page, created_us),
+    INT64("next_us", page, next_us),
+    INT64("delivered_us", page, delivered_us),
+    INT("status", page, status),
+    BOOL("possible_copy", page, possible_copy),
+    TEXT("error", page, error),
+};
+
+static const struct row {
+    const char *table;
+    size_t size;
+    size_t n;
+    const struct field *fields;
+} rows[] = {
+#define ROW(name)                                                                                                      \
+    {                                                                                                                  \
+#name, sizeof(struct name), sizeof name##_fields / sizeof *name##_fields, name##_fields                        \
+    }
+    [ROW_TENANT] = ROW(tenant), [ROW_HOST] = ROW(host),         [ROW_ALERT] = ROW(alert),
+    [ROW_EVENT] = ROW(event),   [ROW_INCIDENT] = ROW(incident), [ROW_INCIDENT_ALERT] = ROW(incident_alert),
+    [ROW_PAGE] = ROW(page),
+};
+_Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");
+
+size_t row_size(enum row_kind kind)
+{
+    return rows[kind].size;
+}
+
+size_t row_key(enum row_kind kind, const void *row, uint8_t key[ROW_KEY_MAX])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < rows[kind].n; i++) {
+        const struct field *field = &rows[kind].fields[i];
+        const uint8_t *value = (const uint8_t *)row + field->at;
+        if (!field->key)
+            continue;
+        /* Of a text only what counts, with its end: what stands behind it is anything. */
+        size_t size = field->kind == FIELD_TEXT ? strnlen((const char *)value, field->size - 1) + 1 : field->size;
+        assert(len + size <= ROW_KEY_MAX);
+        memcpy(key + len, value, size);
+        len += size;
+    }
+    return len;
+}
+
+struct text {
+    char *at;
+    size_t len;
+};
+
+static void add(struct text *text, const char *a, const char *b, const char *c)
+{
+    int n = snprintf(text->at + text->len, ROW_SQL_MAX - text->len, "%s%s%s", a, b, c);
+    text->len += (size_t)n;
+    assert(text->len < ROW_SQL_MAX);
+}
+
+static void add_columns(struct text *text, const struct row *row)
+{
+    for (size_t i = 0; i < row->n; i++)
+        add(text, i ? ", " : "", row->fields[i].column, "");
+}
+
+const char *row_put_sql(enum row_kind kind, char sql[ROW_SQL_MAX])
+{
+    struct text text = { sql, 0 };
+    add(&text, "INSERT OR REPLACE INTO ", rows[kind].table, " (");
+    add_columns(&text, &rows[kind]);
+    add(&text, ") VALUES (", "", "");
+    for (size_t i = 0; i < rows[kind].n; i++)
+        add(&text, i ? ", ?" : "?", "", "");
+    add(&text, ")", "", "");
+    return sql;
+}
+
+const char *row_delete_sql(enum row_kind kind, char sql[ROW_SQL_MAX])
+{
+    struct text text = { sql, 0 };
+    add(&text, "DELETE FROM ", rows[kind].table, " WHERE ");
+    const char *between = "";
+    for (size_t i = 0; i < rows[kind].n; i++) {
+        if (!rows[kind].fields[i].key)
+            continue;
+        add(&text, between, rows[kind].fields[i].column, " = ?");
+        between = " AND ";
+    }
+    return sql;
+}
+
+const char *row_select_sql(enum row_kind kind, const char *where, char sql[ROW_SQL_MAX])
+{
+    struct text text = { sql, 0 };
+    add(&text, "SELECT ", "", "");
+    add_columns(&text, &rows[kind]);
+    add(&text, " FROM ", rows[kind].table, " ");
+    add(&text, where, "", "");
+    return sql;
+}
+
+static void bind_field(sqlite3_stmt *stmt, int at, const struct field *field, const void *row)
+{
+    const char *value = (const char *)row + field->at;
+    union {
+        int64_t wide;
+        int narrow;
+        bool yes;
+        double real;
+    } v = { 0 };
+    if (field->kind == FIELD_TEXT) {
+        sqlite3_bind_text(stmt, at, value, (int)strnlen(value, field->size - 1), SQLITE_STATIC);
+        return;
+    }
+    assert(field->size <= sizeof v);
+    memcpy(&v, value, field->size);
+    switch (field->kind) {
+    case FIELD_INT64:
+        sqlite3_bind_int64(stmt, at, v.wide);
+        break;
+    case FIELD_REAL:
+        sqlite3_bind_double(stmt, at, v.real); /* a NaN becomes NULL */
+        break;
+    case FIELD_BOOL:
+        sqlite3_bind_int(stmt, at, v.yes);
+        break;
+    case FIELD_NAME:
+        assert(v.narrow >= 0 && (size_t)v.narrow < field->names->n);
+        sqlite3_bind_text(stmt, at, field->names->at[v.narrow], -1, SQLITE_STATIC);
+        break;
+    default:
+        sqlite3_bind_int(stmt, at, v.narrow);
+    }
+}
+
+void row_bind(enum row_kind kind, sqlite3_stmt *stmt, const void *row)
+{
+    for (size_t i = 0; i < rows[kind].n; i++)
+        bind_field(stmt, (int)i + 1, &rows[kind].fields[i], row);
+}
+
+void row_bind_key(enum row_kind kind, sqlite3_stmt *stmt, const void *row)
+{
+    int at = 0;
+    for (size_t i = 0; i < rows[kind].n; i++)
+        if (rows[kind].fields[i].key)
+            bind_field(stmt, ++at, &rows[kind].fields[i], row);
+}
+
+static bool load_text(sqlite3_stmt *stmt, int at, const struct field *field, char *ret)
+{
+    const unsigned char *text = sqlite3_column_text(stmt, at);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, at);
+    if (!text || len >= field->size)
+        return false;
+    memcpy(ret, text, len);
+    return true; /* the struct was zeroed */
+}
+
+static bool load_name(sqlite3_stmt *stmt, int at, const struct field *field, void *ret)
+{
+    const unsigned char *text = sqlite3_column_text(stmt, at);
+    for (int i = 0; text && (size_t)i < field->names->n; i++) {
+        if (strcmp((const char *)text, field->names->at[i]) == 0) {
+            memcpy(ret, &i, sizeof i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool load_field(sqlite3_stmt *stmt, int at, const struct field *field, void *row)
+{
+    char *ret = (char *)row + field->at;
+    int64_t wide = sqlite3_column_int64(stmt, at);
+    switch (field->kind) {
+    case FIELD_TEXT:
+        return load_text(stmt, at, field, ret);
+    case FIELD_NAME:
+        return load_name(stmt, at, field, ret);
+    case FIELD_REAL: {
+        bool absent = sqlite3_column_type(stmt, at) == SQLITE_NULL;
+        double real = absent ? NAN : sqlite3_column_double(stmt, at);
+        memcpy(ret, &real, sizeof real);
+        return true;
+    }
+    case FIELD_BOOL: {
+        bool yes = wide != 0;
+        memcpy(ret, &yes, sizeof yes);
+        return true;
+    }
+    case FIELD_INT: {
+        int narrow = (int)wide;
+        memcpy(ret, &narrow, sizeof narrow);
+        return wide >= INT32_MIN && wide <= UINT32_MAX;
+    }
+    default:
+        memcpy(ret, &wide, sizeof wide);
+        return true;
+    }
+}
+
+int row_load(enum row_kind kind, sqlite3_stmt *stmt, void *ret, struct err *err)
+{
+    memset(ret, 0, rows[kind].size);
+    for (size_t i = 0; i < rows[kind].n; i++)
+        if (!load_field(stmt, (int)i, &rows[kind].fields[i], ret))
+            return err_set(err, -EBADMSG, "store: a row of %s has no valid %s", rows[kind].table,
+                           rows[kind].fields[i].column);
+    return 0;
+}

@@ -1,0 +1,151 @@
+#include "collector/store/schema.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/auto.h"
+#include "collector/store/db.h"
+
+/* Comments within the parentheses stay in the file: sqlite3(1) shows them with .schema. */
+static const char *const registry_steps[] = {
+    "CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created_us INTEGER NOT NULL);"
+    "CREATE TABLE host (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, host_group TEXT NOT NULL,"
+    "  limit_egress REAL, limit_ingress REAL, limit_connections REAL, limit_new_connections REAL,"
+    "  limit_disk_read REAL, limit_disk_write REAL /* By/s, By/s, 1, 1/s, By/s, By/s; NULL: not declared */,"
+    "  enrolled_us INTEGER NOT NULL);"
+    "CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL"
+    "  /* beat_us: last sign of life; event, incident, page: highest id given by then */) WITHOUT ROWID;",
+};
+
+static const char *const tenant_steps[] = {
+    "CREATE TABLE run (id INTEGER PRIMARY KEY, host INTEGER NOT NULL, run BLOB NOT NULL,"
+    "  anchor_us INTEGER, rtt_us INTEGER, stored_us INTEGER /* NULL: no anchor yet */);"
+    "CREATE UNIQUE INDEX run_by_host ON run (host, run);"
+    "CREATE TABLE series_table (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL"
+    "  /* empty: not known yet */);"
+    "CREATE TABLE interval (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first INTEGER NOT NULL,"
+    "  last INTEGER NOT NULL /* ticks first..last are stored */, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    "  span_us INTEGER NOT NULL /* the longest batch among them */);"
+    "CREATE INDEX interval_by_run ON interval (run, first);"
+    "CREATE TABLE batch (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first INTEGER NOT NULL, n INTEGER NOT NULL,"
+    "  first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, anchor_us INTEGER NOT NULL,"
+    "  series_table INTEGER NOT NULL, slot INTEGER NOT NULL /* second of its first tick */, bytes BLOB NOT NULL);"
+    "CREATE INDEX batch_by_slot ON batch (slot, run);"
+    "CREATE TABLE alert (host INTEGER, rule TEXT, metric TEXT, instance TEXT, state TEXT NOT NULL,"
+    "  crossed_us INTEGER NOT NULL, changed_us INTEGER NOT NULL, value REAL, threshold REAL,"
+    "  severity TEXT NOT NULL, page INTEGER NOT NULL,"
+    "  PRIMARY KEY (host, rule, metric, instance)) WITHOUT ROWID;"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL,"
+    "  hosts TEXT NOT NULL, state TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,"
+    "  created_us INTEGER NOT NULL, started_us INTEGER NOT NULL, closed_us INTEGER NOT NULL, changed_by TEXT NOT NULL);"
+    "CREATE TABLE incident (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, event INTEGER NOT NULL,"
+    "  host_group TEXT NOT NULL, title TEXT NOT NULL, state TEXT NOT NULL, severity TEXT NOT NULL,"
+    "  clock INTEGER NOT NULL, late INTEGER NOT NULL, breached INTEGER NOT NULL, crossed_us INTEGER NOT NULL,"
+    "  detected_us INTEGER NOT NULL, delivered_us INTEGER NOT NULL, acknowledged_us INTEGER NOT NULL,"
+    "  resolved_us INTEGER NOT NULL, acknowledged_by TEXT NOT NULL, resolved_by TEXT NOT NULL,"
+    "  n_alerts INTEGER NOT NULL);"
+    "CREATE INDEX incident_open ON incident (id) WHERE state <> 'resolved';"
+    "CREATE TABLE incident_alert (incident INTEGER, host_name TEXT NOT NULL, summary TEXT NOT NULL, host INTEGER,"
+    "  rule TEXT, metric TEXT, instance TEXT, state TEXT NOT NULL, crossed_us INTEGER NOT NULL,"
+    "  changed_us INTEGER NOT NULL, value REAL, threshold REAL, severity TEXT NOT NULL, page INTEGER NOT NULL,"
+    "  PRIMARY KEY (incident, host, rule, metric, instance)) WITHOUT ROWID;"
+    "CREATE TABLE page (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, incident INTEGER NOT NULL,"
+    "  kind TEXT NOT NULL, contact TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,"
+    "  created_us INTEGER NOT NULL, next_us INTEGER NOT NULL, delivered_us INTEGER NOT NULL, status INTEGER NOT NULL,"
+    "  possible_copy INTEGER NOT NULL, error TEXT NOT NULL);"
+    "CREATE INDEX page_by_incident ON page (incident);"
+    "CREATE INDEX page_queued ON page (id) WHERE state = 'queued';"
+    "CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL"
+    "  /* tenant: whose file this is; recovered_us: when its last disk fault ended */) WITHOUT ROWID;",
+};
+
+static const struct schema {
+    const char *what;
+    int64_t application_id; /* "WRMR", "WRMT": file(1) can tell them by it */
+    int64_t n_steps;
+    const char *const *steps;
+} schemas[] = {
+    [STORE_REGISTRY] = { "registry", 0x57524d52, sizeof registry_steps / sizeof *registry_steps, registry_steps },
+    [STORE_TENANT] = { "tenant's", 0x57524d54, sizeof tenant_steps / sizeof *tenant_steps, tenant_steps },
+};
+
+static const char *path_of(sqlite3 *db)
+{
+    return sqlite3_db_filename(db, "main");
+}
+
+static int check_version(sqlite3 *db, const struct schema *schema, int64_t *ret_version, struct err *err)
+{
+    int64_t version = 0;
+    int64_t id = 0;
+    int64_t tables = 0;
+    int rc = db_number(db, "PRAGMA user_version", &version, err);
+    if (rc == 0)
+        rc = db_number(db, "PRAGMA application_id", &id, err);
+    if (rc == 0)
+        rc = db_number(db, "SELECT count(*) FROM sqlite_master", &tables, err);
+    if (rc < 0)
+        return rc;
+    if (version == 0 ? tables > 0 : id != schema->application_id)
+        return err_set(err, -EBADMSG, "store: %s is not a %s file of Warroom", path_of(db), schema->what);
+    if (version > schema->n_steps)
+        return err_set(err, -ENOTSUP,
+                       "store: %s was written by a newer Warroom (schema %" PRId64 ", this one knows %" PRId64
+                       "): upgrade",
+                       path_of(db), version, schema->n_steps);
+    *ret_version = version;
+    return 0;
+}
+
+static int check_tenant(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err)
+{
+    if (kind != STORE_TENANT)
+        return 0;
+    int64_t owner;
+    int rc = db_number(db, "SELECT value FROM mark WHERE name = 'tenant'", &owner, err);
+    if (rc < 0)
+        return rc;
+    if ((uint64_t)owner != tenant)
+        return err_set(err, -EBADMSG, "store: %s holds tenant %" PRId64 ", not %" PRIu64, path_of(db), owner, tenant);
+    return 0;
+}
+
+static int take_step(sqlite3 *db, const struct schema *schema, int64_t version, enum store_file kind, uint64_t tenant,
+                     struct err *err)
+{
+    char last[256];
+    int len = snprintf(last, sizeof last, "PRAGMA application_id = %" PRId64 "; PRAGMA user_version = %" PRId64 ";",
+                       schema->application_id, version + 1);
+    if (version == 0 && kind == STORE_TENANT)
+        snprintf(last + len, sizeof last - (size_t)len, "INSERT INTO mark VALUES ('tenant', %" PRIu64 ");", tenant);
+    int rc = db_exec(db, "BEGIN IMMEDIATE", err);
+    if (rc == 0)
+        rc = db_exec(db, schema->steps[version], err);
+    if (rc == 0)
+        rc = db_exec(db, last, err);
+    if (rc == 0)
+        rc = db_exec(db, "COMMIT", err);
+    if (rc < 0)
+        db_exec(db, "ROLLBACK", NULL); /* fails when the failure has rolled back already */
+    return rc;
+}
+
+int schema_bring(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err)
+{
+    const struct schema *schema = &schemas[kind];
+    int64_t version = 0;
+    int rc = check_version(db, schema, &version, err);
+    for (; rc == 0 && version < schema->n_steps; version++)
+        rc = take_step(db, schema, version, kind, tenant, err);
+    return rc < 0 ? rc : check_tenant(db, kind, tenant, err);
+}
+
+int schema_check(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err)
+{
+    int64_t version = 0;
+    int rc = check_version(db, &schemas[kind], &version, err);
+    if (rc < 0)
+        return rc;
+    return version == 0 ? SCHEMA_EMPTY : check_tenant(db, kind, tenant, err);
+}

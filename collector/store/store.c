@@ -1,0 +1,475 @@
+/* The public face: which file a write belongs to, what may be refused, and opening and closing in order. */
+#include "collector/store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "uthash.h"
+
+#include "base/auto.h"
+#include "base/work.h"
+#include "collector/store/db.h"
+#include "collector/store/file.h"
+#include "collector/store/query.h"
+#include "collector/store/reader.h"
+
+enum {
+    CHECKPOINT_MS = 1000,
+    /* Ids may be given for this long without reaching registry.db, see store_put_beat(). */
+    MARK_SLACK = 1000
+};
+
+struct tenant_file {
+    uint64_t tenant;
+    struct file *file;
+    UT_hash_handle hh;
+};
+
+struct store {
+    struct file_home home;
+    char *dir;
+    int lock_fd;
+    struct store_counts counts;
+    struct store_marks marks;
+    struct file *registry;
+    struct tenant_file *tenants;
+    struct reader *reader;
+    struct worker *copier; /* makes the checkpoints of all files */
+    uv_timer_t tick;
+    bool ticking;
+};
+
+/* ---- opening and closing ---- */
+
+static int take_lock(struct store *store, struct err *err)
+{
+    AUTO(auto_free) char *path = NULL;
+    if (asprintf(&path, "%s/lock", store->dir) < 0)
+        return err_set(err, -ENOMEM, "store: out of memory");
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (store->lock_fd < 0)
+        return err_sys(err, -errno, "store: cannot write in %s", store->dir);
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return err_set(err, -EBUSY, "store: another collector holds %s: stop it first", store->dir);
+    return err_sys(err, -errno, "store: cannot lock %s", path);
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+    struct store *store = tick->data;
+    file_checkpoint(store->registry, store->copier);
+    for (struct tenant_file *at = store->tenants; at; at = at->hh.next)
+        file_checkpoint(at->file, store->copier);
+}
+
+static int open_parts(struct store *store, const char *dir, struct err *err)
+{
+    store->dir = strdup(dir);
+    if (!store->dir)
+        return err_set(err, -ENOMEM, "store: out of memory");
+    store->home.dir = store->dir;
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return err_sys(err, -errno, "store: cannot make %s", dir);
+    int rc = take_lock(store, err);
+    if (rc == 0)
+        rc = file_open(&store->registry, &store->home, STORE_REGISTRY, 0, err);
+    if (rc == 0)
+        rc = file_prepare(store->registry, err);
+    if (rc == 0)
+        rc = reader_open(&store->reader, store->home.loop, store->home.log, err);
+    if (rc == 0)
+        rc = worker_open(&store->copier, store->home.loop, "store-copy", err);
+    if (rc < 0)
+        return rc;
+    uv_timer_init(store->home.loop, &store->tick);
+    store->tick.data = store;
+    store->ticking = true;
+    uv_timer_start(&store->tick, on_tick, CHECKPOINT_MS, CHECKPOINT_MS);
+    return 0;
+}
+
+int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const struct clock *clock,
+               const struct log *log, struct err *err)
+{
+    assert(ret_store && loop && dir && clock);
+    struct store *store = calloc(1, sizeof *store);
+    if (!store)
+        return err_set(err, -ENOMEM, "store: out of memory");
+    store->lock_fd = -1;
+    store->home = (struct file_home){ .loop = loop, .clock = clock, .log = log, .counts = &store->counts };
+    int rc = open_parts(store, dir, err);
+    if (rc < 0) {
+        store_close(store);
+        return rc;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+static void free_store(struct store *store)
+{
+    free(store->dir);
+    free(store);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free_store(handle->data);
+}
+
+/* Reads and checkpoints end first: then the writers' connections are the last and leave no WAL behind. */
+struct store *store_close(struct store *store)
+{
+    if (!store)
+        return NULL;
+    if (store->ticking)
+        uv_timer_stop(&store->tick);
+    store->reader = reader_close(store->reader);
+    store->copier = worker_close(store->copier);
+    struct tenant_file *next;
+    for (struct tenant_file *at = store->tenants; at; at = next) {
+        next = at->hh.next;
+        at->file = file_close(at->file);
+    }
+    store->registry = file_close(store->registry);
+    struct tenant_file *at = store->tenants;
+    HASH_CLEAR(hh, store->tenants);
+    for (; at; at = next) {
+        next = at->hh.next;
+        free(at);
+    }
+    auto_close(&store->lock_fd);
+    if (store->ticking)
+        uv_close((uv_handle_t *)&store->tick, on_closed);
+    else
+        free_store(store);
+    return NULL;
+}
+
+/* ---- files ---- */
+
+static struct file *find_file(const struct store *store, enum store_file which, uint64_t tenant)
+{
+    if (which == STORE_REGISTRY)
+        return store->registry;
+    struct tenant_file *found;
+    HASH_FIND(hh, store->tenants, &tenant, sizeof tenant, found);
+    return found ? found->file : NULL;
+}
+
+static int tenant_file(struct store *store, uint64_t tenant, struct file **ret, struct err *err)
+{
+    *ret = find_file(store, STORE_TENANT, tenant);
+    if (*ret)
+        return 0;
+    if (HASH_COUNT(store->tenants) > STORE_TENANTS_MAX) /* one more than tenants: the reserved one */
+        return err_set(err, -ENOMEM, "store: more than %d tenants", STORE_TENANTS_MAX);
+    AUTO(auto_free) struct tenant_file *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return err_set(err, -ENOMEM, "store: out of memory");
+    entry->tenant = tenant;
+    int rc = file_open(&entry->file, &store->home, STORE_TENANT, tenant, err);
+    if (rc < 0)
+        return rc;
+    HASH_ADD(hh, store->tenants, tenant, sizeof entry->tenant, entry);
+    if (!entry->hh.tbl) {
+        file_close(entry->file);
+        return err_set(err, -ENOMEM, "store: out of memory");
+    }
+    *ret = TAKE(entry)->file;
+    return 0;
+}
+
+static int any_file(struct store *store, enum store_file which, uint64_t tenant, struct file **ret)
+{
+    if (which == STORE_TENANT)
+        return tenant_file(store, tenant, ret, NULL);
+    *ret = store->registry;
+    return 0;
+}
+
+/* ---- at start ---- */
+
+struct ids {
+    size_t n;
+    size_t room;
+    uint64_t *at;
+    const struct store_loader *loader;
+    bool out_of_memory;
+};
+
+static void ids_done(struct ids *ids)
+{
+    free(ids->at);
+}
+
+static void on_tenant(void *user, const struct tenant *row)
+{
+    struct ids *ids = user;
+    if (ids->n == ids->room) {
+        size_t room = ids->room ? ids->room * 2 : 16;
+        uint64_t *at = realloc(ids->at, room * sizeof *at);
+        if (!at) {
+            ids->out_of_memory = true;
+            return;
+        }
+        ids->at = at;
+        ids->room = room;
+    }
+    ids->at[ids->n++] = row->id;
+    if (ids->loader->tenant)
+        ids->loader->tenant(ids->loader->user, row);
+}
+
+static void on_host(void *user, const struct host *row)
+{
+    const struct store_loader *loader = ((struct ids *)user)->loader;
+    if (loader->host)
+        loader->host(loader->user, row);
+}
+
+/* 0: loaded, or there is no file yet, or it was left out. */
+static int load_tenant(struct store *store, uint64_t tenant, const struct store_loader *loader, bool *left_out,
+                       struct err *err)
+{
+    struct file *file;
+    int rc = tenant_file(store, tenant, &file, err);
+    if (rc < 0)
+        return rc;
+    if (access(file_path(file), F_OK) < 0)
+        return 0;
+    rc = file_load(file, loader, &store->marks, err);
+    if (rc < 0 && rc != -ENOMEM) {
+        *left_out = true;
+        return 0;
+    }
+    return rc;
+}
+
+int store_load(struct store *store, const struct store_loader *loader, struct store_marks *ret, struct err *err)
+{
+    AUTO(ids_done) struct ids ids = { .loader = loader };
+    struct store_loader registry = { .tenant = on_tenant, .host = on_host, .user = &ids };
+    int rc = file_read(store->registry, &registry, &store->marks, err);
+    if (rc == 0 && ids.out_of_memory)
+        rc = err_set(err, -ENOMEM, "store: out of memory");
+    bool left_out = false;
+    if (rc == 0)
+        rc = load_tenant(store, TENANT_RESERVED, loader, &left_out, err);
+    for (size_t i = 0; rc == 0 && i < ids.n; i++)
+        rc = load_tenant(store, ids.at[i], loader, &left_out, err);
+    if (rc < 0)
+        return rc;
+    if (left_out) { /* it may hold ids higher than any that could be read */
+        store->marks.event += MARK_SLACK;
+        store->marks.incident += MARK_SLACK;
+        store->marks.page += MARK_SLACK;
+    }
+    *ret = store->marks;
+    return 0;
+}
+
+int store_replay(struct store *store, uint64_t tenant, int64_t from_us,
+                 void (*fn)(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
+                            const int64_t *at_us),
+                 void *user, struct err *err)
+{
+    struct file *file;
+    int rc = tenant_file(store, tenant, &file, err);
+    if (rc < 0)
+        return rc;
+    AUTO(db_auto_close) sqlite3 *db = NULL;
+    rc = reader_file(&db, file_path(file), tenant, err);
+    if (rc != 0)
+        return rc == DB_EMPTY ? 0 : rc;
+    uint64_t unreadable = 0;
+    rc = query_replay(db, from_us, fn, user, &unreadable, err);
+    if (unreadable > 0)
+        log_event(store->home.log, LOG_WARN, "store_rows_unreadable", KV_COUNT("tenant", tenant),
+                  KV_COUNT("rows", unreadable));
+    return rc;
+}
+
+/* ---- writes ---- */
+
+static bool is_storable(const struct store_batch *batch)
+{
+    return batch->n_ticks >= 1 && batch->n_ticks <= TICKS_MAX && batch->first >= 1 &&
+           batch->first < (uint64_t)INT64_MAX - batch->n_ticks && batch->first_us >= 0 &&
+           batch->first_us <= batch->last_us && batch->batch_bytes.len >= 1 && batch->batch_bytes.len <= BATCH_MAX &&
+           batch->table_bytes.len <= MESSAGE_MAX && batch->host <= INT64_MAX;
+}
+
+int store_batch(struct store *store, const struct store_batch *batch, struct err *err)
+{
+    if (!is_storable(batch))
+        return err_set(err, -EINVAL, "store: no such batch can be: first %" PRIu64 ", %u ticks, %zu bytes",
+                       batch->first, batch->n_ticks, batch->batch_bytes.len);
+    struct file *file;
+    int rc = tenant_file(store, batch->tenant, &file, err);
+    if (rc < 0)
+        return rc;
+    if (file_in_fault(file))
+        return err_set(err, -EIO, "store: the disk under %s does not take it", file_path(file));
+    struct group *group = file_gathering(file);
+    if (!group)
+        return err_set(err, -ENOMEM, "store: out of memory");
+    if (group_bytes(group) + batch->batch_bytes.len + batch->table_bytes.len > STORE_GROUP_MAX)
+        return err_set(err, -EAGAIN, "store: %s has fallen behind: try again", file_path(file));
+    rc = group_add_batch(group, batch);
+    if (rc < 0)
+        return err_set(err, rc, "store: out of memory");
+    file_touched(file);
+    return 0;
+}
+
+static int put_row(struct store *store, enum store_file which, uint64_t tenant, enum row_kind kind, const void *row)
+{
+    struct file *file;
+    int rc = any_file(store, which, tenant, &file);
+    struct group *group = rc == 0 ? file_gathering(file) : NULL;
+    if (!group)
+        return -ENOMEM;
+    rc = group_put_row(group, kind, row);
+    if (rc == 0)
+        file_touched(file);
+    return rc;
+}
+
+static void raise_to(uint64_t *mark, uint64_t id)
+{
+    if (id > *mark)
+        *mark = id;
+}
+
+int store_put_tenant(struct store *store, const struct tenant *row)
+{
+    return put_row(store, STORE_REGISTRY, 0, ROW_TENANT, row);
+}
+
+int store_put_host(struct store *store, const struct host *row)
+{
+    return put_row(store, STORE_REGISTRY, 0, ROW_HOST, row);
+}
+
+/* The marks go along, so that ids stay unique in the collector even when the file that holds the highest one cannot be
+ * read at the next start. */
+int store_put_beat(struct store *store, int64_t now_us)
+{
+    struct group *group = file_gathering(store->registry);
+    if (!group)
+        return -ENOMEM;
+    int rc = group_put_mark(group, "beat_us", now_us);
+    if (rc == 0)
+        rc = group_put_mark(group, "event", (int64_t)store->marks.event);
+    if (rc == 0)
+        rc = group_put_mark(group, "incident", (int64_t)store->marks.incident);
+    if (rc == 0)
+        rc = group_put_mark(group, "page", (int64_t)store->marks.page);
+    if (rc == 0)
+        file_touched(store->registry);
+    return rc;
+}
+
+int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row)
+{
+    struct file *file;
+    int rc = tenant_file(store, tenant, &file, NULL);
+    struct group *group = rc == 0 ? file_gathering(file) : NULL;
+    if (!group)
+        return -ENOMEM;
+    rc = group_put_anchor(group, row);
+    if (rc == 0)
+        file_touched(file);
+    return rc;
+}
+
+int store_put_alert(struct store *store, uint64_t tenant, const struct alert *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_ALERT, row);
+}
+
+int store_put_event(struct store *store, const struct event *row)
+{
+    raise_to(&store->marks.event, row->id);
+    return put_row(store, STORE_TENANT, row->tenant, ROW_EVENT, row);
+}
+
+int store_put_incident(struct store *store, const struct incident *row)
+{
+    raise_to(&store->marks.incident, row->id);
+    return put_row(store, STORE_TENANT, row->tenant, ROW_INCIDENT, row);
+}
+
+int store_put_incident_alert(struct store *store, uint64_t tenant, const struct incident_alert *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_INCIDENT_ALERT, row);
+}
+
+int store_put_page(struct store *store, const struct page *row)
+{
+    raise_to(&store->marks.page, row->id);
+    return put_row(store, STORE_TENANT, row->tenant, ROW_PAGE, row);
+}
+
+int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user)
+{
+    struct file *to;
+    int rc = any_file(store, file, tenant, &to);
+    return rc == 0 ? file_then(to, fn, user) : rc;
+}
+
+void store_hurry(struct store *store, enum store_file file, uint64_t tenant)
+{
+    struct file *to = find_file(store, file, tenant);
+    if (to)
+        file_hurry(to);
+}
+
+bool store_fault(const struct store *store, enum store_file file, uint64_t tenant)
+{
+    struct file *of = find_file(store, file, tenant);
+    return of && file_in_fault(of);
+}
+
+struct store_counts store_counts(const struct store *store)
+{
+    return store->counts;
+}
+
+/* ---- reads ---- */
+
+int store_query(struct store *store, const struct store_query *query,
+                void (*fn)(void *user, const struct store_result *result, const struct err *err), void *user,
+                struct err *err)
+{
+    struct file *file;
+    int rc = tenant_file(store, query->tenant, &file, err);
+    return rc < 0 ? rc : reader_series(store->reader, file_path(file), query, fn, user, err);
+}
+
+int store_list_incidents(struct store *store, uint64_t tenant, uint64_t below, size_t most,
+                         void (*fn)(void *user, const struct store_incidents *result, const struct err *err),
+                         void *user, struct err *err)
+{
+    struct file *file;
+    int rc = tenant_file(store, tenant, &file, err);
+    return rc < 0 ? rc : reader_incidents(store->reader, file_path(file), tenant, below, most, fn, user, err);
+}
+
+int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
+                        void (*fn)(void *user, const struct store_incident_detail *result, const struct err *err),
+                        void *user, struct err *err)
+{
+    struct file *file;
+    int rc = tenant_file(store, tenant, &file, err);
+    return rc < 0 ? rc : reader_incident(store->reader, file_path(file), tenant, id, fn, user, err);
+}

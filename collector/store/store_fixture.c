@@ -1,0 +1,333 @@
+#include "collector/store/store_fixture.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "collector/store/faulty_vfs.h"
+#include "proto/codec/codec.h"
+
+static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *walk)
+{
+    (void)stat;
+    (void)flag;
+    (void)walk;
+    return remove(path);
+}
+
+int fixture_setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    strcpy(f->dir, "/tmp/warroom-store-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    f->fake = (struct clock_fake){ .mono_ns = NS_PER_S, .wall_ns = INT64_C(1795400000) * NS_PER_S };
+    f->clock = clock_of_fake(&f->fake);
+    f->log = (struct log){ .fd = memfd_create("log", MFD_CLOEXEC), .least = LOG_DEBUG, .clock = &f->clock };
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    open_store(f);
+    *state = f;
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    close_store(f);
+    int rc = uv_loop_close(&f->loop);
+    nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    close(f->log.fd);
+    free(f);
+    return rc;
+}
+
+void close_store(struct fixture *f)
+{
+    f->store = store_close(f->store);
+    uv_run(&f->loop, UV_RUN_DEFAULT);
+}
+
+void open_store(struct fixture *f)
+{
+    if (store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err) < 0)
+        fail_msg("%s", f->err.text);
+}
+
+void reopen_store(struct fixture *f)
+{
+    close_store(f);
+    open_store(f);
+    if (load_store(f) < 0)
+        fail_msg("%s", f->err.text);
+}
+
+const char *path_in(struct fixture *f, const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    return path;
+}
+
+bool was_logged(struct fixture *f, const char *text)
+{
+    static char log[1 << 16];
+    ssize_t n = pread(f->log.fd, log, sizeof log - 1, 0);
+    log[n > 0 ? n : 0] = '\0';
+    return strstr(log, text);
+}
+
+void run_until(struct fixture *f, const bool *done)
+{
+    while (!*done)
+        uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+/* ---- answers ---- */
+
+static void on_told(void *user, int rc)
+{
+    static int order;
+    struct told *told = user;
+    told->done = true;
+    told->rc = rc;
+    told->order = ++order;
+}
+
+void expect(struct fixture *f, struct told *told, enum store_file file, uint64_t tenant)
+{
+    *told = (struct told){ .done = false };
+    assert_int_equal(store_then(f->store, file, tenant, on_told, told), 0);
+    assert_false(told->done);
+}
+
+int commit(struct fixture *f, enum store_file file, uint64_t tenant)
+{
+    struct told told;
+    expect(f, &told, file, tenant);
+    store_hurry(f->store, file, tenant);
+    run_until(f, &told.done);
+    return told.rc;
+}
+
+/* ---- reading back ---- */
+
+#define KEEP(list, array, count)                                                                                       \
+    do {                                                                                                               \
+        if ((list)->count < FIXTURE_KEPT)                                                                              \
+            (list)->array[(list)->count] = *row;                                                                       \
+        (list)->count++;                                                                                               \
+    } while (0)
+
+static void on_tenant(void *user, const struct tenant *row)
+{
+    KEEP((struct loaded *)user, tenant, tenants);
+}
+
+static void on_host(void *user, const struct host *row)
+{
+    KEEP((struct loaded *)user, host, hosts);
+}
+
+static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)
+{
+    struct loaded *loaded = user;
+    if (loaded->intervals < FIXTURE_KEPT)
+        loaded->interval_tenant[loaded->intervals] = tenant;
+    KEEP(loaded, interval, intervals);
+}
+
+static void on_anchor(void *user, uint64_t tenant, const struct store_anchor *row)
+{
+    (void)tenant;
+    KEEP((struct loaded *)user, anchor, anchors);
+}
+
+static void on_alert(void *user, uint64_t tenant, const struct alert *row)
+{
+    (void)tenant;
+    KEEP((struct loaded *)user, alert, alerts);
+}
+
+static void on_event(void *user, const struct event *row)
+{
+    KEEP((struct loaded *)user, event, events);
+}
+
+static void on_incident(void *user, const struct incident *row)
+{
+    KEEP((struct loaded *)user, incident, incidents);
+}
+
+static void on_incident_alert(void *user, const struct incident_alert *row)
+{
+    KEEP((struct loaded *)user, incident_alert, incident_alerts);
+}
+
+static void on_page(void *user, const struct page *row)
+{
+    KEEP((struct loaded *)user, page, pages);
+}
+
+int load_store(struct fixture *f)
+{
+    memset(&f->loaded, 0, sizeof f->loaded);
+    struct store_loader loader = {
+        .tenant = on_tenant,
+        .host = on_host,
+        .interval = on_interval,
+        .anchor = on_anchor,
+        .alert = on_alert,
+        .event = on_event,
+        .incident = on_incident,
+        .incident_alert = on_incident_alert,
+        .page = on_page,
+        .user = &f->loaded,
+    };
+    return store_load(f->store, &loader, &f->loaded.marks, &f->err);
+}
+
+/* ---- rows ---- */
+
+struct run_id run_of(uint8_t n)
+{
+    struct run_id run;
+    memset(run.bytes, n, sizeof run.bytes);
+    return run;
+}
+
+struct alert alert_of(unsigned n)
+{
+    struct alert alert = {
+        .host = 70 + n,
+        .rule = "cpu-high",
+        .metric = "system.cpu.utilization",
+        .state = ALERT_FIRING,
+        .crossed_us = 1000 + n,
+        .changed_us = 2000 + n,
+        .value = 0.97,
+        .threshold = 0.9,
+        .severity = SEVERITY_CRITICAL,
+        .page = true,
+    };
+    snprintf(alert.instance, sizeof alert.instance, "cpu%u", n);
+    return alert;
+}
+
+struct event event_of(uint64_t id, uint64_t tenant)
+{
+    return (struct event){
+        .id = id,
+        .tenant = tenant,
+        .name = "double eleven",
+        .zone = "Asia/Shanghai",
+        .hosts = "web-*,db-1",
+        .state = EVENT_LIVE,
+        .start_us = 10,
+        .end_us = 20,
+        .created_us = 5,
+        .started_us = 11,
+        .by = "clock",
+    };
+}
+
+struct incident incident_of(uint64_t id, uint64_t tenant)
+{
+    return (struct incident){
+        .id = id,
+        .tenant = tenant,
+        .event = 3,
+        .group = "web",
+        .title = "CPU utilisation above 90 % on web-1",
+        .state = INCIDENT_TRIGGERED,
+        .severity = SEVERITY_CRITICAL,
+        .clock = 1,
+        .late = true,
+        .breached = true,
+        .crossed_us = 100,
+        .detected_us = 101,
+        .delivered_us = 102,
+        .n_alerts = 1,
+    };
+}
+
+struct page page_of(uint64_t id, uint64_t incident, uint64_t tenant)
+{
+    return (struct page){
+        .id = id,
+        .tenant = tenant,
+        .incident = incident,
+        .kind = PAGE_TRIGGER,
+        .contact = "night shift",
+        .key = "7-trigger-1-night shift",
+        .state = PAGE_QUEUED,
+        .attempts = 2,
+        .created_us = 100,
+        .next_us = 900,
+        .status = 503,
+        .error = "HTTP 503",
+    };
+}
+
+/* ---- batches ---- */
+
+static const struct series sample_series[] = {
+    { "cpu", "", "1", 0 },
+    { "disk.read", "vda", "By/s", 0 },
+    { "disk.read", "vdb", "By/s", 0 },
+};
+
+void pack(struct packed *ret, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n,
+          int64_t anchor_us)
+{
+    enum { SERIES = 3 };
+    static int64_t mono_us[TICKS_MAX];
+    static int64_t values[SERIES][TICKS_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t t = (int64_t)(first + i);
+        mono_us[i] = t * US_PER_S;
+        values[0][i] = t;
+        values[1][i] = 2 * t;
+        values[2][i] = t % 4 == 0 ? 7 : FIXED_ABSENT;
+    }
+    struct series_table table = { .n = SERIES, .at = sample_series };
+    struct column columns[SERIES] = { { .fixed = values[0] }, { .fixed = values[1] }, { .fixed = values[2] } };
+    size_t table_len;
+    size_t batch_len;
+    assert_int_equal(codec_encode_table(&table, ret->table, sizeof ret->table, &table_len, NULL), 0);
+    struct batch batch = { .run = run_of(run),
+                           .first = first,
+                           .n_ticks = n,
+                           .n_columns = SERIES,
+                           .mono_us = mono_us,
+                           .wall_us = mono_us,
+                           .columns = columns };
+    memset(batch.table.bytes, 0x7a, TABLE_HASH_BYTES);
+    assert_int_equal(codec_encode_batch(&batch, ret->batch, sizeof ret->batch, &batch_len, NULL), 0);
+    ret->row = (struct store_batch){
+        .tenant = tenant,
+        .host = host,
+        .run = batch.run,
+        .first = first,
+        .n_ticks = n,
+        .anchor_us = anchor_us,
+        .first_us = anchor_us + mono_us[0],
+        .last_us = anchor_us + mono_us[n - 1],
+        .table = batch.table,
+        .table_bytes = { ret->table, table_len },
+        .batch_bytes = { ret->batch, batch_len },
+    };
+}
+
+int put_batch(struct fixture *f, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n)
+{
+    struct packed packed;
+    pack(&packed, tenant, host, run, first, n, ANCHOR_US);
+    return store_batch(f->store, &packed.row, &f->err);
+}

@@ -1,0 +1,164 @@
+/* collector/watch/state.h - what the files of this folder share; nobody else includes it.
+ *
+ * A host's tables are bound to the rules once: a binding lists the (column, rule) pairs that meet, thresholds resolved.
+ * A lane is a run through ticks in the order of their time: every host has the live one, and a late one while a gap
+ * closes. A lane has a slot a pair: NULL while all is well, else the spell, that is the alert that is not ok. So a tick
+ * in which nothing happens is one walk over the pairs, without a look at a name.
+ */
+#pragma once
+#include "collector/watch/watch.h"
+#include "uthash.h"
+
+enum { BINDINGS_PER_HOST = 4, HOLES_PER_HOST = 8, SLOT_NONE = -1 };
+
+#define DEAF_US (INT64_C(3) * 1000000)  /* a watch_tick() this late was deaf before */
+#define IDLE_US (INT64_C(60) * 1000000) /* a late lane that gets no more ticks is over */
+
+struct pair {
+    uint32_t column;
+    uint16_t rule; /* index */
+    bool below;
+    bool divide;  /* value = raw / scale, else raw * scale: exact where a decimal fraction is */
+    double scale; /* 10^|exponent| */
+    double threshold;
+    double clear;
+};
+
+struct binding {
+    struct table_hash table;
+    uint64_t used; /* the higher, the later */
+    uint32_t n;
+    struct pair at[]; /* by column, then by rule */
+};
+
+struct spell {
+    struct alert alert;
+    int64_t last_us; /* newest sample that was not absent */
+    int64_t was_us;  /* unknown: `crossed` of the pending spell that silence cut short; else 0 */
+    uint64_t key;    /* hash of rule, metric, instance */
+    uint16_t rule;
+    bool told; /* late lane: the firing was told */
+    int slot;  /* index of its pair, or SLOT_NONE: its series is not in the table */
+    UT_hash_handle hh;
+};
+
+struct lane {
+    bool late;
+    struct binding *binding; /* borrowed from the host's; NULL: to be bound */
+    struct spell **slots;    /* binding->n of them */
+    struct spell *spells;    /* by key */
+    int64_t last_us;         /* newest tick */
+    int64_t to_us;           /* late: the first live tick behind the gap; 0: there is no such gap */
+    int64_t fed_us;          /* late: `now` of the newest batch */
+};
+
+struct hole { /* no ticks between two live ones */
+    int64_t from_us;
+    int64_t to_us;
+};
+
+struct watched {
+    uint64_t id;
+    unsigned in_force; /* the strictest alone */
+    double limits[LIMIT_COUNT];
+    int64_t interval_us; /* 0: not confirmed */
+    int64_t awake_us;    /* silence counts from here at the earliest */
+    uint64_t uses;
+    struct lane live;
+    struct lane *late;                           /* NULL: no gap is closing */
+    struct alert *silence;                       /* NULL: it is not silent */
+    struct binding *bindings[BINDINGS_PER_HOST]; /* NULL: free */
+    struct hole holes[HOLES_PER_HOST];           /* a ring */
+    unsigned n_holes;
+    UT_hash_handle hh;
+};
+
+struct metric_rules { /* the first rule of a metric; the others follow by `next` */
+    const char *metric;
+    int first;
+    UT_hash_handle hh;
+};
+
+struct rule_set {
+    size_t n;
+    struct rule *rules;
+    int *next; /* of the same metric; -1: last */
+    struct metric_rules *heads;
+    struct metric_rules *by_metric;
+};
+
+struct watch {
+    struct rule_set set;
+    struct watched *hosts;
+    int64_t listen_us; /* 0: not listening */
+    int64_t grace_us;
+    int64_t deaf_us; /* silence counts from here at the earliest */
+    int64_t ticked_us;
+};
+
+struct judging { /* one call of watch_judge(), or what stands for it */
+    struct watch *watch;
+    struct watched *host;
+    const struct series_table *table; /* NULL: no sample is being judged */
+    const struct batch *batch;
+    int64_t now_us;
+    struct transitions *out;
+    int rc;
+};
+
+/* ---- watch.c ---- */
+
+/* Room for `n` more; -ENOMEM: the list is as it was. */
+int transitions_reserve(struct transitions *list, size_t n);
+/* `list` has room. */
+void transitions_add(struct transitions *list, const struct alert *alert, enum alert_state from, int64_t now_us,
+                     bool late);
+struct watched *watch_host(struct watch *watch, uint64_t id); /* made if missing; NULL: out of memory */
+int64_t host_interval_us(const struct watched *host);
+
+/* ---- bind.c ---- */
+
+/* -EINVAL, -ENOMEM as of watch_new(); *ret is untouched. */
+int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, struct err *err);
+void rule_set_done(struct rule_set *set);
+int rule_set_find(const struct rule_set *set, const char *name); /* -1: none */
+/* Whether the rule counts for the host: in force, and its limit declared. */
+bool rule_applies(const struct rule *rule, const struct watched *host);
+
+uint64_t spell_key(const char *rule, const char *metric, const char *instance);
+struct spell *spell_find(const struct lane *lane, uint64_t key, const char *rule, const char *metric,
+                         const char *instance);
+
+/* Lets the lane's slots stand for the table of `j`. -ENOMEM: the lane has no binding. */
+int lane_bind(const struct judging *j, struct lane *lane);
+/* Forgets the host's bindings: the rules changed, or what is in force. */
+void host_unbind(struct watched *host);
+
+/* ---- judge.c ---- */
+
+/* Runs tick `tick` at `at_us` through the lane, which is bound to the table of `j`. */
+void lane_judge(struct judging *j, struct lane *lane, uint32_t tick, int64_t at_us);
+/* Tells that the spell is in `state` now. OK frees it. -ENOMEM: nothing happened. */
+int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum alert_state state, int64_t at_us,
+                double value);
+/* Pending and firing spells turn unknown: nobody knows any more. */
+int spell_lose(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us);
+void spell_free(struct lane *lane, struct spell *spell);
+void lane_done(struct lane *lane);
+int64_t gap_us(const struct watched *host);
+
+/* ---- late.c ---- */
+
+void holes_note(struct watched *host, int64_t at_us); /* a live tick came */
+/* The lane for a late tick at `at_us`. NULL: out of memory. */
+struct lane *late_lane(struct judging *j, int64_t at_us);
+/* Ends the late lane where it has met the live one, or got no ticks for IDLE_US. */
+void late_settle(struct judging *j);
+void late_close(struct judging *j);
+/* What a late lane tells of a change of one of its spells, and what it keeps for itself. */
+int late_tell(struct judging *j, struct spell *spell, enum alert_state from);
+
+/* ---- silence.c ---- */
+
+/* A tick at `at_us` came: silence ends when it is young enough. */
+void silence_end(struct judging *j, int64_t at_us);
