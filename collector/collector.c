@@ -1,0 +1,235 @@
+/* The parts, their order of life, and the second's tick. */
+#include "collector/collector.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/parts.h"
+
+enum { MESSAGE_ARENA_MAX = 8 << 20 };
+
+static void on_second(uv_timer_t *timer)
+{
+    struct collector *collector = timer->data;
+    int64_t now = now_us(collector);
+    scope_tick(collector);
+    watch_tick(collector->watch, now, &collector->transitions);
+    pager_tick(collector->pager, now, &collector->effects);
+    desk_settle(collector);
+    desk_send_due(collector);
+    if (now - collector->beat_us >= BEAT_US || now < collector->beat_us) {
+        collector->beat_us = now;
+        store_put_beat(collector->store, now);
+        pager_forget(collector->pager, now - FORGET_US);
+    }
+}
+
+static int open_parts(struct collector *collector, struct err *err)
+{
+    const struct collector_config *config = collector->config;
+    int rc = fleet_new(&collector->fleet, err);
+    if (rc == 0)
+        rc = ingest_new(&collector->ingest, err);
+    if (rc == 0)
+        rc = watch_new(&collector->watch, config->rule_rows, config->n_rules, err);
+    if (rc == 0)
+        rc = pager_new(&collector->pager, err);
+    if (rc == 0)
+        rc = channel_sender_open(&collector->sender, collector->loop, err);
+    if (rc == 0)
+        rc = store_open(&collector->store, collector->loop, config->state, collector->clock, &collector->log, err);
+    return rc;
+}
+
+static int start(struct collector *collector, struct err *err)
+{
+    if (!link_address_is_loopback(collector->config->listen))
+        return err_set(err, -EPERM,
+                       "listen: %s is not a loopback address; until the uplink is encrypted the collector listens on "
+                       "127.0.0.1 or [::1] only",
+                       collector->config->listen);
+    int rc = restore_all(collector, err);
+    if (rc == 0)
+        rc = link_server_open(&collector->server, collector->loop, collector->config->listen, link_limits_default(),
+                              uplink_handlers(collector), err);
+    if (rc < 0)
+        return rc;
+    watch_listen(collector->watch, now_us(collector), RECONNECT_GRACE_US);
+    uv_timer_start(&collector->second, on_second, 1000, 1000);
+    return 0;
+}
+
+int collector_open(struct collector **ret_collector, uv_loop_t *loop, const struct collector_config *config,
+                   const struct clock *clock, const struct log *log, struct collector_listener listener,
+                   struct err *err)
+{
+    struct collector *collector = calloc(1, sizeof *collector);
+    if (!collector)
+        return err_set(err, -ENOMEM, "out of memory");
+    collector->loop = loop;
+    collector->config = config;
+    collector->clock = clock;
+    collector->log = *log;
+    collector->listener = listener;
+    collector->started_us = clock_wall_us(clock);
+    arena_init(&collector->arena, MESSAGE_ARENA_MAX);
+    uv_timer_init(loop, &collector->second);
+    collector->second.data = collector;
+    int rc = open_parts(collector, err);
+    if (rc == 0)
+        rc = start(collector, err);
+    if (rc < 0) {
+        collector_close(collector);
+        return rc;
+    }
+    *ret_collector = collector;
+    return 0;
+}
+
+int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
+{
+    const struct collector_config *before = collector->config;
+    if (strcmp(before->listen, config->listen) != 0 || strcmp(before->state, config->state) != 0)
+        log_event(&collector->log, LOG_WARN, "reload_needs_restart", KV_TEXT("keys", "listen, state"));
+    int rc = restore_contacts(collector, config, err);
+    if (rc == 0)
+        rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
+                             &collector->transitions, err);
+    if (rc == 0) {
+        collector->config = config;
+        collector->log.least = (enum log_level)config->log_level;
+    }
+    desk_settle(collector);
+    return rc;
+}
+
+static void on_second_closed(uv_handle_t *handle)
+{
+    struct collector *collector = handle->data;
+    struct host_state *state, *next;
+    HASH_ITER(by_id, collector->hosts, state, next)
+    {
+        HASH_DELETE(by_id, collector->hosts, state);
+        free(state);
+    }
+    for (size_t i = 0; i < collector->n_events; i++)
+        free(collector->events[i]);
+    free(collector->events);
+    ingest_free(collector->ingest);
+    watch_free(collector->watch);
+    pager_free(collector->pager);
+    fleet_free(collector->fleet);
+    transitions_done(&collector->transitions);
+    page_effects_done(&collector->effects);
+    arena_done(&collector->arena);
+    free(collector);
+}
+
+struct collector *collector_close(struct collector *collector)
+{
+    if (!collector)
+        return NULL;
+    collector->closing = true;
+    uv_timer_stop(&collector->second);
+    if (collector->store)
+        store_put_beat(collector->store, now_us(collector)); /* an orderly end is no downtime before now */
+    collector->store = store_close(collector->store); /* last groups, and with them the last acks */
+    collector->server = link_server_close(collector->server);
+    collector->sender = channel_sender_close(collector->sender);
+    /* Handles close in the order they were asked to: this one last, when nothing calls back into the collector any more. */
+    uv_close((uv_handle_t *)&collector->second, on_second_closed);
+    return NULL;
+}
+
+/* ---- views ---- */
+
+void collector_host_view(const struct collector *collector, uint64_t host, struct host_view *ret)
+{
+    *ret = (struct host_view){ .presence = HOST_NEVER };
+    const struct host_state *state = scope_host(collector, host);
+    if (!state)
+        return;
+    if (state->last_tick_us != 0)
+        ret->presence = state->silent || !state->session ? HOST_SILENT : HOST_REPORTING;
+    ret->last_tick_us = state->last_tick_us;
+    ret->interval_us = state->interval_us;
+    ret->cpu = state->cpu;
+    ret->memory = state->memory;
+    ret->firing = state->firing;
+    snprintf(ret->version, sizeof ret->version, "%s", state->version);
+}
+
+const struct event *collector_next_event(const struct collector *collector, const struct event *after)
+{
+    for (size_t i = 0; i < collector->n_events; i++)
+        if (!after || collector->events[i]->id > after->id)
+            return collector->events[i];
+    return NULL;
+}
+
+const struct event *collector_event(const struct collector *collector, uint64_t id)
+{
+    return scope_event(collector, id);
+}
+
+static void count_alert(void *user, const struct alert *alert)
+{
+    struct collector_status *status = user;
+    status->firing += alert->state == ALERT_FIRING;
+    status->pending += alert->state == ALERT_PENDING;
+    status->unknown += alert->state == ALERT_UNKNOWN;
+}
+
+void collector_status(const struct collector *collector, struct collector_status *ret)
+{
+    *ret = (struct collector_status){
+        .started_us = collector->started_us,
+        .pages_delivered = collector->pages_delivered,
+        .pages_failed = collector->pages_failed,
+        .pages_queued = pager_count_queued(collector->pager),
+        .reports = collector->reports,
+        .link = link_server_counts(collector->server),
+        .store = store_counts(collector->store),
+        .port = link_server_port(collector->server),
+    };
+    memcpy(ret->refused, collector->refused, sizeof ret->refused);
+    watch_each(collector->watch, count_alert, ret);
+    for (const struct host_state *state = collector->hosts; state; state = state->by_id.next) {
+        struct host_view view;
+        collector_host_view(collector, state->id, &view);
+        ret->reporting += view.presence == HOST_REPORTING;
+        ret->silent += view.presence == HOST_SILENT;
+    }
+}
+
+struct fleet *collector_fleet(const struct collector *collector)
+{
+    return collector->fleet;
+}
+
+struct pager *collector_pager(const struct collector *collector)
+{
+    return collector->pager;
+}
+
+struct watch *collector_watch(const struct collector *collector)
+{
+    return collector->watch;
+}
+
+struct store *collector_store(const struct collector *collector)
+{
+    return collector->store;
+}
+
+const struct collector_config *collector_configuration(const struct collector *collector)
+{
+    return collector->config;
+}
+
+int64_t collector_now_us(const struct collector *collector)
+{
+    return now_us(collector);
+}

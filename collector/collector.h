@@ -1,0 +1,155 @@
+/* collector/collector.h - the collector as a whole: its parts wired, its commands, and views of its state for the console.
+ *
+ * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when the group is on
+ *          disk acks, pages, console answers and happenings go out (docs/decisions.md, ARCHITECTURE.md)
+ * Files    collector.c life and timer · uplink.c sessions and reports · desk.c what follows from transitions, and pages out ·
+ *          scope.c events over hosts, policies · restore.c the start · command.c what people ask for · config.c its file
+ * Units    microseconds of wall time
+ * Threads  the loop's thread
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "collector/event/event.h"
+#include "collector/ingest/fleet.h"
+#include "collector/page/page.h"
+#include "collector/store/store.h"
+#include "collector/watch/watch.h"
+#include "proto/codec/message.h"
+#include "proto/link/server.h"
+
+struct collector; /* opaque */
+
+/* ---- its file ---- */
+
+enum { COLLECTOR_WEBHOOKS_MAX = 32 };
+
+struct webhook_config { /* a contact told by HTTP */
+    const char *name;
+    const char *url;
+    const char *tenant; /* NULL: of all tenants */
+    int line;
+};
+
+struct collector_config { /* texts live in the arena it was read into */
+    const char *listen;
+    const char *control;
+    const char *feed;
+    const char *state;
+    const char *rules; /* path */
+    int log_level;     /* enum log_level */
+    struct config_list webhooks; /* of struct webhook_config */
+    struct rule *rule_rows;      /* read from `rules` */
+    size_t n_rules;
+};
+
+/* Reads the file and the rule file it names. -EINVAL: `faults` says why. */
+int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
+                          struct config_faults *faults);
+
+/* ---- its life ---- */
+
+/* Something that is on disk and that people may be told of. */
+enum happening_kind { HAPPENED_INCIDENT, HAPPENED_PAGE, HAPPENED_EVENT, HAPPENED_ALERT, HAPPENED_HOST };
+
+struct happening {
+    enum happening_kind kind;
+    int64_t at_us;
+    union {
+        struct incident incident;
+        struct page page;
+        struct event event;
+        struct transition alert;
+        uint64_t host; /* its state changed */
+    };
+};
+
+struct collector_listener {
+    void (*happened)(void *user, const struct happening *happening); /* borrowed during the call */
+    void *user;
+};
+
+/* Opens the store, puts back what it holds, and listens. Config, clock, log and loop are borrowed; the config until
+ * collector_reload() gives another. */
+int collector_open(struct collector **ret_collector, uv_loop_t *loop, const struct collector_config *config,
+                   const struct clock *clock, const struct log *log, struct collector_listener listener,
+                   struct err *err);
+
+/* Takes another config's rules, webhooks and log level; what cannot change while running is logged and left. */
+int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err);
+
+/* Writes what is gathered, acks it, leaves. The loop must run until it is empty. Always returns NULL; NULL is fine. */
+struct collector *collector_close(struct collector *collector);
+
+/* ---- commands: on 0 the change holds and is in a group; collector_then() says when it is on disk ---- */
+
+void collector_then(struct collector *collector, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc),
+                    void *user);
+
+int collector_add_tenant(struct collector *collector, const char *name, const struct tenant **ret_row,
+                         struct err *err);
+
+struct host_change { /* what is NULL or NaN stays as it is */
+    const char *group;
+    double limits[LIMIT_COUNT];
+};
+int collector_enroll_host(struct collector *collector, uint64_t tenant, const char *name,
+                          const struct host_change *change, const struct host **ret_row, struct err *err);
+int collector_change_host(struct collector *collector, uint64_t host, const struct host_change *change,
+                          const struct host **ret_row, struct err *err);
+
+/* `event` is event_init()'s draft with its tenant set. -EEXIST: the tenant has an event of that name. */
+int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,
+                        struct err *err);
+int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb, const char *by,
+                       const struct event **ret_row, struct err *err);
+
+int collector_acknowledge(struct collector *collector, uint64_t incident, const char *by, struct err *err);
+int collector_resolve(struct collector *collector, uint64_t incident, const char *by, struct err *err);
+
+/* ---- views ---- */
+
+enum host_presence { HOST_NEVER, HOST_REPORTING, HOST_SILENT };
+
+struct host_view {
+    enum host_presence presence;
+    int64_t last_tick_us; /* corrected; 0: none since start */
+    int64_t interval_us;  /* confirmed by the agent; 0: not yet */
+    char version[32];     /* of the agent; "" unknown */
+    double cpu, memory;   /* 0..1, latest; NaN unknown */
+    unsigned firing;      /* alerts */
+};
+void collector_host_view(const struct collector *collector, uint64_t host, struct host_view *ret);
+
+/* NULL: no more; start with NULL. In the order they were created. */
+const struct event *collector_next_event(const struct collector *collector, const struct event *after);
+const struct event *collector_event(const struct collector *collector, uint64_t id);
+
+struct collector_status {
+    int64_t started_us;
+    unsigned reporting, silent;
+    unsigned firing, pending, unknown; /* alerts */
+    uint64_t pages_delivered, pages_failed;
+    size_t pages_queued;
+    uint64_t reports;
+    uint64_t refused[REFUSAL_COUNT];
+    struct link_counts link;
+    struct store_counts store;
+    unsigned port; /* it listens on */
+};
+void collector_status(const struct collector *collector, struct collector_status *ret);
+
+struct fleet *collector_fleet(const struct collector *collector);
+struct pager *collector_pager(const struct collector *collector);
+struct watch *collector_watch(const struct collector *collector);
+struct store *collector_store(const struct collector *collector);
+const struct collector_config *collector_configuration(const struct collector *collector);
+int64_t collector_now_us(const struct collector *collector);

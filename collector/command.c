@@ -1,0 +1,155 @@
+/* What people ask for. Each command changes memory and gathers the rows; collector_then() says when they are on disk. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "collector/parts.h"
+
+void collector_then(struct collector *collector, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc),
+                    void *user)
+{
+    int rc = store_then(collector->store, file, tenant, fn, user);
+    if (rc < 0)
+        fn(user, rc);
+    else
+        store_hurry(collector->store, file, tenant); /* somebody waits at a terminal */
+}
+
+int collector_add_tenant(struct collector *collector, const char *name, const struct tenant **ret_row, struct err *err)
+{
+    struct tenant row = { .id = collector->last_tenant + 1, .created_us = now_us(collector) };
+    int rc = fleet_check_name("tenant", name, err);
+    if (rc < 0)
+        return rc;
+    if (row.id > STORE_TENANTS_MAX)
+        return err_set(err, -ENOSPC, "a collector keeps %d tenants at most", STORE_TENANTS_MAX);
+    snprintf(row.name, sizeof row.name, "%s", name);
+    rc = fleet_put_tenant(collector->fleet, &row, ret_row, err);
+    if (rc < 0)
+        return rc;
+    collector->last_tenant = row.id;
+    return store_put_tenant(collector->store, &row);
+}
+
+static int apply_change(struct host *row, const struct host_change *change, struct err *err)
+{
+    if (change->group) {
+        int rc = fleet_check_name("group", change->group, err);
+        if (rc < 0)
+            return rc;
+        snprintf(row->group, sizeof row->group, "%s", change->group);
+    }
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        if (isnan(change->limits[i]))
+            continue;
+        if (!(change->limits[i] >= 0) || isinf(change->limits[i]))
+            return err_set(err, -EINVAL, "a declared limit is a number, 0 to take it back");
+        row->limits[i] = change->limits[i] == 0 ? NAN : change->limits[i];
+    }
+    return 0;
+}
+
+static int random_host_id(const struct collector *collector, uint64_t *ret, struct err *err)
+{
+    do {
+        if (getrandom(ret, sizeof *ret, 0) != (ssize_t)sizeof *ret)
+            return err_sys(err, -errno, "no random numbers to be had");
+        *ret &= INT64_MAX; /* SQLite's integers are signed */
+    } while (*ret == 0 || fleet_host(collector->fleet, *ret));
+    return 0;
+}
+
+static int keep_host(struct collector *collector, const struct host *row, const struct host **ret_row, struct err *err)
+{
+    struct host_state *state;
+    int rc = fleet_put_host(collector->fleet, row, ret_row, err);
+    if (rc < 0)
+        return rc;
+    if (scope_add_host(collector, *ret_row, &state) < 0 || store_put_host(collector->store, row) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    scope_refresh(collector, row->tenant);
+    return 0;
+}
+
+int collector_enroll_host(struct collector *collector, uint64_t tenant, const char *name,
+                          const struct host_change *change, const struct host **ret_row, struct err *err)
+{
+    struct host row = { .tenant = tenant, .enrolled_us = now_us(collector) };
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        row.limits[i] = NAN;
+    int rc = fleet_check_name("host", name, err);
+    if (rc < 0)
+        return rc;
+    snprintf(row.name, sizeof row.name, "%s", name);
+    snprintf(row.group, sizeof row.group, "%s", name);
+    rc = apply_change(&row, change, err);
+    if (rc == 0)
+        rc = random_host_id(collector, &row.id, err);
+    return rc < 0 ? rc : keep_host(collector, &row, ret_row, err);
+}
+
+int collector_change_host(struct collector *collector, uint64_t host, const struct host_change *change,
+                          const struct host **ret_row, struct err *err)
+{
+    const struct host *before = fleet_host(collector->fleet, host);
+    if (!before)
+        return err_set(err, -ENOENT, "there is no host %016" PRIx64, host);
+    struct host row = *before;
+    int rc = apply_change(&row, change, err);
+    return rc < 0 ? rc : keep_host(collector, &row, ret_row, err);
+}
+
+int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,
+                        struct err *err)
+{
+    for (size_t i = 0; i < collector->n_events; i++)
+        if (collector->events[i]->tenant == event->tenant && strcmp(collector->events[i]->name, event->name) == 0)
+            return err_set(err, -EEXIST, "this tenant already has an event %s", event->name);
+    struct event row = *event;
+    struct event *kept;
+    row.id = collector->last_event + 1;
+    row.created_us = now_us(collector);
+    int rc = scope_add_event(collector, &row, &kept);
+    if (rc == -ENOSPC)
+        return err_set(err, rc, "a collector keeps %d events at most", COLLECTOR_EVENTS_MAX);
+    if (rc < 0)
+        return err_set(err, rc, "out of memory");
+    collector->last_event = row.id;
+    *ret_row = kept;
+    desk_event_changed(collector, kept);
+    return 0;
+}
+
+int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb, const char *by,
+                       const struct event **ret_row, struct err *err)
+{
+    struct event *row = scope_event(collector, event);
+    if (!row)
+        return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
+    int rc = event_do(row, verb, now_us(collector), by, err);
+    if (rc < 0)
+        return rc;
+    log_event(&collector->log, LOG_INFO, "event_changed", KV_TEXT("name", row->name),
+              KV_TEXT("state", event_state_name(row->state)), KV_TEXT("by", row->by));
+    desk_event_changed(collector, row);
+    scope_refresh(collector, row->tenant);
+    *ret_row = row;
+    return 0;
+}
+
+int collector_acknowledge(struct collector *collector, uint64_t incident, const char *by, struct err *err)
+{
+    int rc = pager_acknowledge(collector->pager, incident, by, now_us(collector), &collector->effects, err);
+    desk_settle(collector);
+    return rc;
+}
+
+int collector_resolve(struct collector *collector, uint64_t incident, const char *by, struct err *err)
+{
+    int rc = pager_resolve(collector->pager, incident, by, now_us(collector), &collector->effects, err);
+    desk_settle(collector);
+    return rc;
+}

@@ -1,0 +1,95 @@
+#include <errno.h>
+#include <string.h>
+
+#include "collector/collector.h"
+#include "collector/watch/rules.h"
+
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct config_field webhook_fields[] = {
+    { .key = "name",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct webhook_config, name),
+      .required = true,
+      .least = 1,
+      .most = CONTACT_NAME_MAX,
+      .help = "what pages to it are called" },
+    { .key = "url",
+      .kind = CONFIG_SECRET,
+      .at = offsetof(struct webhook_config, url),
+      .required = true,
+      .least = 1,
+      .most = 2047,
+      .help = "http:// or https://" },
+    { .key = "tenant",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct webhook_config, tenant),
+      .least = 1,
+      .most = NAME_MAX_BYTES,
+      .help = "only this tenant's incidents" },
+    { .key = NULL },
+};
+
+static const struct config_field fields[] = {
+    { .key = "listen",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct collector_config, listen),
+      .least = 1,
+      .most = 255,
+      .help = "HOST:PORT" },
+    { .key = "control", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, control), .least = 1, .most = 100 },
+    { .key = "feed", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, feed), .least = 1, .most = 100 },
+    { .key = "state", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, state), .least = 1, .most = 1000 },
+    { .key = "rules", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, rules), .least = 1, .most = 1000 },
+    { .key = "log_level",
+      .kind = CONFIG_CHOICE,
+      .at = offsetof(struct collector_config, log_level),
+      .choices = log_levels },
+    { .key = "webhooks",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct collector_config, webhooks),
+      .most = COLLECTOR_WEBHOOKS_MAX,
+      .items = webhook_fields,
+      .item_size = sizeof(struct webhook_config),
+      .line_at = 1 + offsetof(struct webhook_config, line) },
+    { .key = NULL },
+};
+
+static int check_webhooks(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    int rc = 0;
+    const struct webhook_config *webhooks = config->webhooks.at;
+    for (size_t i = 0; i < config->webhooks.n; i++) {
+        if (strncmp(webhooks[i].url, "http://", 7) != 0 && strncmp(webhooks[i].url, "https://", 8) != 0)
+            rc = config_fault(faults, path, webhooks[i].line, "url: want http:// or https://");
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(webhooks[i].name, webhooks[j].name) == 0)
+                rc = config_fault(faults, path, webhooks[i].line, "name: %s stands twice", webhooks[i].name);
+    }
+    return rc;
+}
+
+int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
+                          struct config_faults *faults)
+{
+    struct collector_config config = {
+        .listen = "127.0.0.1:9740",
+        .control = "/run/warroom/control.sock",
+        .feed = "/run/warroom/feed.sock",
+        .state = "/var/lib/warroom",
+        .rules = "/usr/share/warroom/rules/default.yaml",
+        .log_level = LOG_INFO,
+    };
+    int rc = config_read(path, fields, &config, sizeof config, arena, faults);
+    if (rc < 0)
+        return rc;
+    rc = check_webhooks(path, &config, faults);
+    config.rule_rows = arena_alloc(arena, RULES_MAX, sizeof *config.rule_rows);
+    if (!config.rule_rows)
+        return config_fault(faults, path, 0, "out of memory");
+    int rules_rc = rules_read(config.rules, config.rule_rows, &config.n_rules, faults);
+    if (rc < 0 || rules_rc < 0)
+        return -EINVAL;
+    *ret = config;
+    return 0;
+}

@@ -1,0 +1,105 @@
+/* collector/control/call.h - one request of the console, for the files of this folder.
+ *
+ * Shape    a verb's function fills call->data (a new reference) and says how the answer goes out
+ * Errors   negative, with the text in err; the code of the answer follows from the number: see code_of() in control.c
+ */
+#pragma once
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "collector/control/control.h"
+#include "proto/link/control.h"
+#include "proto/link/feed.h"
+
+enum call_end {
+    CALL_ANSWER = 0,      /* call->data is the answer */
+    CALL_WHEN_STORED = 1, /* the same, once call->file of call->tenant is on disk */
+    CALL_LATER = 2        /* the verb has taken the call and ends it by call_finish() */
+};
+
+struct call {
+    struct control *control;
+    struct collector *collector;
+    unsigned ticket;
+    uid_t uid;
+    char by[64]; /* that user's name */
+    json_t *args; /* checked: only what the verb takes, of the right kind */
+    char *next;   /* continuation token; NULL: from the beginning */
+    json_t *data;
+    char *more; /* continuation token of the answer; NULL: nothing behind it */
+    enum store_file file;
+    uint64_t tenant;
+};
+
+/* Ends a call that was taken: answers and frees it. `err` NULL: call->data is the answer. */
+void call_finish(struct call *call, const struct err *err);
+
+/* Arguments, as checked. */
+const char *call_text(const struct call *call, const char *name); /* NULL: not given */
+double call_real(const struct call *call, const char *name);      /* NaN: not given */
+int64_t call_int(const struct call *call, const char *name, int64_t otherwise);
+
+/* The tenant of the argument `tenant`: *ret_id 0 when it was not given. -ENOENT. */
+int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err);
+
+enum arg_kind { ARG_TEXT, ARG_INT, ARG_REAL, ARG_BOOL };
+
+struct arg {
+    const char *name; /* NULL ends the list */
+    enum arg_kind kind;
+    bool required;
+};
+
+enum { CALL_ARGS_MAX = 10 };
+
+struct verb {
+    const char *name;
+    int (*run)(struct call *call, struct err *err);
+    struct arg args[CALL_ARGS_MAX];
+};
+
+struct console_request {
+    const struct verb *verb;
+    json_t *args;     /* owned: an object */
+    const char *next; /* borrowed from `whole`; NULL: none */
+    json_t *whole;    /* owned */
+};
+
+/* Reads a request and checks its arguments (request.c). Pure: the fuzz target. -EINVAL: the text says what is wrong; *ret is
+ * untouched. */
+int console_request_parse(const char *text, size_t len, struct console_request *ret, struct err *err);
+void console_request_done(struct console_request *request);
+
+/* The verbs' functions, by file. */
+int verb_status(struct call *call, struct err *err); /* status.c */
+
+int verb_tenant_add(struct call *call, struct err *err); /* hosts.c */
+int verb_tenant_list(struct call *call, struct err *err);
+int verb_host_enroll(struct call *call, struct err *err);
+int verb_host_set(struct call *call, struct err *err);
+int verb_hosts(struct call *call, struct err *err);
+
+int verb_event_create(struct call *call, struct err *err); /* events.c */
+int verb_event_list(struct call *call, struct err *err);
+int verb_event_show(struct call *call, struct err *err);
+int verb_event_start(struct call *call, struct err *err);
+int verb_event_close(struct call *call, struct err *err);
+
+int verb_incident_list(struct call *call, struct err *err); /* incidents.c */
+int verb_incident_show(struct call *call, struct err *err);
+int verb_incident_ack(struct call *call, struct err *err);
+int verb_incident_resolve(struct call *call, struct err *err);
+
+int verb_query(struct call *call, struct err *err); /* query.c */
+
+/* Rows as JSON (forms.c): new references, NULL when out of memory. */
+json_t *form_instant(int64_t at_us); /* null for 0 */
+json_t *form_real(double value);     /* null for NaN */
+json_t *form_tenant(const struct tenant *row);
+json_t *form_host(const struct collector *collector, const struct host *row);
+json_t *form_host_brief(const struct collector *collector, uint64_t host);
+json_t *form_event(const struct collector *collector, const struct event *row);
+json_t *form_incident(const struct collector *collector, const struct incident *row);
+json_t *form_alert(const struct alert *row, const char *host_name, const char *summary);
+json_t *form_page(const struct page *row);
+json_t *form_happening(const struct collector *collector, const struct happening *happening, uint64_t id);

@@ -1,0 +1,228 @@
+#include "collector/control/control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/control/call.h"
+
+struct control {
+    struct collector *collector;
+    struct control_server *server;
+    struct feed *feed;
+    uint64_t last_item;
+    size_t under_way; /* calls not ended yet */
+    bool closing;
+};
+
+
+/* ---- answers ---- */
+
+static const char *code_of(int rc)
+{
+    switch (rc) {
+    case -EINVAL:
+    case -ENOTUNIQ:
+        return "usage";
+    case -ENOENT:
+        return "not-found";
+    case -EEXIST:
+        return "exists";
+    case -EPERM:
+    case -ERANGE:
+        return "not-allowed";
+    case -EAGAIN:
+    case -ENOSPC:
+        return "busy";
+    case -EIO:
+        return "disk";
+    default:
+        return "internal";
+    }
+}
+
+static void send_json(struct control *control, unsigned ticket, json_t *answer)
+{
+    AUTO(auto_free) char *text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(answer);
+    static const char no_memory[] = "{\"ok\":false,\"error\":{\"code\":\"internal\",\"text\":\"out of memory\"}}";
+    static const char too_large[] =
+        "{\"ok\":false,\"error\":{\"code\":\"internal\",\"text\":\"the answer is too large; ask for less\"}}";
+    if (!text)
+        control_answer(control->server, ticket, no_memory, sizeof no_memory - 1);
+    else if (strlen(text) > CONTROL_MESSAGE_MAX)
+        control_answer(control->server, ticket, too_large, sizeof too_large - 1);
+    else
+        control_answer(control->server, ticket, text, strlen(text));
+}
+
+static void send_error(struct control *control, unsigned ticket, const struct err *err)
+{
+    send_json(control, ticket,
+              json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "code", code_of(err->code), "text", err->text));
+}
+
+static void free_control(struct control *control)
+{
+    if (control->closing && control->under_way == 0)
+        free(control);
+}
+
+void call_finish(struct call *call, const struct err *err)
+{
+    struct control *control = call->control;
+    if (!control->closing) {
+        if (err) {
+            send_error(control, call->ticket, err);
+        } else {
+            json_t *answer = json_pack("{s:b, s:o*}", "ok", 1, "data", json_incref(call->data));
+            if (call->more)
+                json_object_set_new(answer, "next", json_string(call->more));
+            send_json(control, call->ticket, answer);
+        }
+    }
+    json_decref(call->data);
+    json_decref(call->args);
+    free(call->next);
+    free(call->more);
+    free(call);
+    control->under_way--;
+    free_control(control);
+}
+
+static void on_stored(void *user, int rc)
+{
+    struct err err;
+    if (rc < 0)
+        err_set(&err, -EIO, "it holds, but the disk cannot record it now; the collector keeps trying");
+    call_finish(user, rc < 0 ? &err : NULL);
+}
+
+/* ---- requests ---- */
+
+const char *call_text(const struct call *call, const char *name)
+{
+    return json_string_value(json_object_get(call->args, name));
+}
+
+double call_real(const struct call *call, const char *name)
+{
+    const json_t *value = json_object_get(call->args, name);
+    return value ? json_number_value(value) : NAN;
+}
+
+int64_t call_int(const struct call *call, const char *name, int64_t otherwise)
+{
+    const json_t *value = json_object_get(call->args, name);
+    return value ? json_integer_value(value) : otherwise;
+}
+
+int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err)
+{
+    const char *name = call_text(call, "tenant");
+    *ret_id = 0;
+    if (!name)
+        return 0;
+    const struct tenant *row = fleet_tenant_named(collector_fleet(call->collector), name);
+    if (!row)
+        return err_set(err, -ENOENT, "there is no tenant %.63s; warroom tenant list shows them", name);
+    *ret_id = row->id;
+    return 0;
+}
+
+static void name_user(char text[64], uid_t uid)
+{
+    struct passwd entry, *found = NULL;
+    char buffer[4096];
+    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found)
+        snprintf(text, 64, "%s", found->pw_name);
+    else
+        snprintf(text, 64, "uid %u", (unsigned)uid);
+}
+
+static void run(struct control *control, unsigned ticket, uid_t uid, const struct console_request *request)
+{
+    struct err err = { .code = -ENOMEM, .text = "out of memory" };
+    struct call *call = calloc(1, sizeof *call);
+    if (!call) {
+        send_error(control, ticket, &err);
+        return;
+    }
+    call->control = control;
+    call->collector = control->collector;
+    call->ticket = ticket;
+    call->uid = uid;
+    call->args = json_incref(request->args);
+    call->next = request->next ? strdup(request->next) : NULL;
+    name_user(call->by, uid);
+    control->under_way++;
+    int rc = request->verb->run(call, &err);
+    if (rc < 0) {
+        err.code = rc;
+        call_finish(call, &err);
+    } else if (rc == CALL_ANSWER) {
+        call_finish(call, NULL);
+    } else if (rc == CALL_WHEN_STORED) {
+        collector_then(control->collector, call->file, call->tenant, on_stored, call);
+    }
+}
+
+static void on_request(void *user, unsigned ticket, uid_t uid, const char *text, size_t len)
+{
+    struct control *control = user;
+    struct console_request request;
+    struct err err;
+    if (console_request_parse(text, len, &request, &err) < 0) {
+        send_error(control, ticket, &err);
+        return;
+    }
+    run(control, ticket, uid, &request);
+    console_request_done(&request);
+}
+
+/* ---- feed ---- */
+
+void control_happened(struct control *control, const struct happening *happening)
+{
+    json_t *item = form_happening(control->collector, happening, ++control->last_item);
+    AUTO(auto_free) char *text = json_dumps(item, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(item);
+    if (text && strlen(text) <= FEED_ITEM_MAX)
+        feed_publish(control->feed, text, strlen(text));
+}
+
+/* ---- life ---- */
+
+int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const char *control_path,
+                 const char *feed_path, struct err *err)
+{
+    struct control *control = calloc(1, sizeof *control);
+    if (!control)
+        return err_set(err, -ENOMEM, "out of memory");
+    control->collector = collector;
+    int rc = feed_open(&control->feed, feed_path, err);
+    if (rc == 0)
+        rc = control_server_open(&control->server, loop, control_path, on_request, control, err);
+    if (rc < 0) {
+        feed_close(control->feed);
+        free(control);
+        return rc;
+    }
+    *ret_control = control;
+    return 0;
+}
+
+struct control *control_close(struct control *control)
+{
+    if (!control)
+        return NULL;
+    control->closing = true;
+    control->server = control_server_close(control->server);
+    control->feed = feed_close(control->feed);
+    free_control(control);
+    return NULL;
+}

@@ -1,0 +1,25 @@
+/* collector/control/control.h - answers the console and feeds it: docs/control.md in code.
+ *
+ * Shape    a table of verbs; each row has its arguments, which are checked before its function runs. Commands are answered when
+ *          they are on disk, long reads when the reader thread is done, everything else at once.
+ * Who      the user at the other end of the socket, as the kernel says it
+ * Limits   CONTROL_MESSAGE_MAX bytes a request and an answer; lists come in pages with a `next`
+ * Threads  the loop's thread
+ */
+#pragma once
+#include <uv.h>
+
+#include "base/err.h"
+#include "collector/collector.h"
+
+struct control; /* opaque */
+
+/* Listens on both sockets. `collector` is borrowed and must outlive the control. */
+int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const char *control_path,
+                 const char *feed_path, struct err *err);
+
+/* Tells the feed's readers. */
+void control_happened(struct control *control, const struct happening *happening);
+
+/* Reads under way end unanswered, but must end before this frees: the loop must run. NULL is fine. Always returns NULL. */
+struct control *control_close(struct control *control);

@@ -1,0 +1,106 @@
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scan.h"
+#include "collector/control/call.h"
+
+enum { HOSTS_A_PAGE = 200 };
+
+int verb_tenant_add(struct call *call, struct err *err)
+{
+    const struct tenant *row;
+    int rc = collector_add_tenant(call->collector, call_text(call, "name"), &row, err);
+    if (rc < 0)
+        return rc;
+    call->data = json_pack("{s:o}", "tenant", form_tenant(row));
+    call->file = STORE_REGISTRY;
+    return CALL_WHEN_STORED;
+}
+
+int verb_tenant_list(struct call *call, struct err *err)
+{
+    (void)err;
+    json_t *rows = json_array();
+    for (const struct tenant *row = NULL; (row = fleet_next_tenant(collector_fleet(call->collector), row));)
+        json_array_append_new(rows, form_tenant(row));
+    call->data = json_pack("{s:o}", "tenants", rows);
+    return CALL_ANSWER;
+}
+
+static struct host_change change_of(const struct call *call)
+{
+    struct host_change change = { .group = call_text(call, "group") };
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        change.limits[i] = call_real(call, host_limit_name((enum host_limit)i));
+    return change;
+}
+
+static int answer_host(struct call *call, const struct host *row)
+{
+    call->data = json_pack("{s:o}", "host", form_host(call->collector, row));
+    call->file = STORE_REGISTRY;
+    return CALL_WHEN_STORED;
+}
+
+int verb_host_enroll(struct call *call, struct err *err)
+{
+    struct host_change change = change_of(call);
+    const struct host *row;
+    uint64_t tenant;
+    int rc = call_tenant(call, &tenant, err);
+    if (rc == 0)
+        rc = collector_enroll_host(call->collector, tenant, call_text(call, "name"), &change, &row, err);
+    return rc < 0 ? rc : answer_host(call, row);
+}
+
+int verb_host_set(struct call *call, struct err *err)
+{
+    struct host_change change = change_of(call);
+    const struct host *row;
+    uint64_t tenant;
+    int rc = call_tenant(call, &tenant, err);
+    if (rc == 0)
+        rc = fleet_find_host(collector_fleet(call->collector), tenant, call_text(call, "host"), &row, err);
+    if (rc == 0)
+        rc = collector_change_host(call->collector, row->id, &change, &row, err);
+    return rc < 0 ? rc : answer_host(call, row);
+}
+
+/* The token is the id of the last host of the page before. */
+static int continue_hosts(const struct call *call, const struct host **ret_after, struct err *err)
+{
+    uint64_t id;
+    *ret_after = NULL;
+    if (!call->next)
+        return 0;
+    struct scan scan = scan_over(call->next, strlen(call->next));
+    if (!scan_hex64(&scan, &id) || !scan_done(&scan) || !(*ret_after = fleet_host(collector_fleet(call->collector), id)))
+        return err_set(err, -EINVAL, "\"next\" is not one that hosts has given");
+    return 0;
+}
+
+int verb_hosts(struct call *call, struct err *err)
+{
+    const struct host *row;
+    uint64_t tenant;
+    int rc = call_tenant(call, &tenant, err);
+    if (rc == 0)
+        rc = continue_hosts(call, &row, err);
+    if (rc < 0)
+        return rc;
+    json_t *rows = json_array();
+    while ((row = fleet_next_host(collector_fleet(call->collector), row))) {
+        if (tenant != 0 && row->tenant != tenant)
+            continue;
+        json_array_append_new(rows, form_host(call->collector, row));
+        if (json_array_size(rows) == HOSTS_A_PAGE) {
+            const json_t *last = json_array_get(rows, HOSTS_A_PAGE - 1);
+            call->more = strdup(json_string_value(json_object_get(last, "id")));
+            break;
+        }
+    }
+    call->data = json_pack("{s:o}", "hosts", rows);
+    return CALL_ANSWER;
+}

@@ -1,0 +1,171 @@
+/* Open incidents are in memory, with the pager; resolved ones are read from the store when `all` asks for them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scan.h"
+#include "collector/control/call.h"
+
+enum { INCIDENTS_A_PAGE = 100 };
+
+/* ---- list ---- */
+
+struct listing {
+    const struct collector *collector;
+    uint64_t tenant;
+    json_t *rows;
+};
+
+static uint64_t id_of(const json_t *form)
+{
+    return (uint64_t)json_integer_value(json_object_get(form, "id"));
+}
+
+static void add_open(void *user, const struct incident *incident)
+{
+    struct listing *listing = user;
+    if (incident->state == INCIDENT_RESOLVED || (listing->tenant != 0 && incident->tenant != listing->tenant))
+        return;
+    size_t at = 0; /* newest first */
+    while (at < json_array_size(listing->rows) && id_of(json_array_get(listing->rows, at)) > incident->id)
+        at++;
+    json_array_insert_new(listing->rows, at, form_incident(listing->collector, incident));
+}
+
+/* A token is "TENANT BELOW": all incidents are listed tenant by tenant. */
+static int continue_from(const struct call *call, uint64_t *tenant, uint64_t *below, struct err *err)
+{
+    *below = 0;
+    if (!call->next)
+        return 0;
+    struct scan scan = scan_over(call->next, strlen(call->next));
+    if (!scan_u64(&scan, tenant) || !scan_char(&scan, ' ') || !scan_u64(&scan, below) || !scan_done(&scan))
+        return err_set(err, -EINVAL, "\"next\" is not one that incident list has given");
+    return 0;
+}
+
+static char *token_of(uint64_t tenant, uint64_t below)
+{
+    char text[48];
+    snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64, tenant, below);
+    return strdup(text);
+}
+
+static void on_listed(void *user, const struct store_incidents *result, const struct err *err)
+{
+    struct call *call = user;
+    if (err) {
+        call_finish(call, err);
+        return;
+    }
+    json_t *rows = json_array();
+    for (size_t i = 0; i < result->n; i++)
+        json_array_append_new(rows, form_incident(call->collector, &result->at[i]));
+    call->data = json_pack("{s:o}", "incidents", rows);
+    const struct fleet *fleet = collector_fleet(call->collector);
+    const struct tenant *following = NULL;
+    if (result->n == INCIDENTS_A_PAGE)
+        call->more = token_of(call->tenant, result->at[result->n - 1].id);
+    else if (!call_text(call, "tenant"))
+        following = fleet_next_tenant(fleet, fleet_tenant(fleet, call->tenant)); /* tenant 0, the collector's own, first */
+    if (following)
+        call->more = token_of(following->id, 0);
+    call_finish(call, NULL);
+}
+
+int verb_incident_list(struct call *call, struct err *err)
+{
+    uint64_t tenant, below;
+    int rc = call_tenant(call, &tenant, err);
+    if (rc < 0)
+        return rc;
+    if (!json_is_true(json_object_get(call->args, "all"))) {
+        struct listing listing = { .collector = call->collector, .tenant = tenant, .rows = json_array() };
+        pager_each(collector_pager(call->collector), add_open, &listing);
+        call->data = json_pack("{s:o}", "incidents", listing.rows);
+        return CALL_ANSWER;
+    }
+    rc = continue_from(call, &tenant, &below, err);
+    if (rc < 0)
+        return rc;
+    call->tenant = tenant;
+    rc = store_list_incidents(collector_store(call->collector), tenant, below, INCIDENTS_A_PAGE, on_listed, call, err);
+    return rc < 0 ? rc : CALL_LATER;
+}
+
+/* ---- show ---- */
+
+static uint64_t incident_arg(const struct call *call)
+{
+    int64_t id = call_int(call, "incident", 0);
+    return id > 0 ? (uint64_t)id : 0;
+}
+
+static int ask_tenant(struct call *call, uint64_t tenant, struct err *err);
+
+static void on_shown(void *user, const struct store_incident_detail *result, const struct err *err)
+{
+    struct call *call = user;
+    struct err failed;
+    const struct fleet *fleet = collector_fleet(call->collector);
+    if (!err && !result->incident) { /* ids are unique in the collector: one of the tenants has it */
+        const struct tenant *following = fleet_next_tenant(fleet, fleet_tenant(fleet, call->tenant));
+        if (following && ask_tenant(call, following->id, &failed) >= 0)
+            return;
+        if (!following)
+            err_set(&failed, -ENOENT, "there is no incident %" PRIu64 "; warroom incident list --all shows them",
+                    incident_arg(call));
+        err = &failed;
+    }
+    if (err) {
+        call_finish(call, err);
+        return;
+    }
+    json_t *alerts = json_array();
+    json_t *pages = json_array();
+    for (size_t i = 0; i < result->n_alerts; i++)
+        json_array_append_new(alerts, form_alert(&result->alerts[i].alert, result->alerts[i].host_name,
+                                                 result->alerts[i].summary));
+    for (size_t i = 0; i < result->n_pages; i++)
+        json_array_append_new(pages, form_page(&result->pages[i]));
+    call->data = json_pack("{s:o, s:o, s:o}", "incident", form_incident(call->collector, result->incident), "alerts",
+                           alerts, "pages", pages);
+    call_finish(call, NULL);
+}
+
+static int ask_tenant(struct call *call, uint64_t tenant, struct err *err)
+{
+    call->tenant = tenant;
+    int rc = store_show_incident(collector_store(call->collector), tenant, incident_arg(call), on_shown, call, err);
+    return rc < 0 ? rc : CALL_LATER;
+}
+
+int verb_incident_show(struct call *call, struct err *err)
+{
+    const struct incident *known = pager_incident(collector_pager(call->collector), incident_arg(call));
+    return ask_tenant(call, known ? known->tenant : 0, err);
+}
+
+/* ---- work on it ---- */
+
+static int answer_incident(struct call *call, uint64_t id)
+{
+    const struct incident *incident = pager_incident(collector_pager(call->collector), id);
+    call->data = json_pack("{s:o}", "incident", form_incident(call->collector, incident));
+    call->file = STORE_TENANT;
+    call->tenant = incident->tenant;
+    return CALL_WHEN_STORED;
+}
+
+int verb_incident_ack(struct call *call, struct err *err)
+{
+    int rc = collector_acknowledge(call->collector, incident_arg(call), call->by, err);
+    return rc < 0 ? rc : answer_incident(call, incident_arg(call));
+}
+
+int verb_incident_resolve(struct call *call, struct err *err)
+{
+    int rc = collector_resolve(call->collector, incident_arg(call), call->by, err);
+    return rc < 0 ? rc : answer_incident(call, incident_arg(call));
+}

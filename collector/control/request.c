@@ -1,0 +1,149 @@
+/* The verbs the console may use, and requests checked against them. */
+#include <errno.h>
+#include <string.h>
+
+#include "collector/control/call.h"
+
+static const struct verb verbs[] = {
+    { "status", verb_status, { { NULL } } },
+    { "tenant add", verb_tenant_add, { { "name", ARG_TEXT, true } } },
+    { "tenant list", verb_tenant_list, { { NULL } } },
+    { "host enroll",
+      verb_host_enroll,
+      { { "name", ARG_TEXT, true },
+        { "tenant", ARG_TEXT, true },
+        { "group", ARG_TEXT, false },
+        { "egress", ARG_REAL, false },
+        { "ingress", ARG_REAL, false },
+        { "connections", ARG_REAL, false },
+        { "new_connections", ARG_REAL, false },
+        { "disk_read", ARG_REAL, false },
+        { "disk_write", ARG_REAL, false } } },
+    { "host set",
+      verb_host_set,
+      { { "host", ARG_TEXT, true },
+        { "tenant", ARG_TEXT, false },
+        { "group", ARG_TEXT, false },
+        { "egress", ARG_REAL, false },
+        { "ingress", ARG_REAL, false },
+        { "connections", ARG_REAL, false },
+        { "new_connections", ARG_REAL, false },
+        { "disk_read", ARG_REAL, false },
+        { "disk_write", ARG_REAL, false } } },
+    { "hosts", verb_hosts, { { "tenant", ARG_TEXT, false } } },
+    { "event create",
+      verb_event_create,
+      { { "name", ARG_TEXT, true },
+        { "tenant", ARG_TEXT, true },
+        { "zone", ARG_TEXT, true },
+        { "first_day", ARG_TEXT, true },
+        { "days", ARG_INT, true },
+        { "hosts", ARG_TEXT, true } } },
+    { "event list", verb_event_list, { { "tenant", ARG_TEXT, false } } },
+    { "event show", verb_event_show, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
+    { "event start", verb_event_start, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
+    { "event close", verb_event_close, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
+    { "incident list", verb_incident_list, { { "tenant", ARG_TEXT, false }, { "all", ARG_BOOL, false } } },
+    { "incident show", verb_incident_show, { { "incident", ARG_INT, true } } },
+    { "incident ack", verb_incident_ack, { { "incident", ARG_INT, true } } },
+    { "incident resolve", verb_incident_resolve, { { "incident", ARG_INT, true } } },
+    { "query",
+      verb_query,
+      { { "host", ARG_TEXT, true },
+        { "tenant", ARG_TEXT, false },
+        { "metric", ARG_TEXT, true },
+        { "instance", ARG_TEXT, false },
+        { "from", ARG_TEXT, true },
+        { "to", ARG_TEXT, true },
+        { "points", ARG_INT, false } } },
+};
+
+static bool is_of_kind(const json_t *value, enum arg_kind kind)
+{
+    switch (kind) {
+    case ARG_TEXT:
+        return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+    case ARG_INT:
+        return json_is_integer(value);
+    case ARG_REAL:
+        return json_is_number(value);
+    case ARG_BOOL:
+        return json_is_boolean(value);
+    }
+    return false;
+}
+
+static const struct arg *find_arg(const struct verb *verb, const char *name)
+{
+    for (size_t i = 0; i < CALL_ARGS_MAX && verb->args[i].name; i++)
+        if (strcmp(verb->args[i].name, name) == 0)
+            return &verb->args[i];
+    return NULL;
+}
+
+static int check_args(const struct verb *verb, json_t *args, struct err *err)
+{
+    static const char *const kinds[] = { "a text", "a whole number", "a number", "true or false" };
+    const char *name;
+    json_t *value;
+    json_object_foreach(args, name, value)
+    {
+        const struct arg *arg = find_arg(verb, name);
+        if (!arg)
+            return err_set(err, -EINVAL, "%s takes no argument %.40s", verb->name, name);
+        if (!is_of_kind(value, arg->kind))
+            return err_set(err, -EINVAL, "%s: %s is to be %s", verb->name, name, kinds[arg->kind]);
+    }
+    for (size_t i = 0; i < CALL_ARGS_MAX && verb->args[i].name; i++)
+        if (verb->args[i].required && !json_object_get(args, verb->args[i].name))
+            return err_set(err, -EINVAL, "%s needs the argument %s", verb->name, verb->args[i].name);
+    return 0;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int check_request(json_t *whole, struct console_request *ret, struct err *err)
+{
+    const char *name = json_string_value(json_object_get(whole, "verb"));
+    const json_t *next = json_object_get(whole, "next");
+    json_t *args = json_object_get(whole, "args");
+    if (!name)
+        return err_set(err, -EINVAL, "a request is an object with a \"verb\"");
+    const struct verb *verb = find_verb(name);
+    if (!verb)
+        return err_set(err, -EINVAL, "there is no verb %.60s; is the collector older than this console?", name);
+    if (args && !json_is_object(args))
+        return err_set(err, -EINVAL, "\"args\" is to be an object");
+    if (next && !json_is_string(next))
+        return err_set(err, -EINVAL, "\"next\" is to be a text");
+    if (!args)
+        json_object_set_new(whole, "args", args = json_object());
+    int rc = check_args(verb, args, err);
+    if (rc == 0)
+        *ret = (struct console_request){ .verb = verb, .args = json_incref(args), .next = json_string_value(next), .whole = whole };
+    return rc;
+}
+
+int console_request_parse(const char *text, size_t len, struct console_request *ret, struct err *err)
+{
+    json_error_t fault;
+    json_t *whole = json_loadb(text, len, JSON_REJECT_DUPLICATES, &fault);
+    if (!whole)
+        return err_set(err, -EINVAL, "not JSON: %.120s", fault.text);
+    int rc = check_request(whole, ret, err);
+    if (rc < 0)
+        json_decref(whole);
+    return rc;
+}
+
+void console_request_done(struct console_request *request)
+{
+    json_decref(request->args);
+    json_decref(request->whole);
+}

@@ -1,0 +1,64 @@
+#include <string.h>
+
+#include "collector/control/call.h"
+
+static json_t *refusals(const struct collector_status *status)
+{
+    json_t *refused = json_object();
+    for (int i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++)
+        if (status->refused[i] > 0)
+            json_object_set_new(refused, refusal_name((enum refusal)i), json_integer((json_int_t)status->refused[i]));
+    return refused;
+}
+
+static json_t *faults(const struct collector *collector)
+{
+    json_t *texts = json_array();
+    if (store_fault(collector_store(collector), STORE_REGISTRY, 0))
+        json_array_append_new(texts, json_string("the registry cannot be written"));
+    for (const struct tenant *tenant = NULL; (tenant = fleet_next_tenant(collector_fleet(collector), tenant));)
+        if (store_fault(collector_store(collector), STORE_TENANT, tenant->id))
+            json_array_append_new(texts, json_sprintf("the file of tenant %s cannot be written", tenant->name));
+    return texts;
+}
+
+static json_t *live_events(const struct collector *collector)
+{
+    json_t *events = json_array();
+    for (const struct event *event = NULL; (event = collector_next_event(collector, event));)
+        if (event->state == EVENT_LIVE)
+            json_array_append_new(events, form_event(collector, event));
+    return events;
+}
+
+/* As configured, with the port it really got. */
+static json_t *listen_text(const struct collector *collector, const struct collector_status *status)
+{
+    const char *listen = collector_configuration(collector)->listen;
+    const char *colon = strrchr(listen, ':');
+    return json_sprintf("%.*s:%u", colon ? (int)(colon - listen) : 0, listen, status->port);
+}
+
+int verb_status(struct call *call, struct err *err)
+{
+    (void)err;
+    struct collector_status status;
+    const struct collector *collector = call->collector;
+    size_t open, unacknowledged;
+    collector_status(collector, &status);
+    pager_count_open(collector_pager(collector), &open, &unacknowledged);
+    call->data = json_pack(
+        "{s:s, s:o, s:o, s:o, s:{s:i, s:i, s:i}, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:o}, s:{s:i, s:I, s:o}}",
+        "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
+        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", "total",
+        (int)fleet_count_hosts(collector_fleet(collector)), "reporting", (int)status.reporting, "silent",
+        (int)status.silent, "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged",
+        (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown",
+        (int)status.unknown, "pages", "queued", (int)status.pages_queued, "delivered",
+        (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store", "samples",
+        (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
+        (json_int_t)status.store.bytes, "faults", faults(collector), "uplink", "connections", (int)status.link.open,
+        "reports", (json_int_t)status.reports, "refused", refusals(&status));
+    return CALL_ANSWER;
+}

@@ -1,0 +1,266 @@
+/* What follows from transitions: rows into their commit groups, and word to people once those groups are on disk.
+ *
+ * desk_settle() empties collector->transitions (what the watch found) through the pager into collector->effects (incidents and
+ * pages that changed), puts all of it into the groups of the tenants concerned, and leaves one struct after a tenant that waits
+ * for its group. Only then do pages become due and happenings reach the feed: nothing that tells anybody anything leaves before it
+ * is on disk. A group whose file is in declared fault reports so instead: pages go out all the same, marked unrecorded. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/channel/webhook.h"
+#include "collector/parts.h"
+
+struct after { /* what waits for one tenant's group */
+    struct collector *collector;
+    struct after *next;
+    uint64_t tenant;
+    size_t n, room;
+    struct happening *at;
+};
+
+static struct after *after_of(struct collector *collector, struct after **list, uint64_t tenant)
+{
+    for (struct after *after = *list; after; after = after->next)
+        if (after->tenant == tenant)
+            return after;
+    struct after *after = calloc(1, sizeof *after);
+    if (!after)
+        return NULL;
+    after->collector = collector;
+    after->tenant = tenant;
+    after->next = *list;
+    *list = after;
+    return after;
+}
+
+/* Out of memory costs the feed an item, which its readers notice; pages are looked after by the pager in any case. */
+static struct happening *add(struct collector *collector, struct after **list, uint64_t tenant,
+                             enum happening_kind kind)
+{
+    struct after *after = after_of(collector, list, tenant);
+    if (!after)
+        return NULL;
+    if (after->n == after->room) {
+        size_t room = after->room ? after->room * 2 : 4;
+        struct happening *grown = realloc(after->at, room * sizeof *grown);
+        if (!grown)
+            return NULL;
+        after->at = grown;
+        after->room = room;
+    }
+    struct happening *happening = &after->at[after->n++];
+    memset(happening, 0, sizeof *happening);
+    happening->kind = kind;
+    happening->at_us = now_us(collector);
+    return happening;
+}
+
+static void after_done(void *user, int rc)
+{
+    struct after *after = user;
+    struct collector *collector = after->collector;
+    bool pages = false;
+    for (size_t i = 0; i < after->n; i++) {
+        const struct happening *happening = &after->at[i];
+        if (happening->kind == HAPPENED_PAGE) {
+            pager_recorded(collector->pager, happening->page.id, rc == 0);
+            pages = true;
+        }
+        if (collector->listener.happened)
+            collector->listener.happened(collector->listener.user, happening);
+    }
+    if (pages)
+        desk_send_due(collector);
+    free(after->at);
+    free(after);
+}
+
+static void wait_for_groups(struct collector *collector, struct after *list, bool urgent)
+{
+    while (list) {
+        struct after *after = list;
+        list = after->next;
+        if (store_then(collector->store, STORE_TENANT, after->tenant, after_done, after) < 0)
+            after_done(after, -ENOMEM); /* better told unrecorded than not told */
+        else if (urgent)
+            store_hurry(collector->store, STORE_TENANT, after->tenant);
+    }
+}
+
+static void count_alert(struct host_state *host, const struct transition *transition)
+{
+    bool fired = transition->from == ALERT_FIRING;
+    bool fires = transition->alert.state == ALERT_FIRING;
+    if (fires && !fired)
+        host->firing++;
+    if (fired && !fires && host->firing > 0)
+        host->firing--;
+    if (strcmp(transition->alert.rule, WATCH_SILENCE_RULE) == 0)
+        host->silent = fires;
+}
+
+static void settle_transition(struct collector *collector, const struct transition *transition, struct after **list)
+{
+    const struct alert *alert = &transition->alert;
+    struct host_state *host = scope_host(collector, alert->host);
+    if (!host)
+        return;
+    bool was_silent = host->silent;
+    uint64_t tenant = host->row->tenant;
+    if (!transition->late) { /* a late one tells of the past: the row is the alert as it is now */
+        count_alert(host, transition);
+        store_put_alert(collector->store, tenant, alert);
+    }
+    struct happening *happening = add(collector, list, tenant, HAPPENED_ALERT);
+    if (happening)
+        happening->alert = *transition;
+    if (was_silent != host->silent && (happening = add(collector, list, tenant, HAPPENED_HOST)))
+        happening->host = host->id;
+    struct page_scope scope = {
+        .tenant = tenant,
+        .event = host->event,
+        .host_name = host->row->name,
+        .host_group = host->row->group,
+        .summary = watch_summary(collector->watch, alert->rule),
+    };
+    if (pager_alert(collector->pager, transition, &scope, transition->detected_us, &collector->effects) < 0)
+        log_event(&collector->log, LOG_ERROR, "incident_not_kept", KV_TEXT("host", host->row->name),
+                  KV_TEXT("rule", alert->rule), KV_TEXT("error", "out of memory"));
+}
+
+static void settle_effects(struct collector *collector, struct after **list)
+{
+    struct page_effects *effects = &collector->effects;
+    for (size_t i = 0; i < effects->n_incidents; i++) {
+        const struct incident *incident = &effects->incidents[i];
+        store_put_incident(collector->store, incident);
+        struct happening *happening = add(collector, list, incident->tenant, HAPPENED_INCIDENT);
+        if (happening)
+            happening->incident = *incident;
+    }
+    for (size_t i = 0; i < effects->n_alerts; i++) {
+        const struct incident *incident = pager_incident(collector->pager, effects->alerts[i].incident);
+        if (incident)
+            store_put_incident_alert(collector->store, incident->tenant, &effects->alerts[i]);
+    }
+    for (size_t i = 0; i < effects->n_pages; i++) {
+        const struct page *page = &effects->pages[i];
+        store_put_page(collector->store, page);
+        struct happening *happening = add(collector, list, page->tenant, HAPPENED_PAGE);
+        if (happening)
+            happening->page = *page;
+        else
+            pager_recorded(collector->pager, page->id, false); /* no memory to wait with: let it go out */
+    }
+}
+
+void desk_settle(struct collector *collector)
+{
+    struct after *list = NULL;
+    for (size_t i = 0; i < collector->transitions.n; i++)
+        settle_transition(collector, &collector->transitions.at[i], &list);
+    transitions_clear(&collector->transitions);
+    settle_effects(collector, &list);
+    bool urgent = collector->effects.urgent;
+    page_effects_clear(&collector->effects);
+    wait_for_groups(collector, list, urgent);
+}
+
+void desk_event_changed(struct collector *collector, const struct event *event)
+{
+    struct after *list = NULL;
+    store_put_event(collector->store, event);
+    struct happening *happening = add(collector, &list, event->tenant, HAPPENED_EVENT);
+    if (happening)
+        happening->event = *event;
+    wait_for_groups(collector, list, false);
+}
+
+void desk_host_changed(struct collector *collector, uint64_t host)
+{
+    /* Nothing to store: who reports is known anew after each start. */
+    struct happening happening = { .kind = HAPPENED_HOST, .at_us = now_us(collector), .host = host };
+    if (collector->listener.happened)
+        collector->listener.happened(collector->listener.user, &happening);
+}
+
+/* ---- pages out ---- */
+
+struct sending {
+    struct collector *collector;
+    uint64_t page;
+    char contact[CONTACT_NAME_MAX + 1];
+};
+
+static void on_outcome(void *user, const struct page_outcome *outcome)
+{
+    AUTO(auto_free) struct sending *sending = user;
+    struct collector *collector = sending->collector;
+    if (outcome->delivered)
+        log_event(&collector->log, LOG_INFO, "page_delivered", KV_COUNT("page", sending->page),
+                  KV_TEXT("contact", sending->contact), KV_INT("status", outcome->status));
+    else
+        log_event(&collector->log, LOG_WARN, "page_refused", KV_COUNT("page", sending->page),
+                  KV_TEXT("contact", sending->contact), KV_INT("status", outcome->status),
+                  KV_TEXT("error", outcome->error));
+    pager_outcome(collector->pager, sending->page, outcome, now_us(collector), &collector->effects);
+    for (size_t i = 0; i < collector->effects.n_pages; i++) {
+        collector->pages_delivered += collector->effects.pages[i].state == PAGE_DELIVERED;
+        collector->pages_failed += collector->effects.pages[i].state == PAGE_FAILED;
+    }
+    desk_settle(collector);
+}
+
+static const struct webhook_config *webhook_named(const struct collector *collector, const char *name)
+{
+    const struct webhook_config *webhooks = collector->config->webhooks.at;
+    for (size_t i = 0; i < collector->config->webhooks.n; i++)
+        if (strcmp(webhooks[i].name, name) == 0)
+            return &webhooks[i];
+    return NULL;
+}
+
+static int send_page(struct collector *collector, const struct page *page, struct sending *sending, struct err *err)
+{
+    const struct webhook_config *webhook = webhook_named(collector, page->contact);
+    const struct incident *incident = pager_incident(collector->pager, page->incident);
+    if (!webhook || !incident)
+        return err_set(err, -ENOENT, "no webhook %s in the configuration", page->contact);
+    const struct tenant *tenant = fleet_tenant(collector->fleet, page->tenant);
+    const struct event *event = scope_event(collector, incident->event);
+    struct webhook_page content = {
+        .page = page,
+        .incident = incident,
+        .tenant_name = tenant ? tenant->name : "warroom",
+        .event_name = event ? event->name : "",
+        .unrecorded = pager_is_unrecorded(collector->pager, page->id),
+    };
+    content.alerts = pager_alerts(collector->pager, incident->id, &content.n_alerts);
+    return webhook_send(collector->sender, webhook->url, &content, on_outcome, sending, err);
+}
+
+void desk_send_due(struct collector *collector)
+{
+    const struct page *page;
+    while (!collector->closing && (page = pager_take_due(collector->pager, now_us(collector)))) {
+        struct sending *sending = calloc(1, sizeof *sending);
+        struct page_outcome outcome = { .delivered = false };
+        struct err err = { .text = "out of memory" };
+        uint64_t id = page->id;
+        if (sending) {
+            sending->collector = collector;
+            sending->page = id;
+            snprintf(sending->contact, sizeof sending->contact, "%s", page->contact);
+            if (send_page(collector, page, sending, &err) == 0)
+                continue;
+            free(sending);
+        }
+        log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", id), KV_TEXT("error", err.text));
+        snprintf(outcome.error, sizeof outcome.error, "%s", err.text);
+        pager_outcome(collector->pager, id, &outcome, now_us(collector), &collector->effects);
+        desk_settle(collector);
+    }
+}

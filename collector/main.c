@@ -1,0 +1,217 @@
+/* warroom-collector: reads its file, opens the collector and the console's sockets, runs the loop until it is told to stop. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/auto.h"
+#include "collector/collector.h"
+#include "collector/control/control.h"
+
+struct options {
+    const char *config;
+    bool check;
+};
+
+struct loaded_config { /* a config and the memory its texts live in */
+    struct collector_config config;
+    struct arena arena;
+};
+
+struct program {
+    const struct options *options;
+    uv_loop_t loop;
+    struct clock clock;
+    struct log log;
+    struct loaded_config *loaded;
+    struct collector *collector;
+    struct control *control;
+    uv_signal_t signals[3];
+};
+
+enum { CONFIG_ARENA_MAX = 4 << 20 };
+
+const char *argp_program_version = "warroom-collector " WARROOM_VERSION;
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case 'c':
+        options->config = arg;
+        return 0;
+    case 'k':
+        options->check = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "takes no arguments, but %s was given", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct argp_option rows[] = {
+        { "config", 'c', "FILE", 0, "configuration (default /etc/warroom/collector.yaml)", 0 },
+        { "check-config", 'k', NULL, 0, "say what is wrong with the configuration and exit", 0 },
+        { 0 },
+    };
+    static const struct argp argp = {
+        .options = rows,
+        .parser = parse_option,
+        .doc = "Takes the streams of Warroom agents, keeps them, watches thresholds and pages people.",
+    };
+    struct options options = { .config = "/etc/warroom/collector.yaml" };
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    return options;
+}
+
+static struct loaded_config *free_config(struct loaded_config *loaded)
+{
+    if (loaded) {
+        arena_done(&loaded->arena);
+        free(loaded);
+    }
+    return NULL;
+}
+
+static struct loaded_config *load_config(const char *path, struct config_faults *faults)
+{
+    struct loaded_config *loaded = calloc(1, sizeof *loaded);
+    if (!loaded) {
+        config_fault(faults, path, 0, "out of memory");
+        return NULL;
+    }
+    arena_init(&loaded->arena, CONFIG_ARENA_MAX);
+    if (collector_config_read(path, &loaded->config, &loaded->arena, faults) < 0)
+        return free_config(loaded);
+    return loaded;
+}
+
+static void print_faults(const struct config_faults *faults)
+{
+    for (size_t i = 0; i < faults->n && i < CONFIG_FAULTS_MAX; i++)
+        fprintf(stderr, "%s\n", faults->at[i].text);
+    if (faults->n > CONFIG_FAULTS_MAX)
+        fprintf(stderr, "and %zu more\n", faults->n - CONFIG_FAULTS_MAX);
+}
+
+static void reload(struct program *program)
+{
+    struct config_faults faults = { .n = 0 };
+    struct err err;
+    struct loaded_config *loaded = load_config(program->options->config, &faults);
+    for (size_t i = 0; i < faults.n && i < CONFIG_FAULTS_MAX; i++)
+        log_event(&program->log, LOG_ERROR, "reload_refused", KV_TEXT("error", faults.at[i].text));
+    if (!loaded)
+        return;
+    if (collector_reload(program->collector, &loaded->config, &err) < 0) {
+        log_event(&program->log, LOG_ERROR, "reload_refused", KV_TEXT("error", err.text));
+        free_config(loaded);
+        return;
+    }
+    free_config(program->loaded);
+    program->loaded = loaded;
+    log_event(&program->log, LOG_INFO, "reloaded", KV_COUNT("rules", loaded->config.n_rules),
+              KV_COUNT("webhooks", loaded->config.webhooks.n));
+}
+
+static void stop(struct program *program)
+{
+    log_event(&program->log, LOG_INFO, "collector_stopping");
+    program->control = control_close(program->control);
+    program->collector = collector_close(program->collector);
+    for (size_t i = 0; i < sizeof program->signals / sizeof program->signals[0]; i++)
+        uv_close((uv_handle_t *)&program->signals[i], NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    if (number == SIGHUP)
+        reload(program);
+    else if (program->collector)
+        stop(program);
+}
+
+static void watch_signals(struct program *program)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        uv_signal_init(&program->loop, &program->signals[i]);
+        program->signals[i].data = program;
+        uv_signal_start(&program->signals[i], on_signal, numbers[i]);
+    }
+    signal(SIGPIPE, SIG_IGN); /* a peer that went is a return value, not a signal */
+}
+
+static void happened(void *user, const struct happening *happening)
+{
+    struct program *program = user;
+    if (program->control)
+        control_happened(program->control, happening);
+}
+
+/* A connection is a descriptor: take as many as the system lets us. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int open_program(struct program *program, struct err *err)
+{
+    const struct collector_config *config = &program->loaded->config;
+    struct collector_listener listener = { .happened = happened, .user = program };
+    int rc = collector_open(&program->collector, &program->loop, config, &program->clock, &program->log, listener, err);
+    if (rc == 0)
+        rc = control_open(&program->control, &program->loop, program->collector, config->control, config->feed, err);
+    if (rc < 0) {
+        program->collector = collector_close(program->collector);
+        return rc;
+    }
+    watch_signals(program);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    struct config_faults faults = { .n = 0 };
+    struct program program = { .options = &options, .clock = clock_system() };
+    struct err err;
+    program.loaded = load_config(options.config, &faults);
+    if (!program.loaded) {
+        print_faults(&faults);
+        return EXIT_FAILURE;
+    }
+    if (options.check) {
+        printf("%s: ok, %zu rules, %zu webhooks\n", options.config, program.loaded->config.n_rules,
+               program.loaded->config.webhooks.n);
+        free_config(program.loaded);
+        return EXIT_SUCCESS;
+    }
+    program.log = (struct log){ .fd = STDERR_FILENO,
+                                .least = (enum log_level)program.loaded->config.log_level,
+                                .clock = &program.clock };
+    raise_descriptor_limit();
+    uv_loop_init(&program.loop);
+    int rc = open_program(&program, &err);
+    if (rc == 0)
+        log_event(&program.log, LOG_INFO, "collector_started", KV_TEXT("version", WARROOM_VERSION),
+                  KV_TEXT("listen", program.loaded->config.listen), KV_TEXT("state", program.loaded->config.state));
+    else
+        log_event(&program.log, LOG_ERROR, "collector_not_started", KV_TEXT("error", err.text));
+    uv_run(&program.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&program.loop);
+    free_config(program.loaded);
+    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,283 @@
+/* The start: memory is filled from the store, and what was under way goes on.
+ *
+ * Alert rows are written in the transaction of the ticks they came from, pending ones too, so they are the watch's state at the last
+ * stored tick, and they win. Stored ticks of the longest hold are judged again beside them, by a watch of its own, for what the rows
+ * cannot know: a rule that is new since. What that finds bad becomes pending with its true crossing; only a new tick can make
+ * it fire, so nothing already stored pages again. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/moment.h"
+#include "collector/parts.h"
+
+struct loading {
+    struct collector *collector;
+    int rc;
+    size_t n_alerts, alerts_room;
+    struct alert *alerts; /* persisted ones */
+};
+
+static void failed(struct loading *loading, int rc)
+{
+    if (loading->rc == 0 && rc < 0)
+        loading->rc = rc;
+}
+
+static void on_tenant(void *user, const struct tenant *row)
+{
+    struct loading *loading = user;
+    const struct tenant *kept;
+    failed(loading, fleet_put_tenant(loading->collector->fleet, row, &kept, NULL));
+}
+
+static void on_host(void *user, const struct host *row)
+{
+    struct loading *loading = user;
+    const struct host *kept;
+    struct host_state *state;
+    int rc = fleet_put_host(loading->collector->fleet, row, &kept, NULL);
+    failed(loading, rc < 0 ? rc : scope_add_host(loading->collector, kept, &state));
+}
+
+static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)
+{
+    (void)tenant;
+    struct loading *loading = user;
+    struct ingest_run *run;
+    int rc = ingest_run(loading->collector->ingest, row->host, &row->run, &run, NULL);
+    failed(loading, rc < 0 ? rc : ingest_restore(run, row->first, row->last));
+}
+
+static void on_anchor(void *user, uint64_t tenant, const struct store_anchor *row)
+{
+    (void)tenant;
+    struct loading *loading = user;
+    struct ingest_run *run;
+    if (ingest_run(loading->collector->ingest, row->host, &row->run, &run, NULL) < 0)
+        return; /* its intervals said so already */
+    run->anchor = (struct anchor){ .anchor_us = row->anchor_us,
+                                   .target_us = row->anchor_us,
+                                   .rtt_us = row->rtt_us,
+                                   .chosen_us = row->stored_us,
+                                   .slewed_us = now_us(loading->collector) };
+    run->anchored = true;
+    run->anchor_saved_us = row->stored_us;
+    struct host_state *state = scope_host(loading->collector, row->host);
+    if (state && row->stored_us > state->last_tick_us)
+        state->last_tick_us = row->stored_us;
+}
+
+static void keep_alert(struct loading *loading, const struct alert *row)
+{
+    if (loading->n_alerts == loading->alerts_room) {
+        size_t room = loading->alerts_room ? loading->alerts_room * 2 : 64;
+        struct alert *grown = realloc(loading->alerts, room * sizeof *grown);
+        if (!grown) {
+            failed(loading, -ENOMEM);
+            return;
+        }
+        loading->alerts = grown;
+        loading->alerts_room = room;
+    }
+    loading->alerts[loading->n_alerts++] = *row;
+}
+
+static void on_alert(void *user, uint64_t tenant, const struct alert *row)
+{
+    (void)tenant;
+    keep_alert(user, row);
+}
+
+static void on_event(void *user, const struct event *row)
+{
+    struct loading *loading = user;
+    struct event *kept;
+    failed(loading, scope_add_event(loading->collector, row, &kept));
+}
+
+static void on_incident(void *user, const struct incident *row)
+{
+    struct loading *loading = user;
+    failed(loading, pager_restore_incident(loading->collector->pager, row));
+}
+
+static void on_incident_alert(void *user, const struct incident_alert *row)
+{
+    struct loading *loading = user;
+    failed(loading, pager_restore_alert(loading->collector->pager, row));
+}
+
+static void on_page(void *user, const struct page *row)
+{
+    struct loading *loading = user;
+    failed(loading, pager_restore_page(loading->collector->pager, row));
+}
+
+/* ---- judging again ---- */
+
+struct replay {
+    struct watch *watch;
+    struct transitions ignored;
+    int64_t now_us;
+};
+
+static void on_replayed(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
+                        const int64_t *at_us)
+{
+    struct replay *replay = user;
+    watch_judge(replay->watch, host, table, batch, at_us, replay->now_us, &replay->ignored);
+    transitions_clear(&replay->ignored);
+}
+
+static void on_found_bad(void *user, const struct alert *found)
+{
+    struct collector *collector = user;
+    struct alert pending = *found;
+    if (strcmp(found->rule, WATCH_SILENCE_RULE) == 0)
+        return;
+    pending.state = ALERT_PENDING;
+    watch_restore(collector->watch, &pending);
+}
+
+static int64_t longest_hold_us(const struct collector_config *config)
+{
+    int64_t longest_us = 0;
+    for (size_t i = 0; i < config->n_rules; i++)
+        if (config->rule_rows[i].hold_us > longest_us)
+            longest_us = config->rule_rows[i].hold_us;
+    return longest_us;
+}
+
+static int judge_again(struct collector *collector, struct err *err)
+{
+    struct replay replay = { .now_us = now_us(collector) };
+    int rc = watch_new(&replay.watch, collector->config->rule_rows, collector->config->n_rules, err);
+    if (rc < 0)
+        return rc;
+    for (const struct host_state *state = collector->hosts; state; state = state->by_id.next)
+        watch_set_host(replay.watch, state->id, state->in_force, state->row->limits, INTERVAL_CALM_US, replay.now_us,
+                       &replay.ignored);
+    int64_t from_us = replay.now_us - longest_hold_us(collector->config);
+    for (const struct tenant *tenant = NULL; rc == 0 && (tenant = fleet_next_tenant(collector->fleet, tenant));)
+        rc = store_replay(collector->store, tenant->id, from_us, on_replayed, &replay, err);
+    if (rc == 0)
+        watch_each(replay.watch, on_found_bad, collector);
+    transitions_done(&replay.ignored);
+    watch_free(replay.watch);
+    return rc;
+}
+
+/* ---- downtime ---- */
+
+static void tell_downtime(struct collector *collector, int64_t beat_us)
+{
+    int64_t now = now_us(collector);
+    if (beat_us == 0 || now - beat_us <= DOWNTIME_MAX_US)
+        return;
+    for (size_t i = 0; i < collector->n_events; i++) {
+        const struct event *event = collector->events[i];
+        if (event->state != EVENT_LIVE || event->end_us <= beat_us)
+            continue;
+        char title[160];
+        char took[DURATION_TEXT];
+        snprintf(title, sizeof title, "The collector was down for %s within the window of %s",
+                 duration_format_brief(took, now - beat_us), event->name);
+        log_event(&collector->log, LOG_ERROR, "downtime_in_window", KV_TEXT("event_name", event->name),
+                  KV_INT("seconds", (now - beat_us) / US_PER_S));
+        pager_own(collector->pager, title, beat_us, now, &collector->effects);
+        break;
+    }
+    desk_settle(collector);
+}
+
+int restore_contacts(struct collector *collector, const struct collector_config *config, struct err *err)
+{
+    struct page_contact contacts[COLLECTOR_WEBHOOKS_MAX];
+    const struct webhook_config *webhooks = config->webhooks.at;
+    for (size_t i = 0; i < config->webhooks.n; i++) {
+        memset(&contacts[i], 0, sizeof contacts[i]);
+        snprintf(contacts[i].name, sizeof contacts[i].name, "%s", webhooks[i].name);
+        if (!webhooks[i].tenant)
+            continue;
+        const struct tenant *tenant = fleet_tenant_named(collector->fleet, webhooks[i].tenant);
+        if (!tenant)
+            return err_set(err, -EINVAL, "webhook %s: there is no tenant %s; warroom tenant add %s makes it",
+                           webhooks[i].name, webhooks[i].tenant, webhooks[i].tenant);
+        contacts[i].tenant = tenant->id;
+    }
+    return pager_set_contacts(collector->pager, contacts, config->webhooks.n, now_us(collector),
+                              &collector->effects);
+}
+
+/* Its rule is gone since: it holds no incident open any more. */
+static int end_alert(struct collector *collector, const struct alert *alert)
+{
+    struct transition ended = { .alert = *alert, .from = alert->state, .detected_us = now_us(collector) };
+    const struct host_state *state = scope_host(collector, alert->host);
+    if (!state)
+        return 0;
+    struct page_scope scope = { .tenant = state->row->tenant,
+                                .event = state->event,
+                                .host_name = state->row->name,
+                                .host_group = state->row->group,
+                                .summary = alert->rule };
+    ended.alert.state = ALERT_OK;
+    ended.alert.crossed_us = 0;
+    ended.alert.changed_us = ended.detected_us;
+    store_put_alert(collector->store, scope.tenant, &ended.alert);
+    return pager_alert(collector->pager, &ended, &scope, ended.detected_us, &collector->effects);
+}
+
+int restore_all(struct collector *collector, struct err *err)
+{
+    struct loading loading = { .collector = collector };
+    struct store_loader loader = {
+        .tenant = on_tenant,
+        .host = on_host,
+        .interval = on_interval,
+        .anchor = on_anchor,
+        .alert = on_alert,
+        .event = on_event,
+        .incident = on_incident,
+        .incident_alert = on_incident_alert,
+        .page = on_page,
+        .user = &loading,
+    };
+    struct store_marks marks;
+    int rc = store_load(collector->store, &loader, &marks, err);
+    if (rc == 0 && loading.rc < 0)
+        rc = err_sys(err, loading.rc, "cannot put back what the store holds");
+    for (struct host_state *state = collector->hosts; rc == 0 && state; state = state->by_id.next)
+        if (state->last_tick_us != 0)
+            rc = watch_seen(collector->watch, state->id, state->last_tick_us);
+    if (rc == 0) {
+        collector->last_tenant = marks.tenant;
+        collector->last_event = marks.event;
+        pager_start_ids(collector->pager, marks.incident, marks.page);
+        rc = restore_contacts(collector, collector->config, err); /* behind the rows, see pager_set_contacts() */
+    }
+    if (rc == 0) {
+        scope_refresh(collector, 0);
+        rc = judge_again(collector, err);
+    }
+    for (size_t i = 0; rc == 0 && i < loading.n_alerts; i++) {
+        struct host_state *state = scope_host(collector, loading.alerts[i].host);
+        const struct alert *alert = &loading.alerts[i];
+        rc = watch_restore(collector->watch, alert);
+        if (rc == WATCH_GONE) {
+            rc = end_alert(collector, alert);
+            continue;
+        }
+        if (state && alert->state == ALERT_FIRING)
+            state->firing++;
+        if (state && alert->state == ALERT_FIRING && strcmp(alert->rule, WATCH_SILENCE_RULE) == 0)
+            state->silent = true;
+    }
+    free(loading.alerts);
+    desk_settle(collector);
+    if (rc == 0)
+        tell_downtime(collector, marks.beat_us);
+    return rc;
+}

@@ -1,0 +1,111 @@
+/* Events over hosts: which event a host is in, which rules are in force for it, how often it samples. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/parts.h"
+
+struct host_state *scope_host(const struct collector *collector, uint64_t host)
+{
+    struct host_state *state;
+    HASH_FIND(by_id, collector->hosts, &host, sizeof host, state);
+    return state;
+}
+
+int scope_add_host(struct collector *collector, const struct host *row, struct host_state **ret_state)
+{
+    struct host_state *state = scope_host(collector, row->id);
+    if (!state) {
+        state = calloc(1, sizeof *state);
+        if (!state)
+            return -ENOMEM;
+        state->id = row->id;
+        state->cpu = NAN;
+        state->memory = NAN;
+        HASH_ADD(by_id, collector->hosts, id, sizeof state->id, state);
+    }
+    state->row = row;
+    *ret_state = state;
+    return 0;
+}
+
+struct event *scope_event(const struct collector *collector, uint64_t id)
+{
+    for (size_t i = 0; i < collector->n_events; i++)
+        if (collector->events[i]->id == id)
+            return collector->events[i];
+    return NULL;
+}
+
+int scope_add_event(struct collector *collector, const struct event *event, struct event **ret_event)
+{
+    if (collector->n_events >= COLLECTOR_EVENTS_MAX)
+        return -ENOSPC;
+    struct event **grown = realloc(collector->events, (collector->n_events + 1) * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    collector->events = grown;
+    struct event *copy = malloc(sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    *copy = *event;
+    collector->events[collector->n_events++] = copy;
+    *ret_event = copy;
+    return 0;
+}
+
+/* Ended and cancelled events hold nothing over their hosts, and neither do mere plans. */
+static bool holds(const struct event *event)
+{
+    return event->state >= EVENT_REQUESTED && event->state < EVENT_REPORTED;
+}
+
+void scope_tell_watch(struct collector *collector, struct host_state *state)
+{
+    watch_set_host(collector->watch, state->id, state->in_force, state->row->limits, state->interval_us,
+                   now_us(collector), &collector->transitions);
+}
+
+static void refresh_host(struct collector *collector, struct host_state *state)
+{
+    unsigned in_force = 0;
+    bool seconds = false;
+    state->event = 0;
+    for (size_t i = 0; i < collector->n_events; i++) {
+        const struct event *event = collector->events[i];
+        if (event->tenant != state->row->tenant || !holds(event) || !event_selects(event, state->row->name))
+            continue;
+        in_force |= IN_FORCE(event->state);
+        seconds = seconds || event_wants_seconds(event);
+        if (event->state == EVENT_LIVE && state->event == 0)
+            state->event = event->id;
+    }
+    state->in_force = in_force ? in_force : IN_FORCE_NO_EVENT;
+    int64_t interval_us = seconds ? INTERVAL_WINDOW_US : INTERVAL_CALM_US;
+    /* The interval is all there is to a policy yet, so it can be its own revision: small, and the same after a restart. */
+    state->policy = (struct policy){ .revision = (uint64_t)(interval_us / US_PER_MS), .interval_us = interval_us };
+    scope_tell_watch(collector, state);
+}
+
+void scope_refresh(struct collector *collector, uint64_t tenant)
+{
+    for (struct host_state *state = collector->hosts; state; state = state->by_id.next)
+        if (tenant == 0 || state->row->tenant == tenant)
+            refresh_host(collector, state);
+    desk_settle(collector);
+}
+
+void scope_tick(struct collector *collector)
+{
+    int64_t now = now_us(collector);
+    for (size_t i = 0; i < collector->n_events; i++) {
+        struct event *event = collector->events[i];
+        if (!event_tick(event, now))
+            continue;
+        log_event(&collector->log, LOG_INFO, "event_changed", KV_TEXT("name", event->name),
+                  KV_TEXT("state", event_state_name(event->state)), KV_TEXT("by", event->by));
+        desk_event_changed(collector, event);
+        scope_refresh(collector, event->tenant);
+    }
+}
