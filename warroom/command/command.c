@@ -1,0 +1,100 @@
+#include "warroom/command/command.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/auto.h"
+#include "warroom/command/exchange.h"
+#include "warroom/command/follow.h"
+#include "warroom/command/help.h"
+#include "warroom/command/settings.h"
+#include "warroom/command/sheet.h"
+#include "warroom/command/text.h"
+#include "warroom/command/words.h"
+
+enum { SETTINGS_MEMORY = 1 << 20 };
+
+static void json_undo(json_t **json)
+{
+    json_decref(*json);
+}
+
+/* The text may quote what somebody typed or what a collector said: nothing of it is obeyed by the terminal. */
+static enum command_exit complain(const struct console *console, const struct err *err)
+{
+    AUTO(auto_free) char *text = text_clean(err->text);
+    fprintf(console->err, "warroom: %s\n", text ? text : "out of memory");
+    return err->code == -EINVAL ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
+/* Figures as they came: 0.973, not 0.97299999999999998, unless they really have more than 15 digits. */
+static void put_json(FILE *out, const json_t *data)
+{
+    AUTO(auto_free) char *text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    AUTO(json_undo) json_t *again = text ? json_loads(text, 0, NULL) : NULL;
+    if (json_equal(data, again))
+        fputs(text, out);
+    else
+        json_dumpf(data, out, JSON_COMPACT);
+    fputc('\n', out);
+}
+
+static enum command_exit show(const struct console *console, const struct request *request, const json_t *data)
+{
+    struct sheet sheet = { console->out, console->terminal, console->colour, clock_wall_us(&console->clock) };
+    if (request->json) {
+        put_json(console->out, data);
+    } else {
+        request->verb->show(data, &sheet);
+    }
+    if (fflush(console->out) == 0 && !ferror(console->out))
+        return COMMAND_OK;
+    fputs("warroom: the answer could not be written out\n", console->err);
+    return COMMAND_FAILED;
+}
+
+static enum command_exit carry_out(const struct console *console, const struct request *request,
+                                   const struct settings *settings)
+{
+    struct err err = { 0 };
+    if (request->follow) {
+        follow_incidents(console, settings, request, &err);
+        return complain(console, &err);
+    }
+    AUTO(json_undo) json_t *data = NULL;
+    int rc = exchange(&console->line, settings->control, request->verb->control, request->args, &data, &err);
+    return rc < 0 ? complain(console, &err) : show(console, request, data);
+}
+
+static enum command_exit run(const struct console *console, const struct request *request, struct arena *arena)
+{
+    struct settings settings;
+    if (request->version) {
+        fputs("warroom " WARROOM_VERSION "\n", console->out);
+        return COMMAND_OK;
+    }
+    if (request->help) {
+        if (request->verb)
+            help_verb(console->out, request->verb);
+        else
+            help_all(console->out);
+        return COMMAND_OK;
+    }
+    if (settings_read(&settings, request, console->config_file, arena, console->err) < 0)
+        return COMMAND_FAILED;
+    return request->check_config ? COMMAND_OK : carry_out(console, request, &settings);
+}
+
+enum command_exit command_run(const struct console *console, int argc, char *argv[])
+{
+    assert(console && argc > 0);
+    AUTO(request_done) struct request request = { 0 };
+    struct err err = { 0 };
+    if (words_parse(&request, argc, argv, clock_wall_us(&console->clock), &err) < 0)
+        return complain(console, &err);
+    AUTO(arena_done) struct arena arena;
+    arena_init(&arena, SETTINGS_MEMORY);
+    return run(console, &request, &arena);
+}

@@ -1,0 +1,15 @@
+/* warroom/command/exchange.h - one question to the collector, its answer whole: lists that come in pages are put
+ * together. */
+#pragma once
+#include <jansson.h>
+
+#include "base/err.h"
+#include "warroom/command/command.h"
+
+#define EXCHANGE_TIMEOUT_US (INT64_C(30) * 1000000)
+enum { EXCHANGE_PAGES_MAX = 4096 }; /* of 256 KiB: 1 GiB of answer is somebody's mistake */
+
+/* On 0 *ret_data is the caller's. -EINVAL: the collector did not understand the request; others: it could not be asked,
+ * or it refused. The text says what to do. */
+int exchange(const struct collector_line *line, const char *path, const char *verb, const json_t *args,
+             json_t **ret_data, struct err *err);

@@ -1,0 +1,50 @@
+#include "warroom/command/show.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "warroom/command/field.h"
+#include "warroom/command/human.h"
+
+enum tone show_state_tone(const char *state)
+{
+    static const struct {
+        const char *state;
+        enum tone tone;
+    } words[] = {
+        { "critical", TONE_BAD },   { "triggered", TONE_BAD },     { "firing", TONE_BAD },
+        { "silent", TONE_BAD },     { "failed", TONE_BAD },        { "warning", TONE_WARN },
+        { "pending", TONE_WARN },   { "unknown", TONE_WARN },      { "queued", TONE_WARN },
+        { "never", TONE_WARN },     { "acknowledged", TONE_WARN }, { "ok", TONE_GOOD },
+        { "reporting", TONE_GOOD }, { "live", TONE_GOOD },         { "resolved", TONE_GOOD },
+        { "delivered", TONE_GOOD },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i].state, state) == 0)
+            return words[i].tone;
+    return TONE_PLAIN;
+}
+
+void show_time_cell(struct table *table, const json_t *object, const char *key, const struct sheet *sheet)
+{
+    char text[HUMAN_TEXT];
+    int64_t at_us;
+    bool there = field_instant(object, key, &at_us);
+    table_cell(table, TONE_PLAIN, "%s", there ? human_time(text, at_us, sheet->now_us) : FIELD_NONE);
+}
+
+void show_age_cell(struct table *table, const json_t *object, const char *key, const struct sheet *sheet)
+{
+    char text[HUMAN_TEXT];
+    int64_t at_us;
+    bool there = field_instant(object, key, &at_us);
+    table_cell(table, TONE_PLAIN, "%s", there ? human_age(text, at_us, sheet->now_us) : FIELD_NONE);
+}
+
+void show_value_cell(struct table *table, const json_t *object, const char *key, const char *unit)
+{
+    char text[HUMAN_TEXT];
+    double value = NAN;
+    field_number(object, key, &value);
+    table_cell(table, TONE_PLAIN, "%s", human_value(text, value, unit));
+}

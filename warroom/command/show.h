@@ -1,0 +1,38 @@
+/* warroom/command/show.h - an answer's data for people, one function a verb. Each takes the JSON as docs/control.md has
+ * it and copes with whatever is missing in it. */
+#pragma once
+#include <jansson.h>
+
+#include "warroom/command/sheet.h"
+
+typedef void show_fn(const json_t *data, const struct sheet *sheet);
+
+show_fn show_status;
+show_fn show_tenant;
+show_fn show_tenants;
+show_fn show_enrolled;
+show_fn show_host;
+show_fn show_hosts;
+show_fn show_event;
+show_fn show_events;
+show_fn show_event_page; /* with its hosts and incidents */
+show_fn show_incident_line;
+show_fn show_incident_page; /* with its alerts and pages */
+show_fn show_incidents;
+show_fn show_query;
+
+/* Parts that several of them print; an empty list says so. */
+void show_event_table(const json_t *events, const struct sheet *sheet, int indent);
+void show_host_table(const json_t *hosts, const struct sheet *sheet, int indent);
+void show_incident_table(const json_t *incidents, const struct sheet *sheet, int indent);
+
+/* One line of the feed: an incident after its change. */
+void show_incident_change(const json_t *item, const struct sheet *sheet);
+
+/* Tones of words the collector uses for states and severities. */
+enum tone show_state_tone(const char *state);
+
+/* Cells: an instant as a time of day or an age, a value with its unit; FIELD_NONE when it is not there. */
+void show_time_cell(struct table *table, const json_t *object, const char *key, const struct sheet *sheet);
+void show_age_cell(struct table *table, const json_t *object, const char *key, const struct sheet *sheet);
+void show_value_cell(struct table *table, const json_t *object, const char *key, const char *unit);

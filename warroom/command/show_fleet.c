@@ -1,0 +1,148 @@
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "warroom/command/field.h"
+#include "warroom/command/human.h"
+#include "warroom/command/show.h"
+
+void show_tenant(const json_t *data, const struct sheet *sheet)
+{
+    int64_t id = 0;
+    const json_t *tenant = field_object(data, "tenant");
+    field_count(tenant, "id", &id);
+    sheet_put(sheet, TONE_PLAIN, "tenant %s is number %" PRId64, field_text(tenant, "name"), id);
+    fputc('\n', sheet->out);
+}
+
+void show_tenants(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "ID", true, 0 }, { "TENANT", false, 20 }, { "SINCE", false, 0 } };
+    const json_t *tenants = field_list(data, "tenants");
+    if (json_array_size(tenants) == 0) {
+        fputs("no tenants yet: warroom tenant add NAME\n", sheet->out);
+        return;
+    }
+    struct table *table = table_new(columns, 3, 0);
+    size_t i;
+    json_t *tenant;
+    json_array_foreach(tenants, i, tenant)
+    {
+        char text[HUMAN_TEXT];
+        int64_t id = 0;
+        int64_t at_us;
+        field_count(tenant, "id", &id);
+        table_cell(table, TONE_PLAIN, "%" PRId64, id);
+        table_cell(table, TONE_PLAIN, "%s", field_text(tenant, "name"));
+        table_cell(table, TONE_PLAIN, "%s",
+                   field_instant(tenant, "created", &at_us) ? human_instant(text, at_us) : FIELD_NONE);
+    }
+    table_print(table, sheet);
+}
+
+static const struct {
+    const char *key, *label, *unit;
+} limits[] = {
+    { "egress", "egress", "By/s" },
+    { "ingress", "ingress", "By/s" },
+    { "connections", "connections", "" },
+    { "new_connections", "new connections", "/s" },
+    { "disk_read", "disk read", "By/s" },
+    { "disk_write", "disk write", "By/s" },
+};
+
+static void put_limits(const json_t *host, const struct sheet *sheet)
+{
+    const json_t *declared = field_object(host, "limits");
+    bool any = false;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        char text[HUMAN_TEXT];
+        double value;
+        if (!field_number(declared, limits[i].key, &value))
+            continue;
+        sheet_put(sheet, TONE_PLAIN, "%s%s %s", any ? ", " : "limits: ", limits[i].label,
+                  human_value(text, value, limits[i].unit));
+        any = true;
+    }
+    if (!any)
+        sheet_put(sheet, TONE_PLAIN,
+                  "limits: none declared; bandwidth and connections are not judged (warroom host set)");
+    fputc('\n', sheet->out);
+}
+
+void show_host(const json_t *data, const struct sheet *sheet)
+{
+    const json_t *host = field_object(data, "host");
+    sheet_put(sheet, TONE_STRONG, "%s", field_text(host, "name"));
+    sheet_put(sheet, TONE_PLAIN, "  id %s, tenant %s, group %s", field_text(host, "id"), field_text(host, "tenant"),
+              field_text(host, "group"));
+    fputc('\n', sheet->out);
+    put_limits(host, sheet);
+}
+
+void show_enrolled(const json_t *data, const struct sheet *sheet)
+{
+    show_host(data, sheet);
+    fputs("\nPut this into /etc/warroom/agent.yaml on the host, then start warroom-agent there:\n\n    host: ",
+          sheet->out);
+    sheet_put(sheet, TONE_STRONG, "%s", field_text(field_object(data, "host"), "id"));
+    fputs("\n    collector: HOST:9740    # where the agent reaches this collector\n", sheet->out);
+}
+
+static void names_cell(struct table *table, const json_t *names)
+{
+    char text[256] = "";
+    size_t used = 0;
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name)
+    {
+        const char *value = json_string_value(name);
+        if (value && used < sizeof text - 1)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? "," : "", value);
+    }
+    table_cell(table, TONE_PLAIN, "%s", text[0] ? text : FIELD_NONE);
+}
+
+static void host_row(struct table *table, const json_t *host, const struct sheet *sheet)
+{
+    int64_t alerts = 0;
+    const char *state = field_text(host, "state");
+    table_cell(table, TONE_PLAIN, "%s", field_text(host, "name"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(host, "tenant"));
+    table_cell(table, show_state_tone(state), "%s", state);
+    show_age_cell(table, host, "last_tick", sheet);
+    show_value_cell(table, host, "cpu", "1");
+    show_value_cell(table, host, "memory", "1");
+    bool counted = field_count(host, "alerts", &alerts);
+    if (counted)
+        table_cell(table, alerts > 0 ? TONE_BAD : TONE_PLAIN, "%" PRId64, alerts);
+    else
+        table_cell(table, TONE_PLAIN, FIELD_NONE);
+    names_cell(table, field_list(host, "events"));
+    table_cell(table, TONE_DIM, "%s", field_text(host, "id"));
+}
+
+void show_host_table(const json_t *hosts, const struct sheet *sheet, int indent)
+{
+    static const struct column columns[] = {
+        { "HOST", false, 10 },    { "TENANT", false, 8 }, { "STATE", false, 0 },
+        { "LAST TICK", true, 0 }, { "CPU", true, 0 },     { "MEMORY", true, 0 },
+        { "ALERTS", true, 0 },    { "EVENTS", false, 6 }, { "ID", false, 16 },
+    };
+    size_t i;
+    json_t *host;
+    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], indent);
+    json_array_foreach(hosts, i, host) host_row(table, host, sheet);
+    table_print(table, sheet);
+}
+
+void show_hosts(const json_t *data, const struct sheet *sheet)
+{
+    const json_t *hosts = field_list(data, "hosts");
+    if (json_array_size(hosts) == 0) {
+        fputs("no hosts yet: warroom host enroll NAME --tenant TENANT\n", sheet->out);
+        return;
+    }
+    show_host_table(hosts, sheet, 0);
+}

@@ -1,0 +1,136 @@
+#include <inttypes.h>
+
+#include "warroom/command/field.h"
+#include "warroom/command/human.h"
+#include "warroom/command/show.h"
+
+enum { LABEL_COLUMNS = 12 };
+
+static void put_label(const struct sheet *sheet, const char *label)
+{
+    sheet_put(sheet, TONE_STRONG, "%-*s", LABEL_COLUMNS, label);
+}
+
+/* "3 firing": in `tone` unless it is none. A count that is not there is a dash. */
+static void put_count(const struct sheet *sheet, const json_t *object, const char *key, const char *word,
+                      enum tone tone)
+{
+    char text[HUMAN_TEXT] = FIELD_NONE;
+    int64_t count = 0;
+    if (field_count(object, key, &count))
+        human_count(text, count);
+    sheet_put(sheet, count > 0 ? tone : TONE_PLAIN, "%s %s", text, word);
+}
+
+struct figure {
+    const char *key, *word;
+    enum tone tone;
+};
+
+static void put_line(const struct sheet *sheet, const char *label, const json_t *object, const struct figure *figures,
+                     size_t n)
+{
+    put_label(sheet, label);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            sheet_put(sheet, TONE_PLAIN, "   ");
+        put_count(sheet, object, figures[i].key, figures[i].word, figures[i].tone);
+    }
+}
+
+static void put_head(const json_t *data, const struct sheet *sheet)
+{
+    char started[HUMAN_TEXT], now[HUMAN_TEXT];
+    int64_t at_us;
+    put_label(sheet, "collector");
+    sheet_put(sheet, TONE_PLAIN, "%s", field_text(data, "version"));
+    sheet_put(sheet, TONE_PLAIN, "   listening on %s", field_text(data, "listen"));
+    if (field_instant(data, "started", &at_us))
+        sheet_put(sheet, TONE_PLAIN, "   started %s", human_age(started, at_us, sheet->now_us));
+    sheet_put(sheet, TONE_DIM, "   %s", human_instant(now, sheet->now_us));
+    fputc('\n', sheet->out);
+}
+
+static void put_lines(const json_t *data, const struct sheet *sheet)
+{
+    static const struct figure hosts[] = { { "total", "enrolled", TONE_PLAIN },
+                                           { "reporting", "reporting", TONE_GOOD },
+                                           { "silent", "silent", TONE_BAD } };
+    static const struct figure incidents[] = { { "open", "open", TONE_WARN },
+                                               { "unacknowledged", "unacknowledged", TONE_BAD } };
+    static const struct figure alerts[] = { { "firing", "firing", TONE_BAD },
+                                            { "pending", "pending", TONE_WARN },
+                                            { "unknown", "unknown", TONE_WARN } };
+    static const struct figure pages[] = { { "queued", "queued", TONE_WARN },
+                                           { "delivered", "delivered", TONE_PLAIN },
+                                           { "failed", "failed", TONE_BAD } };
+    static const struct {
+        const char *label;
+        const struct figure *figures;
+        size_t n;
+    } lines[] = {
+        { "hosts", hosts, 3 }, { "incidents", incidents, 2 }, { "alerts", alerts, 3 }, { "pages", pages, 3 }
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        put_line(sheet, lines[i].label, field_object(data, lines[i].label), lines[i].figures, lines[i].n);
+        fputc('\n', sheet->out);
+    }
+}
+
+static void put_store(const json_t *store, const struct sheet *sheet)
+{
+    static const struct figure figures[] = { { "samples", "samples", TONE_PLAIN }, { "ticks", "ticks", TONE_PLAIN } };
+    char text[HUMAN_TEXT];
+    double bytes;
+    size_t i;
+    json_t *fault;
+    put_line(sheet, "store", store, figures, 2);
+    if (field_number(store, "bytes", &bytes))
+        sheet_put(sheet, TONE_PLAIN, "   %s", human_value(text, bytes, "By"));
+    fputc('\n', sheet->out);
+    json_array_foreach(field_list(store, "faults"), i, fault)
+    {
+        put_label(sheet, "");
+        sheet_put(sheet, TONE_BAD, "FAULT");
+        sheet_put(sheet, TONE_PLAIN, " %s", json_string_value(fault) ? json_string_value(fault) : FIELD_NONE);
+        fputc('\n', sheet->out);
+    }
+}
+
+static void put_uplink(const json_t *uplink, const struct sheet *sheet)
+{
+    static const struct figure figures[] = { { "connections", "connections", TONE_PLAIN },
+                                             { "reports", "reports", TONE_PLAIN } };
+    json_t *refused = json_object_get(uplink, "refused");
+    const char *reason;
+    json_t *count;
+    put_line(sheet, "uplink", uplink, figures, 2);
+    fputc('\n', sheet->out);
+    json_object_foreach(refused, reason, count)
+    {
+        if (json_integer_value(count) <= 0)
+            continue;
+        put_label(sheet, "");
+        sheet_put(sheet, TONE_WARN, "refused");
+        sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, reason, json_integer_value(count));
+        fputc('\n', sheet->out);
+    }
+}
+
+void show_status(const json_t *data, const struct sheet *sheet)
+{
+    put_head(data, sheet);
+    put_lines(data, sheet);
+    put_store(field_object(data, "store"), sheet);
+    put_uplink(field_object(data, "uplink"), sheet);
+    const json_t *events = field_list(data, "events");
+    put_label(sheet, "events");
+    if (json_array_size(events) == 0) {
+        sheet_put(sheet, TONE_PLAIN, "none live");
+        fputc('\n', sheet->out);
+        return;
+    }
+    sheet_put(sheet, TONE_PLAIN, "live now:");
+    fputc('\n', sheet->out);
+    show_event_table(events, sheet, 2);
+}

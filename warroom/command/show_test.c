@@ -1,0 +1,371 @@
+/* What each verb prints for people, to the letter: at 100 columns, at 10:41 in Shanghai, without a terminal. In the
+ * answers single quotes stand for double ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "warroom/command/fake.h"
+
+static const char status[] =
+    "{'ok':true,'data':{'version':'0.1.0','now':'2026-11-23T02:41:00.000Z',"
+    "'started':'2026-11-23T00:31:00.000Z','listen':'127.0.0.1:9740','hosts':{'total':12,"
+    "'reporting':11,'silent':1},'events':[{'id':3,'name':'launch','tenant':'acme',"
+    "'zone':'Asia/Shanghai','start':'2026-11-22T16:00:00.000Z','end':'2026-11-23T16:00:00.000Z',"
+    "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
+    "'hosts_in_scope':12,'state':'live','created':'2026-11-20T08:00:00.000Z',"
+    "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'}],'incidents':{'open':2,"
+    "'unacknowledged':1},'alerts':{'firing':3,'pending':1,'unknown':0},'pages':{'queued':0,"
+    "'delivered':4,'failed':0},'store':{'samples':12345678,'ticks':123456,'bytes':25432100,'faults':["
+    "'tenant 2: disk full']},'uplink':{'connections':12,'reports':4321,'refused':{'unknown-host':3,"
+    "'malformed':0}}}}";
+
+static const char hosts[] =
+    "{'ok':true,'data':{'hosts':[{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme',"
+    "'group':'web','enrolled':'2026-11-20T08:00:00.000Z','state':'reporting',"
+    "'last_tick':'2026-11-23T02:40:59.000Z','interval_s':1,'agent':'0.1.0','limits':{"
+    "'egress':12500000,'ingress':null,'connections':null,'new_connections':null},'cpu':0.973,"
+    "'memory':0.412,'alerts':1,'events':['launch']},{'id':'0a0b0c0d0e0f0102',"
+    "'name':'数据库-主-一号-with-a-very-long-name-indeed','tenant':'a-customer-with-a-long-name',"
+    "'group':'db','enrolled':'2026-11-20T08:00:00.000Z','state':'silent',"
+    "'last_tick':'2026-11-23T02:36:55.000Z','interval_s':1,'agent':'0.1.0','limits':{},'cpu':0.05,"
+    "'memory':0.9,'alerts':0,'events':['launch','sale']},{'id':'00000000000000ff','name':'new-1',"
+    "'tenant':'acme','group':'new-1','enrolled':'2026-11-23T02:40:00.000Z','state':'never',"
+    "'last_tick':null,'interval_s':null,'agent':null,'limits':{},'cpu':null,'memory':null,'alerts':0,"
+    "'events':[]}]}}";
+
+static const char host[] =
+    "{'ok':true,'data':{'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme','group':'web',"
+    "'enrolled':'2026-11-20T08:00:00.000Z','state':'reporting',"
+    "'last_tick':'2026-11-23T02:40:59.000Z','interval_s':1,'agent':'0.1.0','limits':{"
+    "'egress':12500000,'ingress':null,'connections':null,'new_connections':null},'cpu':0.973,"
+    "'memory':0.412,'alerts':1,'events':['launch']}}}";
+
+static const char tenant[] =
+    "{'ok':true,'data':{'tenant':{'id':1,'name':'acme','created':'2026-11-20T08:00:00.000Z'}}}";
+
+static const char tenants[] =
+    "{'ok':true,'data':{'tenants':[{'id':1,'name':'acme','created':'2026-11-20T08:00:00.000Z'}]}}";
+
+static const char events[] =
+    "{'ok':true,'data':{'events':[{'id':3,'name':'launch','tenant':'acme','zone':'Asia/Shanghai',"
+    "'start':'2026-11-22T16:00:00.000Z','end':'2026-11-23T16:00:00.000Z',"
+    "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
+    "'hosts_in_scope':0,'state':'live','created':'2026-11-20T08:00:00.000Z',"
+    "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'}]}}";
+
+static const char event[] =
+    "{'ok':true,'data':{'event':{'id':3,'name':'launch','tenant':'acme','zone':'Asia/Shanghai',"
+    "'start':'2026-11-22T16:00:00.000Z','end':'2026-11-23T16:00:00.000Z',"
+    "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
+    "'hosts_in_scope':0,'state':'live','created':'2026-11-20T08:00:00.000Z',"
+    "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'},'hosts':[],'incidents':[]}}";
+
+static const char event_page[] =
+    "{'ok':true,'data':{'event':{'id':3,'name':'launch','tenant':'acme','zone':'Asia/Shanghai',"
+    "'start':'2026-11-22T16:00:00.000Z','end':'2026-11-23T16:00:00.000Z',"
+    "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
+    "'hosts_in_scope':1,'state':'live','created':'2026-11-20T08:00:00.000Z',"
+    "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'},'hosts':[{'id':'1f2e3d4c5b6a7988',"
+    "'name':'web-1','tenant':'acme','group':'web','enrolled':'2026-11-20T08:00:00.000Z',"
+    "'state':'reporting','last_tick':'2026-11-23T02:40:59.000Z','interval_s':1,'agent':'0.1.0',"
+    "'limits':{'egress':12500000,'ingress':null,'connections':null,'new_connections':null},"
+    "'cpu':0.973,'memory':0.412,'alerts':1,'events':['launch']}],'incidents':[{'id':13,"
+    "'tenant':'acme','event':'launch','group':'db',"
+    "'title':'Disk utilisation above 85 % on 数据库-主-一号-with-a-long-name','state':'triggered',"
+    "'severity':'critical','crossed':'2026-11-23T02:38:11.123Z',"
+    "'detected':'2026-11-23T02:38:41.201Z','delivered':'2026-11-23T02:38:41.953Z',"
+    "'acknowledged':null,'acknowledged_by':null,'resolved':null,'resolved_by':null,'late':false,"
+    "'breached':false,'budget_s':600,'alerts':1}]}}";
+
+static const char incidents[] =
+    "{'ok':true,'data':{'incidents':[{'id':13,'tenant':'acme','event':'launch','group':'db',"
+    "'title':'Disk utilisation above 85 % on 数据库-主-一号-with-a-long-name','state':'triggered',"
+    "'severity':'critical','crossed':'2026-11-23T02:38:11.123Z',"
+    "'detected':'2026-11-23T02:38:41.201Z','delivered':'2026-11-23T02:38:41.953Z',"
+    "'acknowledged':null,'acknowledged_by':null,'resolved':null,'resolved_by':null,'late':false,"
+    "'breached':false,'budget_s':600,'alerts':1},{'id':12,'tenant':'acme','event':'launch',"
+    "'group':'web','title':'CPU utilisation above 90 % on web-1','state':'acknowledged',"
+    "'severity':'critical','crossed':'2026-11-23T02:35:11.123Z',"
+    "'detected':'2026-11-23T02:35:41.201Z','delivered':'2026-11-23T02:35:41.953Z',"
+    "'acknowledged':'2026-11-23T02:37:00.123Z','acknowledged_by':'li','resolved':null,'late':false,"
+    "'breached':false,'budget_s':600,'alerts':1},{'id':7,'tenant':'acme','event':null,'group':'web',"
+    "'title':'Host is silent','state':'resolved','severity':'warning',"
+    "'crossed':'2026-11-21T02:35:11.123Z','detected':'2026-11-21T02:35:41.201Z','delivered':null,"
+    "'acknowledged':null,'resolved':'2026-11-21T03:00:00.000Z','late':false,'breached':true,"
+    "'budget_s':600,'alerts':1}]}}";
+
+static const char incident_page[] =
+    "{'ok':true,'data':{'incident':{'id':12,'tenant':'acme','event':'launch','group':'web',"
+    "'title':'CPU utilisation above 90 % on web-1','state':'acknowledged','severity':'critical',"
+    "'crossed':'2026-11-23T02:35:11.123Z','detected':'2026-11-23T02:35:41.201Z',"
+    "'delivered':'2026-11-23T02:35:41.953Z','acknowledged':'2026-11-23T02:37:00.123Z',"
+    "'acknowledged_by':'li','resolved':null,'resolved_by':null,'late':false,'breached':false,"
+    "'budget_s':600,'to_delivered_s':30.83,'to_acknowledged_s':109.0,'alerts':2},'alerts':[{"
+    "'host':'web-1','rule':'cpu','summary':'CPU utilisation above 90 %','severity':'critical',"
+    "'metric':'system.cpu.utilization','instance':'','series':'system.cpu.utilization','unit':'1',"
+    "'state':'firing','crossed':'2026-11-23T02:35:11.123Z','changed':'2026-11-23T02:35:41.123Z',"
+    "'value':0.973,'threshold':0.9},{'host':'web-2','rule':'egress',"
+    "'summary':'Egress bandwidth above 80 % of what is declared','severity':'warning',"
+    "'metric':'system.network.io.rate{direction=transmit}','instance':'eth0',"
+    "'series':'system.network.io.rate{device=eth0,direction=transmit}','unit':'By/s','state':'ok',"
+    "'crossed':null,'changed':'2026-11-23T02:39:41.123Z','value':9100000,'threshold':10000000}],"
+    "'pages':[{'id':31,'kind':'trigger','contact':'war-room','key':'12-trigger-1-war-room',"
+    "'state':'delivered','attempts':1,'created':'2026-11-23T02:35:41.201Z','next':null,"
+    "'delivered':'2026-11-23T02:35:41.953Z','status':200,'possible_copy':false,'error':null},{"
+    "'id':32,'kind':'trigger','contact':'duty-manager','key':'12-trigger-1-duty-manager',"
+    "'state':'queued','attempts':3,'created':'2026-11-23T02:35:41.201Z',"
+    "'next':'2026-11-23T02:41:04.000Z','delivered':null,'status':503,'possible_copy':true,"
+    "'error':'HTTP 503'}]}}";
+
+static const char incident[] =
+    "{'ok':true,'data':{'incident':{'id':12,'tenant':'acme','event':'launch','group':'web',"
+    "'title':'CPU utilisation above 90 % on web-1','state':'acknowledged','severity':'critical',"
+    "'crossed':'2026-11-23T02:35:11.123Z','detected':'2026-11-23T02:35:41.201Z',"
+    "'delivered':'2026-11-23T02:35:41.953Z','acknowledged':'2026-11-23T02:37:00.123Z',"
+    "'acknowledged_by':'li','resolved':null,'resolved_by':null,'late':false,'breached':false,"
+    "'budget_s':600,'to_delivered_s':30.83,'to_acknowledged_s':109.0,'alerts':2}}}";
+
+static const char query[] =
+    "{'ok':true,'data':{'metric':'system.network.io.rate{direction=transmit}','unit':'By/s',"
+    "'from':'2026-11-23T01:41:00.000Z','to':'2026-11-23T02:41:00.000Z','truncated':false,'series':[{"
+    "'instance':'eth0','points':[['2026-11-23T02:38:00.000Z',1200.5,98000,1250000,60],["
+    "'2026-11-23T02:39:00.000Z',0,12500000,25000000,60],['2026-11-23T02:40:00.000Z',null,null,null,0]"
+    "]},{'instance':'eth1','points':[['2026-11-23T02:38:00.000Z',1,2,3,60]]}]}}";
+
+static int setup(void **state)
+{
+    *state = fake_open();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_close(*state);
+    return 0;
+}
+
+static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
+{
+    fake_answer(fake, answer);
+    assert_int_equal(fake_run(fake, line), COMMAND_OK);
+    assert_string_equal(fake_err(fake), "");
+    assert_string_equal(fake_out(fake), expected);
+}
+
+static void the_status_is_one_screen(void **state)
+{
+    prints(*state, "warroom status", status,
+           "collector   0.1.0   listening on 127.0.0.1:9740   started 2h 10m ago   2026-11-23 10:41:00 CST\n"
+           "hosts       12 enrolled   11 reporting   1 silent\n"
+           "incidents   2 open   1 unacknowledged\n"
+           "alerts      3 firing   1 pending   0 unknown\n"
+           "pages       0 queued   4 delivered   0 failed\n"
+           "store       12,345,678 samples   123,456 ticks   25.4 MB\n"
+           "            FAULT tenant 2: disk full\n"
+           "uplink      12 connections   4,321 reports\n"
+           "            refused unknown-host: 3\n"
+           "events      live now:\n"
+           "  EVENT   TENANT  STATE  FROM                  TO                    HOSTS  SELECTOR\n"
+           "  launch  acme    live   2026-11-23 00:00 CST  2026-11-24 00:00 CST     12  web-*,db-1\n");
+}
+
+static void hosts_are_a_table_whose_long_names_give_way(void **state)
+{
+    prints(*state, "warroom hosts", hosts,
+           "HOST        TENANT      STATE       LAST TICK     CPU  MEMORY  ALERTS  EVENTS       ID\n"
+           "web-1       acme        reporting      1s ago  97.3 %  41.2 %       1  launch       1f2e3d4c5b6a7988\n"
+           "数据库-主…  a-custome…  silent     4m 05s ago   5.0 %  90.0 %       0  launch,sale  0a0b0c0d0e0f0102\n"
+           "new-1       acme        never               -       -       -       0  -            00000000000000ff\n");
+}
+
+static void enrolling_prints_what_the_agent_needs(void **state)
+{
+    prints(*state, "warroom host enroll web-1 --tenant acme --egress 100Mbit", host,
+           "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web\n"
+           "limits: egress 12.5 MB/s\n"
+           "\n"
+           "Put this into /etc/warroom/agent.yaml on the host, then start warroom-agent there:\n"
+           "\n"
+           "    host: 1f2e3d4c5b6a7988\n"
+           "    collector: HOST:9740    # where the agent reaches this collector\n");
+}
+
+static void setting_shows_the_host(void **state)
+{
+    prints(*state, "warroom host set web-1 --egress 100Mbit", host,
+           "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web\n"
+           "limits: egress 12.5 MB/s\n");
+}
+
+static void adding_a_tenant_says_its_number(void **state)
+{
+    prints(*state, "warroom tenant add acme", tenant, "tenant acme is number 1\n");
+}
+
+static void tenants_are_a_table(void **state)
+{
+    prints(*state, "warroom tenant list", tenants,
+           "ID  TENANT  SINCE\n"
+           " 1  acme    2026-11-20 16:00:00 CST\n");
+}
+
+static void events_are_a_table(void **state)
+{
+    prints(*state, "warroom event list", events,
+           "EVENT   TENANT  STATE  FROM                  TO                    HOSTS  SELECTOR\n"
+           "launch  acme    live   2026-11-23 00:00 CST  2026-11-24 00:00 CST      0  web-*,db-1\n");
+}
+
+static void an_event_is_shown_with_hosts_and_incidents(void **state)
+{
+    prints(*state, "warroom event show launch", event_page,
+           "Event launch of acme: live, by li\n"
+           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai)\n"
+           "  hosts     1 in scope of \"web-*,db-1\"\n"
+           "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n"
+           "\n"
+           "Hosts (1)\n"
+           "  HOST   TENANT  STATE      LAST TICK     CPU  MEMORY  ALERTS  EVENTS  ID\n"
+           "  web-1  acme    reporting     1s ago  97.3 %  41.2 %       1  launch  1f2e3d4c5b6a7988\n"
+           "\n"
+           "Incidents (1)\n"
+           "  ID  SEVERITY  STATE      INCIDENT                  EVENT   CROSSED   DELIVERED  ACKED  BUDGET\n"
+           "  13  critical  triggered  Disk utilisation above …  launch  10:38:11        30s      -  7m 11s left\n");
+}
+
+static void an_event_without_hosts_is_warned_of(void **state)
+{
+    prints(*state, "warroom event start launch", event,
+           "Event launch of acme: live, by li\n"
+           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai)\n"
+           "  hosts     0 in scope of \"web-*,db-1\"\n"
+           "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n"
+           "  warning: no host is in scope; nothing will be watched for it\n");
+}
+
+static void incidents_are_a_table_with_their_budget(void **state)
+{
+    prints(*state, "warroom incident list", incidents,
+           "ID  SEVERITY  STATE         INCIDENT             EVENT   CROSSED      DELIVERED   ACKED  BUDGET\n"
+           "13  critical  triggered     Disk utilisation a…  launch  10:38:11           30s       -  7m 11s left\n"
+           "12  critical  acknowledged  CPU utilisation ab…  launch  10:35:11           30s  1m 49s  kept\n"
+           " 7  warning   resolved      Host is silent       -       11-21 10:35          -       -  BREACHED\n");
+}
+
+static void an_incident_reads_like_a_page(void **state)
+{
+    prints(*state, "warroom incident show 12", incident_page,
+           "Incident 12: CPU utilisation above 90 % on web-1\n"
+           "critical, acknowledged; tenant acme, event launch, group web\n"
+           "\n"
+           "  crossed       2026-11-23 10:35:11 CST\n"
+           "  detected      2026-11-23 10:35:41 CST   30.08 s after crossing, 5.0 % of the 600 s budget\n"
+           "  delivered     2026-11-23 10:35:41 CST   30.83 s after crossing, 5.1 % of the 600 s budget\n"
+           "  acknowledged  2026-11-23 10:37:00 CST   109.00 s after crossing, 18.2 % of the 600 s budget, by li\n"
+           "  resolved      not yet\n"
+           "  budget        kept\n"
+           "\n"
+           "Alerts (2)\n"
+           "  HOST   ALERT                     SERIES                     STATE       VALUE  THRESHOLD  CROSSED\n"
+           "  web-1  CPU utilisation above 9…  system.cpu.utilization     firing     97.3 %     90.0 %  10:35:11\n"
+           "  web-2  Egress bandwidth above …  system.network.io.rate{d…  ok      9.10 MB/s  10.0 MB/s  -\n"
+           "\n"
+           "Pages (2)\n"
+           "  KIND     CONTACT       STATE      TRIES  FATE\n"
+           "  trigger  war-room      delivered      1  taken at 10:35:41 with HTTP 200\n"
+           "  trigger  duty-manager  queued         3  HTTP 503; next try in 4s; possibly a second copy\n");
+}
+
+static void acknowledging_says_so_in_a_line(void **state)
+{
+    prints(*state, "warroom incident ack 12", incident,
+           "incident 12 is acknowledged: CPU utilisation above 90 % on web-1\n");
+}
+
+static void a_query_is_a_table_a_series(void **state)
+{
+    prints(*state, "warroom query web-1 system.network.io.rate{direction=transmit}", query,
+           "system.network.io.rate{direction=transmit}  eth0\n"
+           "  TIME            MIN       MEAN        MAX\n"
+           "  10:38:00  1.20 kB/s  98.0 kB/s  1.25 MB/s\n"
+           "  10:39:00      0 B/s  12.5 MB/s  25.0 MB/s\n"
+           "  10:40:00          -          -          -\n"
+           "\n"
+           "system.network.io.rate{direction=transmit}  eth1\n"
+           "  TIME        MIN   MEAN    MAX\n"
+           "  10:38:00  1 B/s  2 B/s  3 B/s\n");
+}
+
+static void an_empty_list_says_what_to_do(void **state)
+{
+    prints(*state, "warroom hosts", "{'ok':true,'data':{'hosts':[]}}",
+           "no hosts yet: warroom host enroll NAME --tenant TENANT\n");
+}
+
+static void colour_goes_round_words_that_stand_there_anyway(void **state)
+{
+    struct fake *fake = *state;
+    fake_terminal(fake, true);
+    prints(fake, "warroom incident ack 12", incident,
+           "incident 12 is \x1b[33macknowledged\x1b[0m: CPU utilisation above 90 % on web-1\n");
+}
+
+static void control_characters_from_a_host_never_reach_the_terminal(void **state)
+{
+    prints(*state, "warroom tenant add x",
+           "{'ok':true,'data':{'tenant':{'id':1,'name':'\\u001b[2Jevil\\u202e\\u009b'}}}",
+           "tenant ?[2Jevil?? is number 1\n");
+}
+
+static void what_is_missing_is_a_dash(void **state)
+{
+    prints(*state, "warroom incident show 12",
+           "{'ok':true,'data':{'incident':{'id':'x','crossed':7,'budget_s':'y'},"
+           "'alerts':[{},3,null],'pages':{'no':'list'}}}",
+           "Incident 0: -\n"
+           "-, -; tenant -, event -, group -\n"
+           "\n"
+           "  crossed       not yet\n"
+           "  detected      not yet\n"
+           "  delivered     not yet\n"
+           "  acknowledged  not yet\n"
+           "  resolved      not yet\n"
+           "  budget        -\n"
+           "\n"
+           "Alerts (3)\n"
+           "  HOST  ALERT  SERIES  STATE  VALUE  THRESHOLD  CROSSED\n"
+           "  -     -      -       -          -          -  -\n"
+           "  -     -      -       -          -          -  -\n"
+           "  -     -      -       -          -          -  -\n"
+           "\n"
+           "Pages (0)\n");
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(the_status_is_one_screen),
+        WITH(hosts_are_a_table_whose_long_names_give_way),
+        WITH(enrolling_prints_what_the_agent_needs),
+        WITH(setting_shows_the_host),
+        WITH(adding_a_tenant_says_its_number),
+        WITH(tenants_are_a_table),
+        WITH(events_are_a_table),
+        WITH(an_event_is_shown_with_hosts_and_incidents),
+        WITH(an_event_without_hosts_is_warned_of),
+        WITH(incidents_are_a_table_with_their_budget),
+        WITH(an_incident_reads_like_a_page),
+        WITH(acknowledging_says_so_in_a_line),
+        WITH(a_query_is_a_table_a_series),
+        WITH(an_empty_list_says_what_to_do),
+        WITH(colour_goes_round_words_that_stand_there_anyway),
+        WITH(control_characters_from_a_host_never_reach_the_terminal),
+        WITH(what_is_missing_is_a_dash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

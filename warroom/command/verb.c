@@ -1,0 +1,176 @@
+#include "warroom/command/verb.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct param params[] = {
+    { "tenant", "tenant", "NAME", PARAM_TEXT, NULL, "the customer, by name or number" },
+    { "name", "name", "NAME", PARAM_TEXT, NULL, "the name it gets" },
+    { "host", "host", "HOST", PARAM_TEXT, NULL, "a host, by name or id" },
+    { "event", "event", "EVENT", PARAM_TEXT, NULL, "an event, by name or number" },
+    { "incident", "incident", "NUMBER", PARAM_ID, NULL, "the incident's number" },
+    { "metric", "metric", "METRIC", PARAM_TEXT, NULL, "a key of docs/metrics.md: system.cpu.utilization" },
+    { "group", "group", "NAME", PARAM_TEXT, NULL,
+      "hosts of one group share an incident; the host's own name if not given" },
+    { "egress", "egress", "RATE", PARAM_RATE, NULL, "outgoing bandwidth it may use: 100Mbit, 1.5Gbit, 125MB" },
+    { "ingress", "ingress", "RATE", PARAM_RATE, NULL, "incoming bandwidth, likewise" },
+    { "connections", "connections", "N", PARAM_ID, NULL, "concurrent connections it is good for" },
+    { "new_connections", "new-connections", "N", PARAM_ID, NULL, "new connections a second it is good for" },
+    { "disk_read", "disk-read", "RATE", PARAM_RATE, NULL, "what each of its disks can read: 200MB" },
+    { "disk_write", "disk-write", "RATE", PARAM_RATE, NULL, "what each of its disks can write" },
+    { "zone", "zone", "ZONE", PARAM_TEXT, NULL, "IANA time zone whose days are meant: Asia/Shanghai" },
+    { "first_day", "from", "DAY", PARAM_DAY, NULL, "first day: 2026-11-23" },
+    { "days", "days", "N", PARAM_ID, "1", "whole natural days (1)" },
+    { "hosts", "hosts", "GLOBS", PARAM_TEXT, NULL, "names or globs, separated by commas: 'web-*,db-1'" },
+    { "all", "all", NULL, PARAM_FLAG, NULL, "resolved ones too" },
+    { "follow", "follow", NULL, PARAM_FLAG, NULL, "go on telling each change until interrupted" },
+    { "instance", "instance", "GLOB", PARAM_TEXT, NULL, "disks, NICs, targets... that match: 'vd*'" },
+    { "from", "from", "INSTANT", PARAM_INSTANT, "-1h", "beginning: -90s, -1h, 2026-11-23T10:00:00+08:00 (-1h)" },
+    { "to", "to", "INSTANT", PARAM_INSTANT, "now", "end, likewise (now)" },
+    { "points", "points", "N", PARAM_ID, "30", "at most this many points a series (30)" },
+};
+
+#define LIMITS "group egress ingress connections new_connections disk_read disk_write"
+
+static const struct verb verbs[] = {
+    { "status", "", "status", show_status, "what the collector sees right now, on one screen" },
+    { "tenant add <name>", "", "tenant add", show_tenant, "make a customer known" },
+    { "tenant list", "", "tenant list", show_tenants, "the customers" },
+    { "hosts", "tenant", "hosts", show_hosts, "all hosts and how they are" },
+    { "host enroll <name>", "tenant! " LIMITS, "host enroll", show_enrolled,
+      "make a host known; prints what its agent needs" },
+    { "host set <host>", "tenant " LIMITS, "host set", show_host, "change a host's group or declared limits" },
+    { "event create <name>", "tenant! zone! first_day! days hosts!", "event create", show_event,
+      "plan an assured event of whole days" },
+    { "event list", "tenant", "event list", show_events, "the events" },
+    { "event show <event>", "tenant", "event show", show_event_page, "one event, its hosts and incidents" },
+    { "event start <event>", "tenant", "event start", show_event, "make it live: stricter rules, a tick each second" },
+    { "event close <event>", "tenant", "event close", show_event, "end it before its window does" },
+    { "incident list", "tenant all follow", "incident list", show_incidents, "open incidents, newest first" },
+    { "incident show <incident>", "", "incident show", show_incident_page,
+      "one incident: stamps, budget, alerts, pages" },
+    { "incident ack <incident>", "", "incident ack", show_incident_line, "say that you work on it; stops its clock" },
+    { "incident resolve <incident>", "", "incident resolve", show_incident_line, "say that it is over" },
+    { "query <host> <metric>", "tenant instance from to points", "query", show_query, "a series over a time range" },
+};
+enum { N_VERBS = sizeof verbs / sizeof verbs[0], WORDS_MAX = 64 };
+
+const struct verb *verb_at(size_t i)
+{
+    return i < N_VERBS ? &verbs[i] : NULL;
+}
+
+const struct param *param_find(const char *key, size_t len)
+{
+    for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
+        if (strlen(params[i].key) == len && memcmp(params[i].key, key, len) == 0)
+            return &params[i];
+    return NULL;
+}
+
+char *verb_words(char *text, size_t size, const struct verb *verb)
+{
+    const char *hole = strstr(verb->phrase, " <");
+    size_t len = hole ? (size_t)(hole - verb->phrase) : strlen(verb->phrase);
+    snprintf(text, size, "%.*s", (int)len, verb->phrase);
+    return text;
+}
+
+void verb_params(const struct verb *verb, struct verb_params *ret)
+{
+    *ret = (struct verb_params){ 0 };
+    for (const char *at = verb->phrase; (at = strchr(at, '<')); at++) {
+        assert(ret->n_holes < VERB_HOLES_MAX);
+        ret->holes[ret->n_holes++] = param_find(at + 1, strcspn(at + 1, ">"));
+    }
+    for (const char *at = verb->options; *at; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " !");
+        assert(ret->n_options < VERB_OPTIONS_MAX);
+        ret->options[ret->n_options] = param_find(at, len);
+        ret->required[ret->n_options++] = at[len] == '!';
+        at += len + (at[len] == '!' ? 1 : 0);
+    }
+}
+
+/* How many of `words` the verb's literal words are; 0: not this verb. */
+static size_t words_matched(const struct verb *verb, char *const words[], size_t n)
+{
+    char text[WORDS_MAX];
+    char *rest = verb_words(text, sizeof text, verb);
+    size_t used = 0;
+    for (char *word; (word = strsep(&rest, " ")); used++)
+        if (used == n || strcmp(word, words[used]) != 0)
+            return 0;
+    return used;
+}
+
+const struct verb *verb_match(char *const words[], size_t n, size_t *ret_used)
+{
+    for (size_t i = 0; i < N_VERBS; i++) {
+        size_t used = words_matched(&verbs[i], words, n);
+        if (used > 0) {
+            *ret_used = used;
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* Levenshtein's distance: letters to insert, delete or change. Both are shorter than WORDS_MAX. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned row[WORDS_MAX + 1];
+    size_t b_len = strlen(b);
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        unsigned diagonal = row[0];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_len; j++) {
+            unsigned above = row[j];
+            row[j] = least(row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+bool verb_closest(char *const words[], size_t n, char *ret, size_t size)
+{
+    enum { FAR = 4 };
+    unsigned best = FAR;
+    for (size_t i = 0; i < N_VERBS; i++) {
+        char text[WORDS_MAX];
+        char typed[WORDS_MAX];
+        verb_words(text, sizeof text, &verbs[i]);
+        bool two = strchr(text, ' ') && n > 1;
+        snprintf(typed, sizeof typed, "%s%s%s", words[0], two ? " " : "", two ? words[1] : "");
+        unsigned far = distance(typed, text);
+        if (far < best) {
+            best = far;
+            snprintf(ret, size, "%s", text);
+        }
+    }
+    return best < FAR;
+}
+
+bool verb_group(const char *word, char *ret, size_t size)
+{
+    size_t used = 0;
+    size_t len = strlen(word);
+    for (size_t i = 0; i < N_VERBS; i++) {
+        char text[WORDS_MAX];
+        verb_words(text, sizeof text, &verbs[i]);
+        if (strncmp(text, word, len) == 0 && text[len] == ' ' && used < size)
+            used += (size_t)snprintf(ret + used, size - used, "%s%s", used ? ", " : "", text);
+    }
+    return used > 0;
+}
