@@ -1,0 +1,341 @@
+/* warroom-swarm: many agents in one process, to see what a collector's work costs.
+ *
+ * Three phases on one loop. Joining: hosts are enrolled, a limited number at a time connects, says hello and sends a first report
+ * with its table. Warming: batches fall due at an even rate, in turn over the members. Measuring: the same, counted. The rate is of
+ * batches due, whether or not the collector keeps up; a batch that had to wait for the one before it is counted from when it was due,
+ * so that a slow collector cannot hide by slowing the load down. Prints one JSON object. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/scan.h"
+#include "proto/codec/codec.h"
+#include "proto/link/address.h"
+#include "tests/bench/enrol.h"
+#include "tests/bench/member.h"
+
+enum { JOINING_AT_ONCE = 256, SHAPE_ARENA_BYTES = 1 << 20, MEMBERS_MAX = 20000 };
+
+struct options {
+    const char *connect, *control;
+    unsigned pid, members, tenants, columns, rate, warm_s, seconds;
+};
+
+enum phase { JOINING, WARMING, MEASURING };
+
+struct swarm {
+    const struct options *options;
+    uv_loop_t loop;
+    uv_timer_t pace;
+    struct sample_shape shape;
+    struct arena arena;
+    struct crew crew;
+    struct member *members;
+    uint64_t *hosts;
+    unsigned started;
+    enum phase phase;
+    int64_t phase_ns; /* when it began */
+    int64_t due_ns;   /* of the next batch */
+    uint64_t turn;    /* whose it is */
+    uint64_t offered;
+    double cpu_s; /* the collector's when measuring began */
+    bool done;
+    json_t *result; /* NULL: it came to nothing */
+};
+
+/* ---- the collector's process ---- */
+
+/* Processor time of all its threads, gone ones too. */
+static double process_cpu_s(unsigned pid)
+{
+    clockid_t id;
+    struct timespec at;
+    if (clock_getcpuclockid((pid_t)pid, &id) != 0 || clock_gettime(id, &at) < 0)
+        return 0;
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+static uint64_t process_rss_bytes(unsigned pid)
+{
+    char text[128];
+    uint64_t all, resident;
+    snprintf(text, sizeof text, "/proc/%u/statm", pid);
+    AUTO(auto_close) int fd = open(text, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (len < 0)
+        return 0;
+    struct scan scan = scan_over(text, (size_t)len);
+    bool good = scan_u64(&scan, &all);
+    scan_blanks(&scan);
+    return good && scan_u64(&scan, &resident) ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* ---- the result ---- */
+
+static double ms(int64_t ns)
+{
+    return (double)(ns / NS_PER_US) / 1000;
+}
+
+static json_t *latency_json(const struct latency *latency)
+{
+    return json_pack("{s:f, s:f, s:f}", "p50", ms(latency_percentile(latency, 50)), "p99",
+                     ms(latency_percentile(latency, 99)), "max", ms(latency->longest_ns));
+}
+
+static void sum_up(struct swarm *swarm, int64_t now_ns)
+{
+    const struct options *options = swarm->options;
+    const struct tally *tally = &swarm->crew.tally;
+    double seconds = (double)(now_ns - swarm->phase_ns) / NS_PER_S;
+    double cpu_s = process_cpu_s(options->pid) - swarm->cpu_s;
+    uint64_t samples = tally->stored * options->columns;
+    double offered = (double)swarm->offered / seconds;
+    double served = (double)tally->stored / seconds;
+    swarm->result = json_pack(
+        "{s:i, s:i, s:i, s:f, s:f, s:f, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:f}", /* */
+        "connections", (int)options->members, "tenants", (int)options->tenants, "columns", (int)options->columns,
+        "seconds", seconds, "offered_batches_per_s", offered, "served_batches_per_s", served, "kept_up",
+        served >= offered * 0.99, "stored", (json_int_t)tally->stored, "busy", (json_int_t)tally->busy, "refused",
+        (json_int_t)tally->refused, "failed", (json_int_t)tally->failed, "samples", (json_int_t)samples, "ack_ms",
+        latency_json(&tally->from_sent), "due_to_ack_ms", latency_json(&tally->from_due), "sp_bytes_per_sample",
+        samples ? (double)(tally->bytes_in + tally->bytes_out) / (double)samples : 0, "swarm_cpu_s",
+        process_cpu_s((unsigned)getpid()));
+    if (!swarm->result || options->pid == 0)
+        return;
+    json_object_set_new(swarm->result, "collector_cpu_s", json_real(cpu_s));
+    json_object_set_new(swarm->result, "collector_cpu_share_of_a_core", json_real(cpu_s / seconds));
+    json_object_set_new(swarm->result, "cpu_s_per_million_samples",
+                        json_real(samples ? cpu_s / ((double)samples / 1e6) : 0));
+    json_object_set_new(swarm->result, "collector_rss_kib",
+                        json_integer((json_int_t)(process_rss_bytes(options->pid) / 1024)));
+}
+
+/* ---- phases ---- */
+
+static void end(struct swarm *swarm)
+{
+    if (swarm->done)
+        return;
+    swarm->done = true;
+    for (unsigned i = 0; i < swarm->started; i++)
+        member_stop(&swarm->members[i]);
+    uv_close((uv_handle_t *)&swarm->pace, NULL);
+}
+
+static void enter(struct swarm *swarm, enum phase phase, int64_t now_ns)
+{
+    static const char *const names[] = { "joining", "warming up", "measuring" };
+    fprintf(stderr, "swarm: %s\n", names[phase]);
+    swarm->phase = phase;
+    swarm->phase_ns = now_ns;
+    memset(&swarm->crew.tally, 0, sizeof swarm->crew.tally);
+    swarm->offered = 0;
+    swarm->cpu_s = process_cpu_s(swarm->options->pid);
+}
+
+static bool phase_is_over(const struct swarm *swarm, int64_t now_ns)
+{
+    unsigned seconds = swarm->phase == WARMING ? swarm->options->warm_s : swarm->options->seconds;
+    return now_ns - swarm->phase_ns >= (int64_t)seconds * NS_PER_S;
+}
+
+static void on_pace(uv_timer_t *timer)
+{
+    struct swarm *swarm = timer->data;
+    const struct options *options = swarm->options;
+    int64_t now_ns = (int64_t)uv_hrtime();
+    if (swarm->crew.tally.failed > 0 && swarm->phase != MEASURING) {
+        end(swarm); /* what does not begin well is not measured */
+        return;
+    }
+    if (swarm->phase == JOINING)
+        return;
+    if (phase_is_over(swarm, now_ns)) {
+        if (swarm->phase == MEASURING) {
+            sum_up(swarm, now_ns);
+            end(swarm);
+            return;
+        }
+        enter(swarm, MEASURING, now_ns);
+    }
+    for (; swarm->due_ns <= now_ns; swarm->due_ns += NS_PER_S / options->rate) {
+        member_due(&swarm->members[swarm->turn++ % options->members], swarm->due_ns);
+        swarm->offered++;
+    }
+}
+
+static void start_next(struct swarm *swarm)
+{
+    struct member *member = &swarm->members[swarm->started];
+    uint64_t host = swarm->hosts[swarm->started];
+    swarm->started++;
+    member_start(member, &swarm->crew, host);
+}
+
+static void on_joined(struct crew *crew)
+{
+    struct swarm *swarm = crew->loop->data;
+    if (swarm->started < swarm->options->members) {
+        start_next(swarm);
+    } else if (crew->joined == swarm->options->members) {
+        swarm->due_ns = (int64_t)uv_hrtime();
+        enter(swarm, WARMING, swarm->due_ns);
+    }
+}
+
+/* ---- begin and end ---- */
+
+static int prepare(struct swarm *swarm, struct err *err)
+{
+    const struct options *options = swarm->options;
+    struct sockaddr_storage address;
+    if (address_numeric(options->connect, &address) < 0 || address.ss_family != AF_INET)
+        return err_set(err, -EINVAL, "--connect %s: want an IPv4 ADDRESS:PORT", options->connect);
+    memcpy(&swarm->crew.address, &address, sizeof swarm->crew.address);
+    swarm->members = calloc(options->members, sizeof *swarm->members);
+    swarm->hosts = calloc(options->members, sizeof *swarm->hosts);
+    if (!swarm->members || !swarm->hosts)
+        return err_set(err, -ENOMEM, "out of memory");
+    int rc = sample_shape_make(&swarm->shape, options->columns, &swarm->arena, err);
+    if (rc < 0)
+        return rc;
+    fprintf(stderr, "swarm: enrolling %u hosts\n", options->members);
+    return enrol_hosts(options->control, options->tenants, options->members, swarm->hosts, err);
+}
+
+static void run(struct swarm *swarm)
+{
+    const struct options *options = swarm->options;
+    swarm->crew.loop = &swarm->loop;
+    swarm->crew.shape = &swarm->shape;
+    swarm->crew.period_ns = NS_PER_S / options->rate * options->members;
+    swarm->crew.on_joined = on_joined;
+    uv_loop_init(&swarm->loop);
+    swarm->loop.data = swarm;
+    uv_timer_init(&swarm->loop, &swarm->pace);
+    swarm->pace.data = swarm;
+    uv_timer_start(&swarm->pace, on_pace, 1, 1);
+    enter(swarm, JOINING, (int64_t)uv_hrtime());
+    for (unsigned i = 0; i < options->members && i < JOINING_AT_ONCE; i++)
+        start_next(swarm);
+    uv_run(&swarm->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&swarm->loop);
+}
+
+static error_t parse_number(unsigned *ret, const char *arg, unsigned least, unsigned most, struct argp_state *state)
+{
+    uint64_t number;
+    struct scan scan = scan_over(arg, strlen(arg));
+    if (!scan_u64(&scan, &number) || !scan_done(&scan) || number < least || number > most)
+        argp_error(state, "%s: want a whole number from %u to %u", arg, least, most);
+    *ret = (unsigned)number;
+    return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case 'a':
+        options->connect = arg;
+        return 0;
+    case 's':
+        options->control = arg;
+        return 0;
+    case 'p':
+        return parse_number(&options->pid, arg, 1, 1 << 22, state);
+    case 'n':
+        return parse_number(&options->members, arg, 1, MEMBERS_MAX, state);
+    case 't':
+        return parse_number(&options->tenants, arg, 1, 1000, state);
+    case 'c':
+        return parse_number(&options->columns, arg, 1, SERIES_MAX, state);
+    case 'r':
+        return parse_number(&options->rate, arg, 1, 1000000, state);
+    case 'w':
+        return parse_number(&options->warm_s, arg, 0, 3600, state);
+    case 'd':
+        return parse_number(&options->seconds, arg, 1, 3600, state);
+    case ARGP_KEY_ARG:
+        argp_error(state, "takes no arguments, but %s was given", arg);
+        return 0;
+    case ARGP_KEY_END:
+        if (!options->connect || !options->control)
+            argp_error(state, "--connect and --control are needed");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct argp_option rows[] = {
+        { "connect", 'a', "ADDRESS:PORT", 0, "the collector's uplink", 0 },
+        { "control", 's', "PATH", 0, "the collector's control socket", 0 },
+        { "pid", 'p', "PID", 0, "the collector's process: also tell its processor time and memory", 0 },
+        { "connections", 'n', "N", 0, "agents (default 1000)", 0 },
+        { "tenants", 't', "N", 0, "tenants they belong to (default 1)", 0 },
+        { "columns", 'c', "N", 0, "series of a batch (default 100)", 0 },
+        { "rate", 'r', "N", 0, "batches a second of all together (default 10000)", 0 },
+        { "warm", 'w', "S", 0, "seconds before measuring (default 3)", 0 },
+        { "seconds", 'd', "S", 0, "seconds of measuring (default 20)", 0 },
+        { 0 },
+    };
+    static const struct argp argp = {
+        .options = rows,
+        .parser = parse_option,
+        .doc = "Loads a Warroom collector with many agents that send one tick a batch; prints one JSON object.",
+    };
+    struct options options = {
+        .members = 1000, .tenants = 1, .columns = 100, .rate = 10000, .warm_s = 3, .seconds = 20
+    };
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    return options;
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    struct err err;
+    AUTO(auto_free) struct swarm *swarm = calloc(1, sizeof *swarm);
+    if (!swarm)
+        return 1;
+    swarm->options = &options;
+    arena_init(&swarm->arena, SHAPE_ARENA_BYTES);
+    arena_init(&swarm->crew.arena, CODEC_ARENA_BYTES);
+    raise_descriptors();
+    if (prepare(swarm, &err) == 0)
+        run(swarm);
+    else
+        fprintf(stderr, "swarm: %s\n", err.text);
+    bool measured = swarm->result;
+    if (measured) {
+        json_dumpf(swarm->result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        putchar('\n');
+    }
+    json_decref(swarm->result);
+    arena_done(&swarm->crew.arena);
+    arena_done(&swarm->arena);
+    free(swarm->members);
+    free(swarm->hosts);
+    return measured ? 0 : 1;
+}

@@ -1,0 +1,207 @@
+"""A small world for whole-program tests: the real programs on loopback, a fake /proc that a test can turn, a real receiver.
+
+A test reads as what a person would see; waiting is always for a condition, with a deadline that only a failure reaches.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("WARROOM_BIN", ROOT / "build/release/bin"))
+DEADLINE_S = float(os.environ.get("WARROOM_DEADLINE_S", "60"))
+
+MEMORY_RULE = """
+rules:
+  - name: memory-full
+    metric: system.memory.utilization
+    above: 0.9
+    clear: 0.8
+    hold: {hold}
+    severity: critical
+    in_force: [live]
+    summary: Memory nearly full
+"""
+
+
+class Failed(AssertionError):
+    pass
+
+
+def wait_for(what, condition, seconds=DEADLINE_S):
+    """The first true value of condition()."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failed(f"did not happen within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+class FakeHost:
+    """A captured /proc whose memory a test decides."""
+
+    TOTAL_KIB = 16_000_000
+
+    def __init__(self, folder):
+        self.folder = folder
+        shutil.copytree(ROOT / "agent/read/fixtures/plain/proc", folder, symlinks=True)
+        self.use_memory(0.30)
+
+    def use_memory(self, ratio):
+        available = int(self.TOTAL_KIB * (1 - ratio))
+        figures = {"MemTotal": self.TOTAL_KIB, "MemFree": available, "MemAvailable": available, "Buffers": 0,
+                   "Cached": 0, "SwapTotal": 0, "SwapFree": 0, "Dirty": 0, "Writeback": 0, "AnonPages": 0, "Shmem": 0,
+                   "SReclaimable": 0, "SUnreclaim": 0, "Committed_AS": 0}
+        text = "".join(f"{name + ':':16}{kib:>8} kB\n" for name, kib in figures.items())
+        with open(self.folder / "meminfo", "r+", encoding="ascii") as file:  # in place: the agent keeps it open
+            file.write(text)
+            file.truncate()
+
+
+class World:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="warroom-test."))
+        self.running = {}
+        self.host = FakeHost(self.folder / "proc")
+        self.port = 0
+        self.receiver_port = 0
+        self.webhooks = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for name in list(self.running):
+            self.kill(name)
+        if kind is not None:
+            for log in sorted(self.folder.glob("*.log")):
+                sys.stderr.write(f"---- {log.name}\n{log.read_text(errors='replace')[-4000:]}\n")
+        shutil.rmtree(self.folder)
+
+    # ---- programs
+
+    def start(self, name, *command):
+        with open(self.folder / f"{name}.log", "a", encoding="utf-8") as log:
+            self.running[name] = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
+
+    def kill(self, name, how=signal.SIGKILL):
+        process = self.running.pop(name)
+        if how == signal.SIGKILL:
+            process.send_signal(signal.SIGCONT)
+        process.send_signal(how)
+        return process.wait(DEADLINE_S)
+
+    def signal(self, name, how):
+        self.running[name].send_signal(how)
+
+    def alive(self, name):
+        return self.running[name].poll() is None
+
+    def log(self, name):
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def run(self, program, *args):
+        """A program to its end: (exit status, stdout, stderr)."""
+        done = subprocess.run([BIN / program, *map(str, args)], capture_output=True, text=True, timeout=DEADLINE_S,
+                              check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    # ---- receiver
+
+    def start_receiver(self, answer="200", name="receiver"):
+        port_file = self.folder / f"{name}.port"
+        port_file.unlink(missing_ok=True)
+        self.start(name, sys.executable, ROOT / "scripts/receiver.py", "--port", self.receiver_port, "--port-file",
+                   port_file, "--log", self.folder / f"{name}.jsonl", "--answer", answer)
+        wait_for("the receiver listens", port_file.exists)
+        self.receiver_port = int(port_file.read_text())
+
+    def pages(self, name="receiver"):
+        path = self.folder / f"{name}.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+    # ---- collector and console
+
+    def configure(self, hold="0s", rules=None, webhooks=None):
+        (self.folder / "rules.yaml").write_text(rules or MEMORY_RULE.format(hold=hold))
+        if webhooks is None:
+            webhooks = [("war-room", f"http://127.0.0.1:{self.receiver_port or 1}/page")]
+        listing = "".join(f"  - {{name: {name}, url: '{url}'}}\n" for name, url in webhooks)
+        (self.folder / "collector.yaml").write_text(
+            f"listen: 127.0.0.1:{self.port}\ncontrol: {self.folder}/control.sock\nfeed: {self.folder}/feed.sock\n"
+            f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\n"
+            + (f"webhooks:\n{listing}" if listing else ""))
+
+    def start_collector(self):
+        self.start("collector", BIN / "warroom-collector", "--config", self.folder / "collector.yaml")
+        status = wait_for("the collector answers", lambda: self.alive("collector") and self.ask("status"))
+        if not self.port:  # the same port again after a restart, as in life
+            self.port = int(status["listen"].rsplit(":", 1)[1])
+            text = (self.folder / "collector.yaml").read_text().replace("127.0.0.1:0\n", f"127.0.0.1:{self.port}\n")
+            (self.folder / "collector.yaml").write_text(text)
+
+    def console(self, *args):
+        return self.run("warroom", "--control", self.folder / "control.sock", *args)
+
+    def ask(self, *args):
+        """A verb's --json, or None when it failed."""
+        status, out, _ = self.console(*args, "--json")
+        return json.loads(out) if status == 0 else None
+
+    def must(self, *args):
+        status, out, error = self.console(*args, "--json")
+        if status != 0:
+            raise Failed(f"warroom {' '.join(map(str, args))}: exit {status}: {error}")
+        return json.loads(out)
+
+    # ---- agent
+
+    def configure_agent(self, host_id, extra=""):
+        (self.folder / "agent.yaml").write_text(
+            f"collector: 127.0.0.1:{self.port}\nhost: \"{host_id}\"\nprocfs: {self.folder}/proc\n{extra}")
+
+    def start_agent(self):
+        self.start("agent", BIN / "warroom-agent", "--config", self.folder / "agent.yaml")
+
+    # ---- the usual beginning
+
+    def begin(self, hold="0s", answer="200"):
+        """A live event over one host that reports each second, and a receiver."""
+        self.start_receiver(answer)
+        self.configure(hold)
+        self.start_collector()
+        self.must("tenant", "add", "acme")
+        host = self.must("host", "enroll", "web-1", "--tenant", "acme")["host"]
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
+                  "--hosts", "*")
+        self.must("event", "start", "sale")
+        self.configure_agent(host["id"])
+        self.start_agent()
+        wait_for("the host reports each second", self.reports_each_second)
+
+    def reports_each_second(self):
+        hosts = (self.ask("hosts") or {"hosts": []})["hosts"]
+        return bool(hosts) and hosts[0]["state"] == "reporting" and hosts[0]["interval_s"] == 1
+
+    def incidents(self):
+        return (self.ask("incident", "list", "--all") or {"incidents": []})["incidents"]
+
+    def incident_with(self, field):
+        """The newest incident, once `field` is set."""
+        found = self.incidents()
+        return found[0] if found and found[0][field] is not None else None
+
+    def samples_stored(self):
+        return self.must("status")["store"]["samples"]
