@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Measures Warroom on this host: real programs of the release build, on loopback. docs/benchmarks.md says what the figures mean.
+#
+#   scripts/bench.sh page   [--trials N]      from a threshold crossed on a host to the page at its receiver
+#   scripts/bench.sh agent  [--seconds N]     what the agent takes of its host, and of its network
+#   scripts/bench.sh ingest [--seconds N] [--rate N] [--connections N] [--tenants N] [--columns N]
+#                                             what the collector takes for the streams of many agents
+#
+# Prints one JSON object, and on stderr what it means. Stops all it started. Exit status 0: measured; 1: not; 2: usage.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+what=${1:-}
+case "$what" in
+page | agent | ingest) shift ;;
+-h | --help)
+	sed -n '2,9s/^# \{0,1\}//p' "$0"
+	exit 0
+	;;
+*)
+	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac
+
+scripts/install-deps.sh test
+cmake --preset release >/dev/null
+cmake --build --preset release --target warroom-collector warroom-agent warroom warroom-swarm >&2
+WARROOM_BIN=$PWD/build/release/bin exec python3 -B "tests/bench/$what.py" "$@"
