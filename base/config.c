@@ -300,6 +300,8 @@ static void read_pair(struct reading *r, const struct config_field *fields, cons
         return;
     }
     *line = pair->key->line;
+    if (field->line_at > 0 && field->kind != CONFIG_LIST)
+        memcpy(into + field->line_at - 1, line, sizeof *line);
     const struct kind *kind = &kinds[field->kind];
     if (is_file)
         read_secret_file(r, field, pair, into + field->at);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -52,7 +53,8 @@ struct config_field {
     const struct config_field *items; /* CONFIG_LIST */
     size_t item_size;
     const void *item_defaults; /* CONFIG_LIST: an item before its keys are read; NULL for zeros */
-    size_t line_at;            /* CONFIG_LIST items may keep their line: 1 + offsetof a `int line` in the item; 0: no */
+    size_t line_at;            /* 1 + offsetof an `int` for its line, for faults found later; 0: none. CONFIG_LIST: in
+                                * the item, the item's line; else in the struct, the key's */
     const char *help;          /* what is allowed, for the fault's text; may be NULL */
 };
 
@@ -75,3 +77,9 @@ int config_parse(const char *name, const char *text, size_t len, const struct co
 /* Adds a fault a caller found by looking at several values together. `line` 0: the file as a whole. Returns -EINVAL. */
 int config_fault(struct config_faults *faults, const char *name, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* How many of them `at` holds. */
+size_t config_faults_kept(const struct config_faults *faults);
+
+/* One line each and, when some were not kept, how many. */
+void config_faults_print(const struct config_faults *faults, FILE *out);

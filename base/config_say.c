@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/moment.h"
+#include "base/utf8.h"
 
 enum { KEY_MAX = 48 }; /* bytes of a text that are shown; a longer key is close to none of ours */
 
@@ -42,12 +43,24 @@ int config_fault(struct config_faults *faults, const char *name, int line, const
     return err_set(fault, -EINVAL, "%s: %s", name, phrase.text);
 }
 
+size_t config_faults_kept(const struct config_faults *faults)
+{
+    return faults->n < CONFIG_FAULTS_MAX ? faults->n : CONFIG_FAULTS_MAX;
+}
+
+void config_faults_print(const struct config_faults *faults, FILE *out)
+{
+    size_t kept = config_faults_kept(faults);
+    for (size_t i = 0; i < kept; i++)
+        fprintf(out, "%s\n", faults->at[i].text);
+    if (faults->n > kept)
+        fprintf(out, "and %zu more\n", faults->n - kept);
+}
+
 /* What people read of a text of theirs: one line, cut to what identifies it. */
 static const char *shown(char text[KEY_MAX + 4], const struct config_node *node)
 {
-    size_t n = node->len <= KEY_MAX ? node->len : KEY_MAX;
-    while (n < node->len && n > 0 && ((unsigned char)node->text[n] & 0xc0) == 0x80)
-        n--; /* never half a character */
+    size_t n = utf8_cut(node->text, node->len, KEY_MAX);
     for (size_t i = 0; i < n; i++)
         text[i] = (unsigned char)node->text[i] < ' ' || node->text[i] == 127 ? '?' : node->text[i];
     snprintf(text + n, 4, "%s", n < node->len ? "..." : "");

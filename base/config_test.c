@@ -24,6 +24,7 @@ struct target {
 struct settings {
     const char *listen;
     const char *token;
+    int listen_line, token_line;
     int64_t retries;
     double ratio;
     bool strict;
@@ -52,8 +53,14 @@ static const struct config_field fields[] = {
       .required = true,
       .least = 1,
       .most = 20,
+      .line_at = 1 + offsetof(struct settings, listen_line),
       .help = "an address such as 127.0.0.1:9740" },
-    { .key = "token", .kind = CONFIG_SECRET, .at = offsetof(struct settings, token), .least = 4, .most = 16 },
+    { .key = "token",
+      .kind = CONFIG_SECRET,
+      .at = offsetof(struct settings, token),
+      .least = 4,
+      .most = 16,
+      .line_at = 1 + offsetof(struct settings, token_line) },
     { .key = "retries", .kind = CONFIG_INT, .at = offsetof(struct settings, retries), .least = -5, .most = 10 },
     { .key = "ratio", .kind = CONFIG_REAL, .at = offsetof(struct settings, ratio), .least = 0, .most = 1 },
     { .key = "strict", .kind = CONFIG_BOOL, .at = offsetof(struct settings, strict) },
@@ -135,7 +142,7 @@ static int parse(struct fixture *f, const char *text)
 
 static void print_faults(const struct fixture *f)
 {
-    for (size_t i = 0; i < f->faults.n && i < CONFIG_FAULTS_MAX; i++)
+    for (size_t i = 0; i < config_faults_kept(&f->faults); i++)
         print_message("    %s\n", f->faults.at[i].text);
 }
 
@@ -195,6 +202,8 @@ static void every_kind_of_value_is_read(void **state)
     assert_string_equal(targets[0].host, "db1");
     assert_int_equal(targets[0].port, 5432);
     assert_false(targets[0].urgent);
+    assert_int_equal(f->got.listen_line, 2);
+    assert_int_equal(f->got.token_line, 3);
     assert_int_equal(targets[0].line, 12);
     assert_int_equal(targets[1].line, 15);
 }
@@ -207,6 +216,7 @@ static void what_is_not_given_keeps_its_default(void **state)
     assert_int_equal(f->got.interval_us, 7);
     assert_int_equal(f->got.level, 2);
     assert_null(f->got.token);
+    assert_int_equal(f->got.token_line, 0);
     const struct target *target = f->got.targets.at;
     assert_int_equal(target->port, 80);
     assert_true(target->urgent);
@@ -249,6 +259,27 @@ static void faults_past_the_first_twenty_are_counted(void **state)
         len += (size_t)snprintf(text + len, sizeof text - len, "zzzzzzzzz: 1\n");
     assert_int_equal(parse(f, text), -EINVAL);
     assert_int_equal(f->faults.n, 30);
+    assert_int_equal(config_faults_kept(&f->faults), CONFIG_FAULTS_MAX);
+}
+
+static void faults_are_printed_a_line_each_and_the_rest_counted(void **state)
+{
+    struct fixture *f = *state;
+    char *printed = NULL;
+    size_t len;
+    FILE *out = open_memstream(&printed, &len);
+    parse(f, "retries: many\n" OK);
+    config_faults_print(&f->faults, out);
+    for (int i = 0; i < CONFIG_FAULTS_MAX + 2; i++)
+        config_fault(&f->faults, "b.yaml", 0, "fault %d", i);
+    config_faults_print(&f->faults, out);
+    fclose(out);
+    static const char first[] = "a.yaml:1: `retries` is \"many\", want a whole number from -5 to 10\n";
+    assert_memory_equal(printed, first, sizeof first - 1);
+    assert_memory_equal(printed + sizeof first - 1, first, sizeof first - 1);
+    assert_non_null(strstr(printed, "\nb.yaml: fault 18\nand 3 more\n"));
+    assert_null(strstr(printed, "fault 19"));
+    free(printed);
 }
 
 static void faults_of_several_files_are_collected(void **state)
@@ -498,6 +529,7 @@ int main(void)
         TEST(empty_lists_are_lists),
         TEST(all_faults_are_told_each_with_its_line),
         TEST(faults_past_the_first_twenty_are_counted),
+        TEST(faults_are_printed_a_line_each_and_the_rest_counted),
         TEST(faults_of_several_files_are_collected),
         TEST(an_unknown_key_names_the_closest_known_one),
         TEST(an_unknown_key_close_to_none_lists_what_is_allowed),

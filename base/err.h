@@ -1,9 +1,9 @@
 /* base/err.h - why a call failed, in one line a person can act on.
  *
- * Shape    a function returns 0 when done, > 0 for an answer its own header lists, < 0 for a failure: -errno or UV_E*,
- *          the same numbers on Linux. `struct err *err` comes last, may be NULL, and is written only on failure.
- * Text     one line without a full stop, "part: what went wrong"; never a secret; cut at ERR_TEXT_MAX bytes. The
- *          arguments may be the text of the same `err`.
+ * Shape    a function returns 0 when done, > 0 for an answer its own header lists, < 0 for a failure: -errno or
+ *          UV_E*, the same numbers on Linux. `struct err *err` comes last, may be NULL, and is written only on
+ *          failure. Text one line without a full stop, "part: what went wrong"; never a secret; cut at ERR_TEXT_MAX
+ *          bytes. The arguments may be the text of the same `err`.
  */
 #pragma once
 enum { ERR_TEXT_MAX = 256 };

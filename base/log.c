@@ -5,16 +5,12 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/moment.h"
 
-static const char *const level_names[] = {
-    [LOG_DEBUG] = "debug",
-    [LOG_INFO] = "info",
-    [LOG_WARN] = "warn",
-    [LOG_ERROR] = "error",
+const char *const log_level_names[] = {
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL,
 };
 
 struct line {
@@ -76,7 +72,7 @@ void log_write(const struct log *log, enum log_level level, const char *name, co
     int saved_errno = errno;
     struct line line = { .len = 0 };
     char when[MOMENT_TEXT];
-    put(&line, "ts=%s level=%s event=%s", moment_format(when, clock_wall_us(log->clock)), level_names[level], name);
+    put(&line, "ts=%s level=%s event=%s", moment_format(when, clock_wall_us(log->clock)), log_level_names[level], name);
     for (size_t i = 1; i < n; i++) { /* the first is padding, see log.h */
         put(&line, " %s=", pairs[i].key);
         switch (pairs[i].kind) {
@@ -100,15 +96,4 @@ void log_write(const struct log *log, enum log_level level, const char *name, co
     ssize_t written = write(log->fd, line.text, line.len);
     (void)written; /* there is nobody to tell that telling failed */
     errno = saved_errno;
-}
-
-int log_level_parse(const char *text, enum log_level *ret)
-{
-    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
-        if (strcmp(text, level_names[i]) == 0) {
-            *ret = (enum log_level)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
 }

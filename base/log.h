@@ -16,6 +16,9 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum { LOG_LINE_MAX = 2048 };
 
+/* "debug", "info", "warn", "error", in the order of the levels; NULL ends it, as CONFIG_CHOICE wants it. */
+extern const char *const log_level_names[];
+
 struct log {
     int fd;
     enum log_level least;      /* events below it are not written */
@@ -44,6 +47,3 @@ struct log_kv {
 
 /* Use log_event(). The first of `pairs` is padding: C11 knows no empty array. A NULL log writes nothing. */
 void log_write(const struct log *log, enum log_level level, const char *name, const struct log_kv *pairs, size_t n);
-
-/* "debug", "info", "warn", "error". -EINVAL: none of these. */
-int log_level_parse(const char *text, enum log_level *ret);

@@ -1,7 +1,6 @@
 #include "base/scan.h"
 
 #include <float.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -11,6 +11,8 @@
 
 #include "base/auto.h"
 
+#define WAIT_NS UINT64_C(3600000000000) /* at a time: for ever in nanoseconds is too much for some clocks */
+
 struct list {
     struct job *first;
     struct job **end;
@@ -25,6 +27,7 @@ struct worker {
     struct list waiting;  /* under lock */
     struct list finished; /* under lock */
     bool stopping;        /* under lock: the thread ends when nothing waits */
+    int owners;           /* under lock; of a worker left behind: its thread and its handle, as they end; else 0 */
     size_t held;          /* submitted and not yet done */
     bool closed;          /* no more submits */
     char name[16];        /* what the kernel keeps of a thread's name, terminated */
@@ -61,9 +64,49 @@ static struct job *wait_for_job(struct worker *worker)
     uv_mutex_lock(&worker->lock);
     while (!worker->waiting.first && !worker->stopping)
         uv_cond_wait(&worker->changed, &worker->lock);
-    struct job *job = list_pop(&worker->waiting);
+    struct job *job = worker->owners > 0 ? NULL : list_pop(&worker->waiting);
     uv_mutex_unlock(&worker->lock);
     return job;
+}
+
+static struct worker *free_worker(struct worker *worker)
+{
+    uv_cond_destroy(&worker->changed);
+    uv_mutex_destroy(&worker->lock);
+    free(worker);
+    return NULL;
+}
+
+/* Of a worker left behind: the thread's part, or the handle's. */
+static void let_go(struct worker *worker)
+{
+    uv_mutex_lock(&worker->lock);
+    bool last = --worker->owners == 0;
+    uv_mutex_unlock(&worker->lock);
+    if (last)
+        free_worker(worker);
+}
+
+/* False: the worker was left behind. Looked at and acted on under the lock: right behind it the handle may be gone. */
+static bool hand_back(struct worker *worker, struct job *job)
+{
+    uv_mutex_lock(&worker->lock);
+    bool left = worker->owners > 0;
+    if (!left) {
+        list_push(&worker->finished, job);
+        uv_cond_broadcast(&worker->changed);
+        uv_async_send(&worker->wake);
+    }
+    uv_mutex_unlock(&worker->lock);
+    return !left;
+}
+
+static bool is_left(struct worker *worker)
+{
+    uv_mutex_lock(&worker->lock);
+    bool left = worker->owners > 0;
+    uv_mutex_unlock(&worker->lock);
+    return left;
 }
 
 static void work(void *arg)
@@ -72,12 +115,11 @@ static void work(void *arg)
     pthread_setname_np(pthread_self(), worker->name);
     for (struct job *job; (job = wait_for_job(worker));) {
         job->run(job);
-        uv_mutex_lock(&worker->lock);
-        list_push(&worker->finished, job);
-        uv_cond_broadcast(&worker->changed);
-        uv_mutex_unlock(&worker->lock);
-        uv_async_send(&worker->wake);
+        if (!hand_back(worker, job))
+            break;
     }
+    if (is_left(worker))
+        let_go(worker);
 }
 
 static void finish(struct worker *worker, struct job *job)
@@ -113,14 +155,6 @@ static void stop_thread(struct worker *worker)
     uv_cond_broadcast(&worker->changed);
     uv_mutex_unlock(&worker->lock);
     uv_thread_join(&worker->thread);
-}
-
-static struct worker *free_worker(struct worker *worker)
-{
-    uv_cond_destroy(&worker->changed);
-    uv_mutex_destroy(&worker->lock);
-    free(worker);
-    return NULL;
 }
 
 static struct worker *new_worker(const char *name)
@@ -170,11 +204,17 @@ void worker_submit(struct worker *worker, struct job *job)
     uv_mutex_unlock(&worker->lock);
 }
 
-static struct job *wait_for_finished(struct worker *worker)
+/* NULL: there is none until `until_ns` of uv_hrtime(). */
+static struct job *wait_for_finished(struct worker *worker, uint64_t until_ns)
 {
     uv_mutex_lock(&worker->lock);
-    while (!worker->finished.first)
-        uv_cond_wait(&worker->changed, &worker->lock);
+    while (!worker->finished.first) {
+        uint64_t now_ns = uv_hrtime();
+        if (now_ns >= until_ns)
+            break;
+        uint64_t wait_ns = until_ns - now_ns < WAIT_NS ? until_ns - now_ns : WAIT_NS;
+        uv_cond_timedwait(&worker->changed, &worker->lock, wait_ns);
+    }
     struct job *job = list_pop(&worker->finished);
     uv_mutex_unlock(&worker->lock);
     return job;
@@ -185,16 +225,53 @@ static void on_closed(uv_handle_t *handle)
     free_worker(handle->data);
 }
 
-struct worker *worker_close(struct worker *worker)
+static void on_left(uv_handle_t *handle)
 {
-    if (!worker)
-        return NULL;
-    while (worker->held > 0)
-        finish(worker, wait_for_finished(worker));
+    let_go(handle->data);
+}
+
+/* False: a job came to its end just now. */
+static bool leave(struct worker *worker)
+{
+    uv_mutex_lock(&worker->lock);
+    bool finished = worker->finished.first;
+    if (!finished) {
+        pthread_detach(worker->thread);
+        worker->owners = 2;
+    }
+    uv_mutex_unlock(&worker->lock);
+    if (finished)
+        return false;
+    worker->closed = true;
+    uv_close((uv_handle_t *)&worker->wake, on_left);
+    return true;
+}
+
+static bool close_until(struct worker *worker, uint64_t until_ns)
+{
+    while (worker->held > 0) {
+        struct job *job = wait_for_finished(worker, until_ns);
+        if (job)
+            finish(worker, job);
+        else if (leave(worker))
+            return false;
+    }
     if (worker->closed) /* a `done` just now was quicker */
-        return NULL;
+        return true;
     worker->closed = true;
     stop_thread(worker);
     uv_close((uv_handle_t *)&worker->wake, on_closed);
+    return true;
+}
+
+struct worker *worker_close(struct worker *worker)
+{
+    if (worker)
+        close_until(worker, UINT64_MAX);
     return NULL;
+}
+
+bool worker_close_within(struct worker *worker, uint64_t wait_ms)
+{
+    return !worker || close_until(worker, uv_hrtime() + wait_ms * 1000000);
 }

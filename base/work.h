@@ -7,6 +7,8 @@
  *          what nobody else touches until `done`; `done` is called on the loop's thread
  */
 #pragma once
+#include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -30,3 +32,8 @@ void worker_submit(struct worker *worker, struct job *job);
  * whoever submits without end stops before. Then lets go: the loop must run once more for the handle's close. A `done`
  * may call it. NULL is fine. Always returns NULL. */
 struct worker *worker_close(struct worker *worker);
+
+/* The same, but waits no longer than `wait_ms` in all: true. false: a job is still running, say on a disk that hangs.
+ * Its thread is left behind then, and the worker with it; that job may run to its end, those behind it never run, and
+ * no `done` is called any more: what they touch must stay as it is until the process ends. */
+bool worker_close_within(struct worker *worker, uint64_t wait_ms);

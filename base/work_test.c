@@ -167,6 +167,65 @@ static void done_may_close_the_worker_that_is_being_closed(void **state)
     assert_int_equal(f->n_done, 5);
 }
 
+struct stuck_job {
+    struct job job; /* first */
+    uv_sem_t started;
+    uv_sem_t go_on;
+    uv_sem_t over;
+    bool done;
+};
+
+static void run_stuck(struct job *job)
+{
+    struct stuck_job *stuck = (struct stuck_job *)job;
+    uv_sem_post(&stuck->started);
+    uv_sem_wait(&stuck->go_on);
+    uv_sem_post(&stuck->over);
+}
+
+static void done_stuck(struct job *job)
+{
+    ((struct stuck_job *)job)->done = true;
+}
+
+static void a_worker_whose_job_hangs_is_left_behind(void **state)
+{
+    struct fixture *f = *state;
+    for (int closed_first = 0; closed_first < 2; closed_first++) {
+        static struct stuck_job jobs[2]; /* outlive their threads */
+        struct stuck_job *stuck = &jobs[closed_first];
+        struct test_job behind = { .f = f };
+        *stuck = (struct stuck_job){ .job = { .run = run_stuck, .done = done_stuck } };
+        uv_sem_init(&stuck->started, 0);
+        uv_sem_init(&stuck->go_on, 0);
+        uv_sem_init(&stuck->over, 0);
+        struct worker *worker;
+        assert_int_equal(worker_open(&worker, &f->loop, "stuck", NULL), 0);
+        worker_submit(worker, &stuck->job);
+        behind.job = (struct job){ .run = run, .done = done };
+        worker_submit(worker, &behind.job);
+        uv_sem_wait(&stuck->started);
+        assert_false(worker_close_within(worker, 0));
+        if (closed_first) /* the handle before the thread, and the other way round */
+            uv_run(&f->loop, UV_RUN_NOWAIT);
+        uv_sem_post(&stuck->go_on);
+        uv_sem_wait(&stuck->over);
+        assert_false(stuck->done);
+        assert_int_equal(f->n_ran + f->n_done, 0);
+    }
+}
+
+static void close_within_its_time_is_a_close(void **state)
+{
+    struct fixture *f = *state;
+    static struct test_job jobs[JOBS];
+    submit(f, jobs, JOBS);
+    assert_true(worker_close_within(f->worker, 60000));
+    f->worker = NULL;
+    assert_int_equal(f->n_done, JOBS);
+    assert_true(worker_close_within(NULL, 0));
+}
+
 static void an_unused_worker_closes(void **state)
 {
     struct fixture *f = *state;
@@ -201,6 +260,8 @@ int main(void)
         TEST(close_waits_for_jobs_that_done_submits_meanwhile),
         TEST(done_may_close_the_worker),
         TEST(done_may_close_the_worker_that_is_being_closed),
+        TEST(a_worker_whose_job_hangs_is_left_behind),
+        TEST(close_within_its_time_is_a_close),
         TEST(an_unused_worker_closes),
         TEST(several_workers_share_a_loop),
     };
