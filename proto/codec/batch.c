@@ -1,7 +1,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/auto.h"
 #include "proto/codec/codec.h"

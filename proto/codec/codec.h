@@ -3,11 +3,10 @@
  * Shape    pure functions; docs/protocol.md and warroom.proto describe the bytes
  * Limits   those of message.h and the arena's; checked here once, so that a decoded message can be trusted: lengths,
  *          counts, rising times, finite exponents, UTF-8 texts, column and tick numbers that fit, no bytes left over
- * Errors   decode: -EBADMSG malformed, -EMSGSIZE a count or length over its limit, -ENOMEM; *ret is untouched
- *          encode: -EMSGSIZE the result would pass `size` or a limit, -ENOMEM
- * Leniency what an agent cannot help does not stop its stream: when encoding, a byte that is not UTF-8 goes as '?', a
- *          NULL text as "", a double that is not finite as absent
- * Arena    an arena of CODEC_ARENA_BYTES holds any message within the limits
+ * Errors   decode: -EBADMSG malformed, -EMSGSIZE a count or length over its limit, -ENOMEM; *ret is untouched encode:
+ *          -EMSGSIZE the result would pass `size` or a limit, -ENOMEM Leniency what an agent cannot help does not
+ *          stop its stream: when encoding, a byte that is not UTF-8 goes as '?', a NULL text as "", a double that is
+ *          not finite as absent Arena an arena of CODEC_ARENA_BYTES holds any message within the limits
  * Threads  any
  */
 #pragma once

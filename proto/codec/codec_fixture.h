@@ -59,7 +59,7 @@ static const struct series sample_series[] = {
     { "system.cpu.utilization", "", "1", -4 },
     { "system.disk.io.rate{direction=read}", "vda", "By/s", 0 },
     { "system.disk.io.rate{direction=read}", "vdb", "By/s", 0 },
-    { "warroom.probe.latency", "h\xc3\xb6he:443", "s", -6 },
+    { "probe.latency", "h\xc3\xb6he:443", "s", -6 },
 };
 
 static inline struct series_table sample_table(void)

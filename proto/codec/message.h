@@ -1,10 +1,10 @@
 /* proto/codec/message.h - what agent and collector say to each other, as the rest of the program sees it.
  *
  * Shape    a tick is one reading of all series of a host; its identity is (host, run, n). A batch is 1..n consecutive
- * ticks of one run under one series table, column by column. It may be cut, merged and sent in any order. Units
- * microseconds; mono is the agent's monotonic clock, wall its wall clock, which nothing depends on Values   a column
- * holds whole multiples of 10^exponent of its series, or plain doubles where those do not fit Owner    everything a
- * decoded message points to lives in the arena it was decoded into
+ *          ticks of one run under one series table, column by column. It may be cut, merged and sent in any order.
+ * Units    microseconds; mono is the agent's monotonic clock, wall its wall clock, which nothing depends on
+ * Values   a column holds whole multiples of 10^exponent of its series, or plain doubles where those do not fit
+ * Owner    everything a decoded message points to lives in the arena it was decoded into
  */
 #pragma once
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* proto/codec/varint.h - bytes one after another, within bounds: protobuf's varints and what the columns are made of.
  *
  * Shape    a reader steps over borrowed bytes and stands still when a step fails; a writer that ran out of room stays
- * full, so that only the end of a run of writes need be looked at
+ *          full, so that only the end of a run of writes need be looked at
  */
 #pragma once
 #include <endian.h>

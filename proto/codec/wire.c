@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct pool {
     struct arena *arena;
     bool empty; /* it was asked for more than it had */
@@ -51,39 +53,12 @@ int wire_pack(const ProtobufCMessage *message, size_t most, uint8_t *buffer, siz
     return 0;
 }
 
-/* Bytes of the UTF-8 character at `at`, 0 if there is none (RFC 3629: nothing overlong, no surrogates, up to U+10FFFF;
- * and no NUL, which C would take for the end). */
-static size_t character_bytes(const uint8_t *at, size_t len)
+static bool is_text(const char *text, size_t len)
 {
-    static const struct {
-        uint8_t first_least, first_most; /* range of the first byte... */
-        uint8_t next_least, next_most;   /* ...and of the second; any further is 80..BF */
-        uint8_t bytes;
-    } forms[] = {
-        { 0x01, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (at[0] < forms[i].first_least || at[0] > forms[i].first_most || len < forms[i].bytes)
-            continue;
-        if (forms[i].bytes > 1 && (at[1] < forms[i].next_least || at[1] > forms[i].next_most))
-            return 0;
-        for (size_t next = 2; next < forms[i].bytes; next++)
-            if ((at[next] & 0xc0) != 0x80)
-                return 0;
-        return forms[i].bytes;
-    }
-    return 0;
-}
-
-/* Bytes from the start that are good. */
-static size_t good_bytes(const uint8_t *at, size_t len)
-{
-    size_t good = 0;
-    for (size_t bytes = 1; good < len && bytes > 0; good += bytes)
-        bytes = character_bytes(at + good, len - good);
-    return good;
+    size_t at = 0;
+    for (size_t step = 1; at < len && step > 0; at += step)
+        step = utf8_len(text + at, len - at);
+    return at == len;
 }
 
 int wire_text_read(const char *what, const ProtobufCBinaryData *field, size_t least, size_t most, const char **ret,
@@ -93,7 +68,7 @@ int wire_text_read(const char *what, const ProtobufCBinaryData *field, size_t le
         return err_set(err, -EMSGSIZE, "codec: %s has %zu bytes, at most %zu are allowed", what, field->len, most);
     if (field->len < least)
         return err_set(err, -EBADMSG, "codec: %s is missing", what);
-    if (good_bytes(field->data, field->len) < field->len)
+    if (!is_text((const char *)field->data, field->len))
         return err_set(err, -EBADMSG, "codec: %s is not UTF-8 text", what);
     *ret = field->len > 0 ? (const char *)field->data : "";
     return 0;
@@ -105,17 +80,14 @@ int wire_text_write(const char *what, const char *text, size_t least, size_t mos
     size_t len = text ? strlen(text) : 0;
     if (len < least || len > most)
         return err_set(err, -EMSGSIZE, "codec: %s has %zu bytes, want %zu..%zu", what, len, least, most);
-    size_t good = good_bytes((const uint8_t *)text, len);
-    if (good == len) {
+    if (is_text(text, len)) {
         *ret = wire_bytes(text, len);
         return 0;
     }
-    uint8_t *copy = (uint8_t *)arena_text(arena, text, len);
+    char *copy = arena_alloc(arena, len, 1);
     if (!copy)
         return err_set(err, -ENOMEM, "codec: no memory left for %s", what);
-    for (; good < len; good += good_bytes(copy + good, len - good))
-        copy[good] = '?';
-    *ret = wire_bytes(copy, len);
+    *ret = wire_bytes(copy, utf8_clean(copy, len, text, len));
     return 0;
 }
 

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <uv.h>
 
-#include "proto/link/server.h"
-
 /* Everything but these would mean something else in nng's URLs: "a;b" is a source address, "/" ends the host. */
 static const char host_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 static const char ip6_letters[] = "abcdefABCDEF0123456789:.";
@@ -78,18 +76,18 @@ void address_write(const struct sockaddr_storage *address, char ret[ADDRESS_TEXT
     }
 }
 
-static int is_loopback_ip6(const struct in6_addr *ip)
+static bool is_loopback_ip6(const struct in6_addr *ip)
 {
     if (IN6_IS_ADDR_V4MAPPED(ip))
         return ip->s6_addr[12] == IN_LOOPBACKNET;
     return IN6_IS_ADDR_LOOPBACK(ip);
 }
 
-int link_address_is_loopback(const char *address)
+bool address_is_loopback(const char *text)
 {
     struct sockaddr_storage numeric;
-    if (address_numeric(address, &numeric) < 0)
-        return 0;
+    if (address_numeric(text, &numeric) < 0)
+        return false;
     if (numeric.ss_family == AF_INET6)
         return is_loopback_ip6(&((struct sockaddr_in6 *)&numeric)->sin6_addr);
     return ntohl(((struct sockaddr_in *)&numeric)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;

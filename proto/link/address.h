@@ -21,6 +21,9 @@ int address_split(const char *text, struct address *ret);
 /* -EINVAL: not of the form, or HOST is a name. `ret` is untouched then. */
 int address_numeric(const char *text, struct sockaddr_storage *ret);
 
+/* What is not an address, or a name, is not. */
+bool address_is_loopback(const char *text);
+
 socklen_t address_len(const struct sockaddr_storage *address);
 
 /* Writes it the way address_numeric() reads it. */

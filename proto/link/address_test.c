@@ -1,7 +1,6 @@
 #include "proto/link/address.h"
 
-#include "proto/link/link_test.h"
-#include "proto/link/server.h"
+#include "proto/link/link_fixture.h"
 
 static void names_and_addresses_are_split_from_their_port(void **state)
 {
@@ -55,16 +54,16 @@ static void only_numeric_addresses_are_numeric(void **state)
 static void loopback_is_told_from_the_rest(void **state)
 {
     (void)state;
-    assert_true(link_address_is_loopback("127.0.0.1:9740"));
-    assert_true(link_address_is_loopback("127.255.0.9:0"));
-    assert_true(link_address_is_loopback("[::1]:9740"));
-    assert_true(link_address_is_loopback("[::ffff:127.0.0.1]:9740"));
-    assert_false(link_address_is_loopback("0.0.0.0:9740"));
-    assert_false(link_address_is_loopback("[::]:9740"));
-    assert_false(link_address_is_loopback("128.0.0.1:9740"));
-    assert_false(link_address_is_loopback("[::ffff:10.0.0.1]:9740"));
-    assert_false(link_address_is_loopback("localhost:9740")); /* a name may mean anything tomorrow */
-    assert_false(link_address_is_loopback("127.0.0.1"));
+    assert_true(address_is_loopback("127.0.0.1:9740"));
+    assert_true(address_is_loopback("127.255.0.9:0"));
+    assert_true(address_is_loopback("[::1]:9740"));
+    assert_true(address_is_loopback("[::ffff:127.0.0.1]:9740"));
+    assert_false(address_is_loopback("0.0.0.0:9740"));
+    assert_false(address_is_loopback("[::]:9740"));
+    assert_false(address_is_loopback("128.0.0.1:9740"));
+    assert_false(address_is_loopback("[::ffff:10.0.0.1]:9740"));
+    assert_false(address_is_loopback("localhost:9740")); /* a name may mean anything tomorrow */
+    assert_false(address_is_loopback("127.0.0.1"));
 }
 
 int main(void)

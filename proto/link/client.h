@@ -2,9 +2,8 @@
  *
  * Shape    one request in flight; a new request replaces the one before it, whose late answer is dropped
  * Order    on_up after each (re)connection and before any answer that came by it, on_down when it breaks; one that
- *          breaks as soon as it is made may not be told at all; REQ itself
- *          sends an unanswered request again after a reconnection, so an answer may also come to a request from before
- *          on_down
+ *          breaks as soon as it is made may not be told at all; REQ itself sends an unanswered request again after a
+ *          reconnection, so an answer may also come to a request from before on_down
  * Dialling starts at open, never gives up: 200 ms doubling to 30 s, jittered by nng; a dead path is noticed after
  *          LINK_USER_TIMEOUT_S by TCP_USER_TIMEOUT (proto/link/nng_process.c)
  * Limit    requests and answers have at most LINK_MESSAGE_MAX bytes; a longer answer breaks the connection

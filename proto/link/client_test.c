@@ -3,7 +3,7 @@
 
 #include <netinet/tcp.h>
 
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 #include "proto/link/server.h"
 
 struct fixture {
@@ -361,8 +361,9 @@ static void a_peer_that_hangs_up_at_once_leaves_nothing_behind(void **state)
     close(listening);
     run_until(&f->t, f->ups == f->downs); /* REM_POST overtaking ADD_POST would leave it up */
     serve(f);
-    unsigned ups = f->ups;
-    run_until(&f->t, f->ups == ups + 1);
+    /* Not before the last of them is gone: what nng 1.5.2 is given to send at that moment it sends again, but loses a
+     * copy of, and a leak would be reported. */
+    run_until(&f->t, f->peers == 1);
     ask(f, "after all");
     run_until(&f->t, f->requests == 1);
 }

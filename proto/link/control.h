@@ -2,7 +2,7 @@
  *
  * Shape    a request is one JSON text, an answer is one JSON text (docs/control.md); the link looks into neither
  * Limits   CONTROL_MESSAGE_MAX bytes each way; CONTROL_IN_FLIGHT requests at once, further ones wait in their sockets
- * Once     a request is never sent again by itself: a command whose answer was lost may have been obeyed
+ *          Once a request is never sent again by itself: a command whose answer was lost may have been obeyed
  * Threads  the server: all calls and callbacks on the loop's thread; the client: one caller, blocking
  */
 #pragma once

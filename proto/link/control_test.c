@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 
 enum { NOBODY = 65534, PATIENCE_US = 30000000, ASKERS = 40 };
 
@@ -28,6 +28,7 @@ struct fixture {
     bool close_on_request;
     uv_async_t done;
     unsigned finished;
+    unsigned sockets; /* before the test */
 };
 
 /* One thread that asks, as a console does. */
@@ -72,6 +73,7 @@ static void serve(struct fixture *f)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
+    f->sockets = count_sockets();
     test_loop_open(&f->t);
     uv_async_init(&f->t.loop, &f->done, on_done);
     snprintf(f->dir, sizeof f->dir, "%s", "/tmp/warroom-control-XXXXXX");
@@ -90,6 +92,7 @@ static int teardown(void **state)
     test_loop_close(&f->t);
     unlink(f->path);
     assert_int_equal(rmdir(f->dir), 0);
+    wait_for_sockets(f->sockets);
     free(f);
     return 0;
 }
@@ -260,7 +263,7 @@ static void a_second_collector_does_not_take_the_socket_of_the_first(void **stat
     assert_int_equal(control_server_open(&second, &f->t.loop, f->path, on_request, f, &err), -EADDRINUSE);
     assert_null(second);
     assert_non_null(strstr(err.text, f->path));
-    run_until(&f->t, count_sockets() == sockets);
+    wait_for_sockets(sockets);
     struct asker a;
     start(&a, f, "still the first", 1);
     run_until(&f->t, finished(f) == 1);
@@ -348,7 +351,7 @@ static void an_answer_that_does_not_come_is_a_timeout(void **state)
     assert_null(a.answer);
     end(&a);
     /* The slot comes back with the answer nobody waits for. */
-    run_until(&f->t, count_sockets() == sockets);
+    wait_for_sockets(sockets);
     f->echo = true;
     for (unsigned i = 0; i < f->n; i++)
         control_answer(f->server, f->asked[i].ticket, "late", 4);
@@ -411,7 +414,7 @@ static void consoles_that_give_up_do_not_cost_slots(void **state)
         assert_int_equal(send(fd, bytes, sizeof bytes - 1, MSG_NOSIGNAL), sizeof bytes - 1);
         run_until(&f->t, f->n == i + 1);
         close(fd);
-        run_until(&f->t, count_sockets() == sockets);
+        wait_for_sockets(sockets);
         control_answer(f->server, f->asked[i].ticket, "to nobody", 9);
     }
     f->echo = true;

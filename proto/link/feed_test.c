@@ -2,10 +2,9 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/sub.h>
-#include <sched.h>
 #include <sys/stat.h>
 
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 
 enum { PATIENCE_US = 30000000 };
 
@@ -14,11 +13,13 @@ struct fixture {
     struct feed_reader *reader;
     char dir[64];
     char path[96];
+    unsigned sockets; /* before the test */
 };
 
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
+    f->sockets = count_sockets();
     snprintf(f->dir, sizeof f->dir, "%s", "/tmp/warroom-feed-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/feed.sock", f->dir);
@@ -34,6 +35,7 @@ static int teardown(void **state)
     f->feed = feed_close(f->feed);
     assert_int_equal(access(f->path, F_OK), -1);
     assert_int_equal(rmdir(f->dir), 0);
+    wait_for_sockets(f->sockets);
     free(f);
     return 0;
 }
@@ -176,8 +178,7 @@ static void a_second_publisher_is_refused_and_the_mode_is_0660(void **state)
     struct feed *second = NULL;
     struct err err;
     assert_int_equal(feed_open(&second, f->path, &err), -EADDRINUSE);
-    while (count_sockets() != sockets)
-        sched_yield();
+    wait_for_sockets(sockets);
     assert_null(second);
     struct stat at;
     assert_int_equal(stat(f->path, &at), 0);

@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "proto/link/client.h"
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 #include "proto/link/nng_process.h"
 
 /* One poller, one reaper, one timer, four resolvers; two task threads and one expiry thread for each CPU. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "proto/link/server_parts.h"
 #include "proto/link/take_fd.h"
 
@@ -20,12 +21,12 @@ struct link_limits link_limits_default(void)
 {
     return (struct link_limits){
         .peers = 20000,
-        .message_bytes = 64 << 10,
+        .message_bytes = (64 << 10) + 64, /* the longest sealed message in its envelope */
         .in_flight = 4,
         .answer_bytes = 256 << 10,
         .held_bytes = 256 << 20,
-        .handshake_us = 5000000,
-        .message_us = 30000000,
+        .handshake_us = 5 * US_PER_S,
+        .message_us = 30 * US_PER_S,
     };
 }
 
@@ -36,7 +37,7 @@ static void rest(struct link_server *server)
     uv_poll_stop(&server->listening);
     server->resting = true;
     server->rest_due_ms = uv_now(server->loop) + REST_MS;
-    watch_timer_by(server, server->rest_due_ms);
+    peer_timers_by(server, server->rest_due_ms);
 }
 
 static int open_spare(void)
@@ -192,7 +193,7 @@ int link_server_open(struct link_server **ret_server, uv_loop_t *loop, const cha
     server->port = port;
     server->parts = 2; /* the two handles */
     TAILQ_INIT(&server->peers);
-    watch_open(server);
+    peer_timers_open(server);
     server->fd = take_fd(&fd);
     server->spare_fd = take_fd(&spare);
     server_stop_resting(server);

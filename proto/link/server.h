@@ -4,12 +4,14 @@
  * Source   SP TCP mapping: 00 53 50 00, protocol (REQ 0x30, REP 0x31) big endian, 00 00; then messages of a u64
  *          big-endian length and a body that begins with the request id, a u32 with its top bit set
  * Why      nng 1.5.2's own listeners fall to hostile peers before they are authenticated (docs/decisions.md)
- * Limits   those of struct link_limits; a peer over one is closed and counted; a peer with `in_flight` unanswered
- *          requests, or with unread answers, is not read from until it has room, nor is its leaving noticed: every
- *          request gets its answer, or its peer link_peer_close()
+ * Limits   those of struct link_limits; a peer over one is closed and counted
+ * Paused   a peer with `in_flight` unanswered requests, or with unread answers, is not read from until it has room, nor
+ *          is its leaving noticed: every request gets its answer, or its peer link_peer_close()
  * Again    a request sent again while it is unanswered is not told twice: its answer serves both
- * Out of   descriptors: connections are taken and closed at once, counted as LINK_CLOSE_FULL; what the system cannot
- *          even do that for waits in the backlog, tried again every 100 ms
+ * Vanished a peer that went without a word (power, network, a reset that was lost) counts as open until the kernel has
+ *          asked for it in vain, 60 to 90 s later
+ * Full     out of descriptors: connections are taken and closed at once, counted as LINK_CLOSE_FULL; what the system
+ *          cannot even do that for waits in the backlog, tried again every 100 ms
  * Threads  all calls and callbacks on the loop's thread; link_server_close() and link_peer_close() from any callback
  */
 #pragma once
@@ -27,8 +29,8 @@ enum link_close {
     LINK_CLOSE_PEER,      /* it hung up or its network broke */
     LINK_CLOSE_HANDSHAKE, /* not SP, not REQ, or too slow */
     LINK_CLOSE_PROTOCOL,  /* a length over the limit or no request id */
-    LINK_CLOSE_SLOW,      /* a message not finished or an answer not read in time, or too many unread answer bytes */
-    LINK_CLOSE_FULL,      /* a connection too many: closed as it came; or what it sends is too much to hold */
+    LINK_CLOSE_SLOW,      /* a message not finished, or an answer not read, in time */
+    LINK_CLOSE_FULL,      /* over the connection limit: closed as it came; or no memory for what it sends */
     LINK_CLOSE_OURS,      /* link_peer_close() or the server's own end */
     LINK_CLOSE_COUNT
 };
@@ -46,7 +48,7 @@ struct link_limits {
     int64_t message_us;   /* from a message's first byte to its last; an answer unread for as long closes too */
 };
 
-/* 20,000 peers, 64 KiB, 4, 256 KiB, 256 MiB, 5 s, 30 s. */
+/* 20,000 peers, 64 KiB and an envelope, 4, 256 KiB, 256 MiB, 5 s, 30 s. */
 struct link_limits link_limits_default(void);
 
 struct link_server_handlers {
@@ -72,9 +74,6 @@ struct link_counts {
  * system. */
 int link_server_open(struct link_server **ret_server, uv_loop_t *loop, const char *address, struct link_limits limits,
                      struct link_server_handlers handlers, struct err *err);
-
-/* Whether "HOST:PORT" is a loopback address; what is not an address is not. */
-int link_address_is_loopback(const char *address);
 
 unsigned link_server_port(const struct link_server *server);
 struct link_counts link_server_counts(const struct link_server *server);

@@ -7,7 +7,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 #include "proto/link/server.h"
 
 enum { REQUESTS = 200, AGENTS = 16, ABUSERS = 40 };

@@ -2,7 +2,7 @@
  *
  * server.c        listening, accepting, the end
  * server_peer.c   one connection: reading, answering, closing
- * server_watch.c  who has until when: one timer for all of them
+ * server_timer.c  who has until when: one timer for all of them
  */
 #pragma once
 #include <stdbool.h>
@@ -14,23 +14,23 @@
 
 /* Every peer in a list was given the same time, so the order of coming is the order of falling due: no timer a peer, no
  * heap, and a look at the heads is enough. */
-enum watch_kind {
-    WATCH_HANDSHAKE, /* accepted, not yet shaken hands; or said good-bye to */
-    WATCH_MESSAGE,   /* a message has begun */
-    WATCH_UNREAD,    /* an answer waits to be written */
-    WATCH_RESUME,    /* has room again for requests that have already come: due at once */
-    WATCH_KINDS
+enum timer_kind {
+    TIMER_HANDSHAKE, /* accepted, not yet shaken hands; or said good-bye to */
+    TIMER_MESSAGE,   /* a message has begun */
+    TIMER_UNREAD,    /* an answer waits to be written */
+    TIMER_RESUME,    /* has room again for requests that have already come: due at once */
+    TIMER_KINDS
 };
 
-struct watch {
-    TAILQ_ENTRY(watch) entry;
+struct peer_timer {
+    TAILQ_ENTRY(peer_timer) entry;
     struct link_peer *peer;
     uint64_t due_ms; /* on the loop's clock */
     uint8_t kind;
     bool on;
 };
 
-enum { PEER_WATCHES = 2, SERVER_READ_MAX = 64 << 10 };
+enum { SERVER_READ_MAX = 64 << 10 };
 
 enum peer_stage { PEER_SHAKING, PEER_OPEN, PEER_LEAVING, PEER_GONE };
 
@@ -40,8 +40,8 @@ struct link_peer {
     struct link_server *server;
     void *user;
     TAILQ_ENTRY(link_peer) entry;
-    struct watch reading; /* WATCH_HANDSHAKE, WATCH_MESSAGE or WATCH_RESUME: never two of them at once */
-    struct watch writing; /* WATCH_UNREAD */
+    struct peer_timer reading; /* TIMER_HANDSHAKE, TIMER_MESSAGE or TIMER_RESUME: never two of them at once */
+    struct peer_timer writing; /* TIMER_UNREAD */
     struct sp sp;
     uint8_t *tail; /* owned: bytes that came while there was no room for their requests */
     size_t tail_at;
@@ -75,7 +75,7 @@ struct link_server {
     struct link_server_handlers handlers;
     struct link_counts counts;
     TAILQ_HEAD(, link_peer) peers;
-    TAILQ_HEAD(watch_list, watch) watches[WATCH_KINDS];
+    TAILQ_HEAD(peer_timer_list, peer_timer) timers[TIMER_KINDS];
     uint8_t buffer[SERVER_READ_MAX]; /* every read goes here first */
 };
 
@@ -85,11 +85,11 @@ void peer_end(struct link_peer *peer, enum link_close why);
 void peer_resume(struct link_peer *peer);
 
 /* Starts anew if it is on. */
-void watch_start(struct link_server *server, struct watch *watch, enum watch_kind kind);
-void watch_stop(struct link_server *server, struct watch *watch);
-void watch_open(struct link_server *server);
+void peer_timer_start(struct link_server *server, struct peer_timer *timer, enum timer_kind kind);
+void peer_timer_stop(struct link_server *server, struct peer_timer *timer);
+void peer_timers_open(struct link_server *server);
 /* Makes the timer come no later than `due_ms`. */
-void watch_timer_by(struct link_server *server, uint64_t due_ms);
+void peer_timers_by(struct link_server *server, uint64_t due_ms);
 
 void server_stop_resting(struct link_server *server);
 /* One handle or peer less; frees the server after the last. */

@@ -40,8 +40,8 @@ void peer_end(struct link_peer *peer, enum link_close why)
     if (peer->stage != PEER_LEAVING)
         peer->why = (uint8_t)why;
     peer->stage = PEER_GONE;
-    watch_stop(server, &peer->reading);
-    watch_stop(server, &peer->writing);
+    peer_timer_stop(server, &peer->reading);
+    peer_timer_stop(server, &peer->writing);
     TAILQ_REMOVE(&server->peers, peer, entry);
     server->held -= peer->held;
     server->counts.open--;
@@ -87,7 +87,7 @@ static void account(struct link_peer *peer)
         peer_end(peer, LINK_CLOSE_FULL);
 }
 
-/* Brings reading and the watch over it in line with what the peer has just done or been given. */
+/* Brings reading and its timer in line with what the peer has just done or been given. */
 static void settle(struct link_peer *peer)
 {
     struct link_server *server = peer->server;
@@ -100,11 +100,11 @@ static void settle(struct link_peer *peer)
         return;
     if (room && peer->tail) {
         if (!peer->reading.on)
-            watch_start(server, &peer->reading, WATCH_RESUME);
+            peer_timer_start(server, &peer->reading, TIMER_RESUME);
     } else if (!room || !sp_midway(&peer->sp)) {
-        watch_stop(server, &peer->reading); /* while we do not read, the peer cannot be late */
+        peer_timer_stop(server, &peer->reading); /* while we do not read, the peer cannot be late */
     } else if (!peer->reading.on) {
-        watch_start(server, &peer->reading, WATCH_MESSAGE);
+        peer_timer_start(server, &peer->reading, TIMER_MESSAGE);
     }
 }
 
@@ -114,7 +114,7 @@ static void open_peer(struct link_peer *peer)
     uint8_t hello[SP_HELLO_LEN];
     sp_write_hello(hello);
     uv_buf_t buf = uv_buf_init((char *)hello, sizeof hello);
-    watch_stop(server, &peer->reading);
+    peer_timer_stop(server, &peer->reading);
     /* The first bytes on a fresh connection always fit, or there is no connection any more. */
     if (uv_try_write((uv_stream_t *)&peer->tcp, &buf, 1) != SP_HELLO_LEN) {
         peer_end(peer, LINK_CLOSE_PEER);
@@ -141,7 +141,7 @@ static bool is_in_flight(const struct link_peer *peer, uint32_t id)
 static void take_request(struct link_peer *peer, const struct sp_request *request)
 {
     struct link_server *server = peer->server;
-    watch_stop(server, &peer->reading);
+    peer_timer_stop(server, &peer->reading);
     if (is_in_flight(peer, request->id))
         return;
     peer->tickets[peer->unanswered++] = request->id;
@@ -262,7 +262,7 @@ void peer_admit(struct link_server *server, int fd, const struct sockaddr_storag
         return;
     }
     take_fd(&socket); /* the handle's now */
-    watch_start(server, &peer->reading, WATCH_HANDSHAKE);
+    peer_timer_start(server, &peer->reading, TIMER_HANDSHAKE);
     settle(peer);
 }
 
@@ -275,7 +275,7 @@ static void say_good_bye(struct link_peer *peer)
         return;
     }
     read_from(peer, true);
-    watch_start(peer->server, &peer->reading, WATCH_HANDSHAKE);
+    peer_timer_start(peer->server, &peer->reading, TIMER_HANDSHAKE);
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -292,9 +292,9 @@ static void on_written(uv_write_t *write, int status)
     }
     server->counts.bytes_out += answer->len;
     if (peer->queued > 0)
-        watch_start(server, &peer->writing, WATCH_UNREAD); /* it does read, slowly: time starts anew */
+        peer_timer_start(server, &peer->writing, TIMER_UNREAD); /* it does read, slowly: time starts anew */
     else
-        watch_stop(server, &peer->writing);
+        peer_timer_stop(server, &peer->writing);
     if (peer->stage == PEER_LEAVING && peer->queued == 0)
         say_good_bye(peer);
     settle(peer);
@@ -325,7 +325,7 @@ static void queue_rest(struct link_peer *peer, const uv_buf_t bufs[2], size_t se
     }
     peer->queued += len;
     if (!peer->writing.on)
-        watch_start(server, &peer->writing, WATCH_UNREAD);
+        peer_timer_start(server, &peer->writing, TIMER_UNREAD);
 }
 
 static bool forget_ticket(struct link_peer *peer, uint32_t ticket)
@@ -368,7 +368,7 @@ void link_peer_close(struct link_peer *peer)
         return;
     peer->stage = PEER_LEAVING;
     peer->why = LINK_CLOSE_OURS;
-    watch_stop(peer->server, &peer->reading);
+    peer_timer_stop(peer->server, &peer->reading);
     if (!peer->taking)
         forget_tail(peer);
     if (peer->queued == 0)

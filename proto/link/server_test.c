@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "proto/link/address.h"
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 
 #define HELLO "\0SP\0\0\x30\0\0"
 
@@ -23,9 +23,11 @@ struct fixture {
     struct {
         struct link_peer *peer;
         uint32_t ticket;
+        bool gone; /* its peer is */
     } requests[REQUESTS_MAX];
     unsigned requested;
-    char text[256]; /* of the last request */
+    unsigned asking; /* how many of them are to come */
+    char text[256];  /* of the last request */
     size_t text_len;
     bool echo; /* answer at once */
     bool close_on_open;
@@ -52,6 +54,7 @@ static void on_request(void *user, struct link_peer *peer, uint32_t ticket, cons
     assert_true(f->requested < REQUESTS_MAX);
     f->requests[f->requested].peer = peer;
     f->requests[f->requested].ticket = ticket;
+    f->requests[f->requested].gone = false;
     f->requested++;
     f->text_len = len < sizeof f->text ? len : sizeof f->text;
     memcpy(f->text, bytes, f->text_len);
@@ -70,6 +73,10 @@ static void on_close(void *user, struct link_peer *peer, enum link_close why)
     f->closed++;
     f->why = why;
     f->peer = NULL;
+    for (unsigned i = 0; i < f->requested; i++) {
+        if (f->requests[i].peer == peer)
+            f->requests[i].gone = true;
+    }
 }
 
 static void listen_with(struct fixture *f, struct link_limits limits)
@@ -716,6 +723,89 @@ static void forty_peers_that_pipeline_and_reset_do_not_hinder_an_honest_one(void
     assert_int_equal(closed_for(f, LINK_CLOSE_PEER), 25 * 40);
 }
 
+/* Brings a peer into a state by itself, from the outside; where it takes an answer or a close of ours, that comes
+ * later. */
+static int dial_into(struct fixture *f, unsigned peer_state)
+{
+    static const uint8_t claim[12 + 100] = { [6] = 1, [8] = 0x80 }; /* a message of 256 bytes, not half of it */
+    int fd = dial(f);
+    if (peer_state > 0) /* 0: connected and silent */
+        say(fd, HELLO, peer_state == 1 ? 5 : 8);
+    if (peer_state == 3)
+        say(fd, claim, sizeof claim);
+    unsigned asked = peer_state == 4 ? 1 : peer_state == 5 ? f->limits.in_flight : peer_state == 6 ? 9 : 0;
+    for (uint32_t id = 0; id < asked; id++) /* 4: unanswered; 5: paused; 6: paused, with further ones in hand */
+        ask(fd, UINT32_C(0x80000000) + id, "well?", 5);
+    if (asked > 0)
+        f->asking += asked < f->limits.in_flight ? asked : f->limits.in_flight;
+    return fd;
+}
+
+enum { PEER_STATES = 7 };
+
+/* Half of them shut down, half reset; those paused are noticed gone when they are answered. */
+static void whatever_state_peers_leave_in_none_stays_counted_as_open(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned round = 1; round <= 10; round++) {
+        int sockets[PEER_STATES * 4];
+        f->requested = f->asking = 0;
+        for (unsigned i = 0; i < PEER_STATES * 4; i++)
+            sockets[i] = dial_into(f, i % PEER_STATES);
+        run_until(&f->t, counts(f).open == PEER_STATES * 4 && f->requested == f->asking &&
+                             f->opened == round * (PEER_STATES - 2) * 4);
+        for (unsigned i = 0; i < PEER_STATES * 4; i++) {
+            if (i / PEER_STATES % 2)
+                reset(f, sockets[i]);
+            else
+                hang_up(f, sockets[i]);
+        }
+        run_until(&f->t, counts(f).open == 8); /* 5 and 6 */
+        unsigned n = f->requested;
+        for (unsigned i = 0; i < n; i++) {
+            /* of the states, 4 has gone: its tickets are forgotten, as on_close told */
+            if (!f->requests[i].gone)
+                link_peer_answer(f->requests[i].peer, f->requests[i].ticket, (const uint8_t *)"so", 2);
+        }
+        f->echo = true;
+        run_until(&f->t, counts(f).open == 0 && f->closed == f->opened);
+        f->echo = false;
+        f->n_sockets = 0;
+    }
+    uint64_t closed = 0;
+    for (int why = 0; why < LINK_CLOSE_COUNT; why++)
+        closed += closed_for(f, (enum link_close)why);
+    assert_int_equal(closed, counts(f).accepted);
+}
+
+static void who_leaves_with_answers_unread_or_when_told_to_is_not_counted_either(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t answer[ANSWER_LEN];
+    f->limits.message_us = 50000;
+    listen_with(f, f->limits);
+    for (unsigned i = 0; i < 4; i++) {
+        f->requested = 0;
+        f->closed = 0;
+        f->opened = 0;
+        f->n_sockets = 0;
+        int fd = dial_and_shake(f);
+        uint64_t before = counts(f).bytes_out;
+        for (unsigned given = 0; counts(f).bytes_out == before + (uint64_t)given * (12 + ANSWER_LEN);) {
+            ask(fd, UINT32_C(0x80000000) + given, "more", 4);
+            run_until(&f->t, f->requested == given + 1);
+            link_peer_answer(f->peer, f->requests[given++].ticket, answer, ANSWER_LEN);
+        }
+        if (i & 1)
+            link_peer_close(f->peer);
+        if (i & 2)
+            reset(f, fd);
+        else
+            hang_up(f, fd);
+        run_until(&f->t, counts(f).open == 0 && f->closed == 1);
+    }
+}
+
 static void an_address_that_cannot_be_listened_on_is_said(void **state)
 {
     struct fixture *f = *state;
@@ -782,6 +872,8 @@ int main(void)
         TEST(closing_from_within_the_callbacks_is_allowed),
         TEST(the_server_may_be_closed_from_within_a_request),
         TEST(forty_peers_that_pipeline_and_reset_do_not_hinder_an_honest_one),
+        TEST(whatever_state_peers_leave_in_none_stays_counted_as_open),
+        TEST(who_leaves_with_answers_unread_or_when_told_to_is_not_counted_either),
         TEST(an_address_that_cannot_be_listened_on_is_said),
         TEST(it_listens_on_ipv6_too),
     };

@@ -1,6 +1,6 @@
 #include "proto/link/sp.h"
 
-#include "proto/link/link_test.h"
+#include "proto/link/link_fixture.h"
 
 #define HELLO    "\0SP\0\0\x30\0\0"
 #define BYTES(s) (const uint8_t *)(s), sizeof(s) - 1

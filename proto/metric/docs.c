@@ -1,6 +1,5 @@
 #include "proto/metric/docs.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "proto/metric/metric.h"

@@ -1,4 +1,4 @@
-/* metric_docs > docs/metrics.md */
+/* The build target metric_docs writes docs/metrics.md with it. */
 #include <stdio.h>
 #include <stdlib.h>
 

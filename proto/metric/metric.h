@@ -1,10 +1,11 @@
 /* proto/metric/metric.h - the catalogue: every quantity the agent can report, described once.
  *
  * Shape    a constant table; a row's key is its name with its fixed attributes,
- * `system.network.io.rate{direction=transmit}`; what tells series of one metric apart (a disk, a mount point, a target)
- * is the series' instance, whose label the row names Units    UCUM as OpenTelemetry writes them: "1", "s", "By",
- * "By/s", "{packet}/s"; ratios run 0..1 Source   OpenTelemetry semantic conventions (system.*) for names; each row
- * names its kernel file Threads  constant data, any thread
+ *          `system.network.io.rate{direction=transmit}`; what tells series of one metric apart (a disk, a mount
+ *          point, a target) is the series' instance, whose label the row names
+ * Units    UCUM as OpenTelemetry writes them: "1", "s", "By", "By/s", "{packet}/s"; ratios run 0..1
+ * Source   OpenTelemetry semantic conventions (system.*) for names; each row names its kernel file
+ * Threads  constant data, any thread
  *
  * docs/metrics.md is printed from this table (build target metric_docs); a test holds the two together.
  */

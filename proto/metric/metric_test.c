@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "proto/codec/message.h"
 #include "proto/metric/docs.h"
 
 #define each_metric(m)                                                                                                 \
@@ -220,7 +219,7 @@ static void docs_metrics_md_is_what_the_catalogue_prints(void **state)
     free(have);
     if (!same) {
         free(want);
-        fail_msg("docs/metrics.md is not what metric_docs prints: build/dev/tools/metric_docs > docs/metrics.md");
+        fail_msg("docs/metrics.md is not what the catalogue prints: cmake --build --preset dev --target metric_docs");
     }
     each_metric(metric)
     {

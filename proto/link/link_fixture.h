@@ -1,10 +1,11 @@
-/* proto/link/link_test.h - what the tests of this folder share: a loop that runs until something holds.
+/* proto/link/link_fixture.h - what the tests of this folder share: a loop that runs until something holds.
  *
  * No test waits for time to pass: each runs the loop until the event it is about. The guard only turns an event that
  * never comes into a failure instead of a hang. */
 #pragma once
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -73,9 +74,6 @@ static inline void run_some(struct test_loop *t)
         uv_run(&t->loop, UV_RUN_ONCE);
 }
 
-/* nng gives connections back on a thread of its own, some time after their peers left. What is done to one between the
- * two, an answer or a close, nng 1.5.2 may lose together with its memory, and a leak would be reported: so tests that
- * would do that wait until the sockets are as many as before. */
 static inline unsigned count_sockets(void)
 {
     unsigned n = 0;
@@ -85,4 +83,13 @@ static inline unsigned count_sockets(void)
         n += getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
     }
     return n;
+}
+
+/* nng gives connections back on a thread of its own, some time after their peers left. What is done to one between the
+ * two, an answer or a close, nng 1.5.2 may lose together with its memory, and a leak would be reported: so tests that
+ * would do that wait until there are no more sockets than before. The test's own time limit is the guard. */
+static inline void wait_for_sockets(unsigned before)
+{
+    while (count_sockets() > before)
+        sched_yield();
 }
