@@ -38,7 +38,6 @@ struct agent {
     int64_t wall_us;
     bool busy;
     bool leaving;
-    bool draining;
     bool closed;
     uint64_t left_out; /* ticks, not yet said */
     int64_t said_us;
@@ -124,13 +123,13 @@ static void on_drained(void *user)
     struct agent *agent = user;
     struct uplink_counts counts = uplink_counts(agent->uplink);
     log_event(agent->log, counts.queued ? LOG_WARN : LOG_INFO, "agent_left", KV_COUNT("stored", counts.stored),
+              KV_COUNT("refused", counts.refused), KV_COUNT("dropped", counts.dropped),
               KV_COUNT("undelivered", counts.queued));
     close_parts(agent);
 }
 
 static void drain(struct agent *agent)
 {
-    agent->draining = true;
     uplink_drain(agent->uplink, AGENT_DRAIN_US, on_drained, agent);
 }
 
@@ -209,7 +208,7 @@ static void reload_probes(struct agent *agent, const struct settings *settings)
     struct prober *fresh;
     struct err err;
     if (open_prober(agent, settings, &fresh, &err) < 0) {
-        log_event(agent->log, LOG_ERROR, "probes_kept", KV_TEXT("reason", err.text));
+        log_event(agent->log, LOG_ERROR, "probes_kept", KV_TEXT("error", err.text));
         return;
     }
     prober_close(agent->prober);

@@ -1,10 +1,10 @@
 /* agent/agent.h - the parts of the agent, wired on one loop.
  *
- * Shape    a timer takes ticks; readers run on a worker, since they may wait for the kernel; what they read goes, with
- * the agent's own and the probes' numbers, to the uplink
- * Reload   log level and probes change at once; of the rest it is said that it waits for the next start
- * Leaving  no more ticks; the uplink has AGENT_DRAIN_US to deliver; then the agent lets go of the loop. What still
- * hangs in the kernel AGENT_HANG_US later (a dead file server, a look-up) stops the loop all the same
+ * Shape    a timer takes ticks; readers run on a worker, since they may wait for the kernel; what they read goes,
+ *          with the agent's own and the probes' numbers, to the uplink Reload log level and probes change at once; of
+ *          the rest it is said that it waits for the next start Leaving no more ticks; the uplink has AGENT_DRAIN_US
+ *          to deliver; then the agent lets go of the loop. What still hangs in the kernel AGENT_HANG_US later (a dead
+ *          file server, a look-up) stops the loop all the same
  * Threads  all calls on the loop's thread
  */
 #pragma once

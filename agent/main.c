@@ -134,23 +134,10 @@ static int read_settings(const struct options *options, struct arena *arena, str
     return rc;
 }
 
-static size_t kept_faults(const struct config_faults *faults)
-{
-    return faults->n < CONFIG_FAULTS_MAX ? faults->n : CONFIG_FAULTS_MAX;
-}
-
-static void print_faults(const struct config_faults *faults)
-{
-    for (size_t i = 0; i < kept_faults(faults); i++)
-        fprintf(stderr, "%s\n", faults->at[i].text);
-    if (faults->n > CONFIG_FAULTS_MAX)
-        fprintf(stderr, "and %zu more\n", faults->n - CONFIG_FAULTS_MAX);
-}
-
 static void log_faults(const struct log *log, const struct config_faults *faults)
 {
-    for (size_t i = 0; i < kept_faults(faults); i++)
-        log_event(log, LOG_ERROR, "config_fault", KV_TEXT("fault", faults->at[i].text));
+    for (size_t i = 0; i < config_faults_kept(faults); i++)
+        log_event(log, LOG_ERROR, "config_fault", KV_TEXT("error", faults->at[i].text));
 }
 
 /* ---- --check-config and --once ---- */
@@ -162,7 +149,7 @@ static int check_config(const struct options *options)
     struct settings settings;
     struct config_faults faults;
     if (read_settings(options, &arena, &settings, &faults) < 0) {
-        print_faults(&faults);
+        config_faults_print(&faults, stderr);
         return EXIT_FAILURE;
     }
     printf("%s: ok\n", path_of(options));
@@ -179,7 +166,7 @@ static int settings_for_once(const struct options *options, struct arena *arena,
     struct config_faults faults;
     int rc = read_settings(options, arena, ret, &faults);
     if (rc < 0)
-        print_faults(&faults);
+        config_faults_print(&faults, stderr);
     return rc;
 }
 
@@ -259,7 +246,7 @@ static int run_loop(struct program *program)
     struct err err;
     int rc = agent_open(&program->agent, &program->loop, &program->settings[0], program->clock, program->log, &err);
     if (rc < 0) {
-        log_event(program->log, LOG_ERROR, "agent_cannot_start", KV_TEXT("reason", err.text));
+        log_event(program->log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
     } else {
         watch_signals(program);
         uv_run(&program->loop, UV_RUN_DEFAULT);
@@ -283,7 +270,7 @@ static int run(const struct options *options, const struct clock *clock, struct 
     if (read_settings(options, &program.arenas[0], &program.settings[0], &faults) < 0) {
         log_faults(log, &faults);
     } else if (uv_loop_init(&program.loop) < 0) {
-        log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("reason", "no event loop"));
+        log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", "no event loop"));
     } else {
         log->least = (enum log_level)program.settings[0].log_level;
         status = run_loop(&program);

@@ -24,7 +24,7 @@ static void auto_reader(struct reader **reader)
 
 static void take(struct once *once)
 {
-    const struct uplink_counts nothing = { .taken = 0 };
+    const struct uplink_counts nothing = { .queued = 0 };
     readings_clear(&once->readings);
     reader_take(once->reader, &once->readings);
     self_take(&once->self, &nothing, clock_mono_us(once->clock), &once->readings);

@@ -1,14 +1,13 @@
 /* agent/once.h - `warroom-agent --once`: one look at this host, on stdout.
  *
- * Shape    reads twice, ONCE_INTERVAL_US apart, since rates need two readings; the configured probes run one burst each
- * meanwhile
+ * Shape    reads twice, ONCE_INTERVAL_US apart, since rates need two readings; the configured probes run one burst
+ *          each meanwhile
  * Threads  runs a loop of its own until it is done
  */
 #pragma once
 #include <stdio.h>
 
 #include "agent/print.h"
-#include "agent/read/read.h"
 #include "agent/settings.h"
 
 enum { ONCE_INTERVAL_US = 1000000 };

@@ -1,7 +1,7 @@
 /* agent/print.h - readings for people and for other programs.
  *
- * Shape    text: grouped by metric, at most PRINT_COLUMNS columns where names allow it; json: one object; openmetrics:
- * an exposition that ends with # EOF; series without a value are "-", null, and left out
+ * Shape    text: grouped by metric, at most PRINT_COLUMNS columns where names allow it; json: one object;
+ *          openmetrics: an exposition that ends with # EOF; series without a value are "-", null, and left out
  * Source   OpenMetrics 1.0; names and units are made of ours as OpenTelemetry's Prometheus compatibility has it
  * Threads  writes to `out`
  */

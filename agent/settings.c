@@ -8,9 +8,7 @@
 #include "base/log.h"
 #include "base/scan.h"
 #include "proto/codec/message.h"
-#include "proto/link/server.h"
-
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+#include "proto/link/address.h"
 
 static const struct settings_probe probe_defaults = {
     .target = {
@@ -60,6 +58,7 @@ static const struct config_field fields[] = {
       .required = true,
       .least = 1,
       .most = 300,
+      .line_at = 1 + offsetof(struct settings, collector_line),
       .help = "HOST:PORT" },
     { .key = "host",
       .kind = CONFIG_TEXT,
@@ -67,6 +66,7 @@ static const struct config_field fields[] = {
       .required = true,
       .least = 16,
       .most = 16,
+      .line_at = 1 + offsetof(struct settings, host_line),
       .help = "the 16 hexadecimal digits that `warroom host enroll` printed, in quotes" },
     { .key = "interval",
       .kind = CONFIG_DURATION,
@@ -79,7 +79,10 @@ static const struct config_field fields[] = {
       .least = 256 << 10,
       .most = 1 << 30,
       .help = "bytes" },
-    { .key = "log_level", .kind = CONFIG_CHOICE, .at = offsetof(struct settings, log_level), .choices = log_levels },
+    { .key = "log_level",
+      .kind = CONFIG_CHOICE,
+      .at = offsetof(struct settings, log_level),
+      .choices = log_level_names },
     { .key = "probes",
       .kind = CONFIG_LIST,
       .at = offsetof(struct settings, probes),
@@ -115,7 +118,7 @@ static void check_host(struct settings *settings, const char *name, struct confi
 {
     struct scan scan = scan_over(settings->host_text, strlen(settings->host_text));
     if (!scan_hex64(&scan, &settings->host) || !scan_done(&scan) || settings->host == 0)
-        config_fault(faults, name, 0,
+        config_fault(faults, name, settings->host_line,
                      "host: `%s` is no host id, want the 16 hexadecimal digits that `warroom host enroll` printed",
                      settings->host_text);
 }
@@ -123,8 +126,12 @@ static void check_host(struct settings *settings, const char *name, struct confi
 /* What goes over the uplink is not sealed yet, so it must not leave the host. */
 static void check_collector(const struct settings *settings, const char *name, struct config_faults *faults)
 {
-    if (!link_address_is_loopback(settings->collector))
-        config_fault(faults, name, 0,
+    struct address address;
+    if (address_split(settings->collector, &address) < 0)
+        config_fault(faults, name, settings->collector_line, "collector: `%s` is no address, want HOST:PORT",
+                     settings->collector);
+    else if (!address_is_loopback(settings->collector))
+        config_fault(faults, name, settings->collector_line,
                      "collector: `%s` is not on this host; until the uplink is encrypted the agent reports only to a "
                      "loopback address, 127.0.0.1:9740 or [::1]:9740",
                      settings->collector);

@@ -1,7 +1,7 @@
 /* agent/settings.h - what /etc/warroom/agent.yaml says.
  *
- * Shape    one table of fields (settings.c) and the checks that need more than one value; packaging/agent.yaml explains
- * each key
+ * Shape    one table of fields (settings.c) and the checks that need more than one value; packaging/agent.yaml
+ *          explains each key
  * Owner    texts and probes live in the arena handed in
  * Threads  reads a file; one caller
  */
@@ -23,7 +23,9 @@ struct settings_probe {
 
 struct settings {
     const char *collector; /* NULL: no file was read */
+    int collector_line;
     const char *host_text;
+    int host_line;
     uint64_t host;
     int64_t interval_us; /* until the collector says otherwise */
     int64_t queue_bytes;

@@ -90,9 +90,18 @@ static void a_collector_on_another_host_is_refused_until_the_uplink_is_encrypted
         f->faults.n = 0;
         assert_int_equal(parse(f, text), -EINVAL);
         assert_int_equal(f->faults.n, 1);
+        assert_non_null(strstr(f->faults.at[0].text, "agent.yaml:1: collector: "));
         assert_non_null(strstr(f->faults.at[0].text, "loopback"));
         assert_non_null(strstr(f->faults.at[0].text, elsewhere[i]));
     }
+}
+
+static void a_collector_that_is_no_address_is_told_with_its_line(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(parse(f, "host: \"00c0ffee00c0ffee\"\n\ncollector: localhost\n"), -EINVAL);
+    assert_int_equal(f->faults.n, 1);
+    assert_string_equal(f->faults.at[0].text, "agent.yaml:3: collector: `localhost` is no address, want HOST:PORT");
 }
 
 static void a_host_id_is_sixteen_hexadecimal_digits_and_not_zero(void **state)
@@ -105,7 +114,8 @@ static void a_host_id_is_sixteen_hexadecimal_digits_and_not_zero(void **state)
         snprintf(text, sizeof text, "collector: 127.0.0.1:9740\nhost: \"%s\"\n", wrong[i]);
         f->faults.n = 0;
         assert_int_equal(parse(f, text), -EINVAL);
-        assert_true(f->faults.n >= 1);
+        assert_int_equal(f->faults.n, 1);
+        assert_ptr_equal(strstr(f->faults.at[0].text, "agent.yaml:2: "), f->faults.at[0].text);
     }
 }
 
@@ -160,6 +170,7 @@ int main(void)
         test(two_keys_are_enough),
         test(every_key_is_taken),
         test(a_collector_on_another_host_is_refused_until_the_uplink_is_encrypted),
+        test(a_collector_that_is_no_address_is_told_with_its_line),
         test(a_host_id_is_sixteen_hexadecimal_digits_and_not_zero),
         test(a_probe_that_cannot_be_kept_is_told_with_its_line),
         test(faults_leave_the_settings_alone),

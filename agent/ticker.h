@@ -1,8 +1,9 @@
 /* agent/ticker.h - when to take the next tick.
  *
- * Shape    ticks fall on multiples of the interval on the wall clock, so that the ticks of many hosts line up, moved by
- * a few milliseconds that differ from host to host, so that their reports do not. Each wait is counted from the clock,
- * not from the tick before: lateness does not add up. A tick that comes too late is left out and counted
+ * Shape    ticks fall on multiples of the interval on the wall clock, so that the ticks of many hosts line up, moved
+ *          by a few milliseconds that differ from host to host, so that their reports do not. Each wait is counted
+ *          from the clock, not from the tick before: lateness does not add up. A tick that comes too late is left out
+ *          and counted
  * Units    microseconds
  * Threads  pure functions on the caller's struct
  */

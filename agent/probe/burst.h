@@ -1,11 +1,11 @@
 /* agent/probe/burst.h - one burst of TCP connects to one address.
  *
  * Shape    burst_start(), then burst_advance() whenever the time it asked for has come, until it says it is done;
- * connects are polled by libuv in between
+ *          connects are polled by libuv in between
  * Latency  the kernel's own round trip of SYN and SYN-ACK (tcp_info.tcpi_rtt), so that a busy agent does not inflate
- * it; where a SYN had to be sent again, the time until the loop saw the connection
- * Owner    the burst lives in the caller's memory, which must stay until burst_is_quiet(): libuv gives its handles back
- * later than we let go of them
+ *          it; where a SYN had to be sent again, the time until the loop saw the connection
+ * Owner    the burst lives in the caller's memory, which must stay until burst_is_quiet(): libuv gives its handles
+ *          back later than we let go of them
  * Threads  the loop's thread
  */
 #pragma once

@@ -79,7 +79,7 @@ static void note_lookup(struct target *target, int status)
 {
     if (status < 0 && !target->unresolved)
         log_event(target->prober->log, LOG_WARN, "probe_name_unknown", KV_TEXT("target", target->name),
-                  KV_TEXT("name", target->address.host), KV_TEXT("reason", uv_strerror(status)));
+                  KV_TEXT("name", target->address.host), KV_TEXT("error", uv_strerror(status)));
     else if (status == 0 && target->unresolved)
         log_event(target->prober->log, LOG_INFO, "probe_name_known", KV_TEXT("target", target->name),
                   KV_TEXT("name", target->address.host));

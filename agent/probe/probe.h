@@ -1,11 +1,12 @@
 /* agent/probe/probe.h - latency and loss to configured targets, by bursts of TCP connects.
  *
  * Shape    each target is tried in bursts: `count` non-blocking connects, `spacing` apart, each given `timeout`; when
- * the burst is over its result stands until the next one. A burst never overlaps itself. Result   probe.latency (mean
- * of the connects that succeeded, NaN when none did), probe.latency.max, probe.loss (share of connects that failed),
- * probe.attempts (the count behind it); instance = the target's name Limits   PROBE_TARGETS_MAX targets,
- * PROBE_COUNT_MAX connects a burst. Targets are addresses or names; a name is looked up by libuv's thread pool before
- * each burst, a failed look-up is a lost burst Threads  all calls on the loop's thread
+ *          the burst is over its result stands until the next one. A burst never overlaps itself.
+ * Result   probe.latency (mean of the connects that succeeded, NaN when none did), probe.latency.max, probe.loss
+ *          (share of connects that failed), probe.attempts (the count behind it); instance = the target's name
+ * Limits   PROBE_TARGETS_MAX targets, PROBE_COUNT_MAX connects a burst. Targets are addresses or names; a name is
+ *          looked up by libuv's thread pool before each burst, a failed look-up is a lost burst
+ * Threads  all calls on the loop's thread
  */
 #pragma once
 #include <uv.h>

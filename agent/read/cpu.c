@@ -4,6 +4,7 @@
  * beginning: the same two rules node_exporter came to. Guests are counted twice by the kernel, once inside user. */
 #include "agent/read/cpu.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,7 +108,7 @@ void cpu_take(void *state, const struct take *take)
         history->all = stat->totals.cpu;
     bool moved = history->known && cpu_shares(&history->all, &stat->totals.cpu, &shares);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        add(take, rows[i].metric, moved ? *(const double *)((const char *)&shares + rows[i].at) : NAN);
+        add(take, rows[i].metric, moved ? *(const double *)(const void *)((const char *)&shares + rows[i].at) : NAN);
     add(take, METRIC_CPU_UTILIZATION_MAX, busiest(history, stat));
     add(take, METRIC_CPU_COUNT, (double)stat->n_cpus);
     double switches = counter_moved(stat->totals.context_switches, history->context_switches) / take->seconds;

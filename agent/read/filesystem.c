@@ -3,6 +3,7 @@
 #include "agent/read/filesystem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REREAD_NS (60 * NS_PER_S)

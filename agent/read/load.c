@@ -82,9 +82,9 @@ static void take_stat(struct load_history *history, const struct take *take)
 
 void load_take(void *state, const struct take *take)
 {
-    struct loadavg load;
-    double up_s;
-    struct file_nr open;
+    struct loadavg load = { .threads = 0 };
+    double up_s = 0;
+    struct file_nr open = { .open = 0 };
     take_stat(state, take);
     if (read_loadavg(take->files, &load)) {
         add(take, METRIC_LOAD_1M, load.load_1m);
@@ -103,8 +103,8 @@ void load_take(void *state, const struct take *take)
 void load_raw(void *state, const struct raw *raw)
 {
     (void)state;
-    struct loadavg load;
-    struct file_nr open;
+    struct loadavg load = { .threads = 0 };
+    struct file_nr open = { .open = 0 };
     if (raw->stat) {
         const struct stat_totals *now = &raw->stat->totals;
         raw_emit(raw, (double)now->boot_s, NULL, 0, "boot_time_seconds");

@@ -115,7 +115,7 @@ int meminfo_parse(const char *text, size_t len, struct meminfo *ret, struct err 
         struct mem_row row;
         if (!parse_mem_row(line, &row))
             return err_set(err, -EBADMSG, "meminfo: %s is not a size", mem_fields[i].key);
-        *(uint64_t *)((char *)&mem + mem_fields[i].at) = row.value;
+        *(uint64_t *)(void *)((char *)&mem + mem_fields[i].at) = row.value;
         seen |= 1u << i;
     }
     int rc = check_seen(mem_fields, MEM_FIELDS, seen, "meminfo", err);
@@ -152,7 +152,7 @@ int vmstat_parse(const char *text, size_t len, struct vmstat *ret, struct err *e
         size_t i = find(vm_fields, VM_FIELDS, key);
         if (i == VM_FIELDS)
             continue;
-        if (!parse_vm_row(&line, (uint64_t *)((char *)&vm + vm_fields[i].at)))
+        if (!parse_vm_row(&line, (uint64_t *)(void *)((char *)&vm + vm_fields[i].at)))
             return err_set(err, -EBADMSG, "vmstat: %s is not a number", vm_fields[i].key);
         seen |= 1u << i;
     }
@@ -177,14 +177,24 @@ static uint64_t less(uint64_t whole, uint64_t part)
     return whole > part ? whole - part : 0;
 }
 
-static void take_meminfo(const struct take *take)
+/* Said once: it stays so until the kernel is replaced. */
+static void note_estimate(struct memory_history *history, const struct take *take)
 {
-    struct meminfo mem;
+    if (!history->estimate_said)
+        log_event(take->log, LOG_WARN, "reader_memory_estimated", KV_TEXT("file", "meminfo"));
+    history->estimate_said = true;
+}
+
+static void take_meminfo(struct memory_history *history, const struct take *take)
+{
+    struct meminfo mem = { .total = 0 };
     struct scan_text text;
     struct err err;
     if (!files_read(take->files, FILE_MEMINFO, &text) ||
         !files_judge(take->files, FILE_MEMINFO, meminfo_parse(text.at, text.len, &mem, &err), &err))
         return;
+    if (mem.estimated)
+        note_estimate(history, take);
     uint64_t used = mem.total - mem.available;
     uint64_t swap_used = less(mem.swap_total, mem.swap_free);
     add(take, METRIC_MEMORY_UTILIZATION, (double)used / (double)mem.total);
@@ -227,7 +237,7 @@ static void take_vmstat(struct memory_history *history, const struct take *take)
 
 void memory_take(void *state, const struct take *take)
 {
-    take_meminfo(take);
+    take_meminfo(state, take);
     take_vmstat(state, take);
 }
 

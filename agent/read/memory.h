@@ -26,6 +26,7 @@ int vmstat_parse(const char *text, size_t len, struct vmstat *ret, struct err *e
 struct memory_history {
     bool known;
     struct vmstat last;
+    bool estimate_said;
 };
 
 void memory_take(void *state, const struct take *take);

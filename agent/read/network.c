@@ -40,7 +40,8 @@ int network_parse(const char *text, size_t len, struct interface *ret, size_t ro
     return 0;
 }
 
-bool network_began_anew(const struct interface *last, const struct interface *now)
+/* Whether the counters of `now` are not a continuation of those of `last`: the interface was made anew. */
+static bool began_anew(const struct interface *last, const struct interface *now)
 {
     static const enum interface_field steady[] = { RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS };
     for (size_t i = 0; i < sizeof steady / sizeof steady[0]; i++)
@@ -68,7 +69,7 @@ static bool is_reported(const char *name)
 
 static void add_interface(const struct take *take, const struct interface *last, const struct interface *now)
 {
-    double per_s = last && !network_began_anew(last, now) ? 1 / take->seconds : NAN;
+    double per_s = last && !began_anew(last, now) ? 1 / take->seconds : NAN;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum interface_field field = rows[i].field;
         double moved = last ? counter_moved(now->at[field], last->at[field]) : NAN;

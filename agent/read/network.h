@@ -38,9 +38,6 @@ struct interface {
  * `room`; *ret_n is untouched on failure, what `ret` holds is then unspecified. */
 int network_parse(const char *text, size_t len, struct interface *ret, size_t room, size_t *ret_n, struct err *err);
 
-/* Whether the counters of `now` are not a continuation of those of `last`: the interface was made anew. */
-bool network_began_anew(const struct interface *last, const struct interface *now);
-
 struct interface_list {
     size_t n;
     struct interface at[INTERFACES_MAX];

@@ -66,7 +66,7 @@ void pressure_take(void *state, const struct take *take)
 {
     struct pressure_history *history = state;
     for (int i = 0; i < PRESSURES; i++) {
-        struct pressure now;
+        struct pressure now = { .some_us = 0 };
         bool known = history->known[i];
         history->known[i] = read_pressure(take->files, rows[i].file, &now);
         if (!history->known[i])
@@ -83,7 +83,7 @@ void pressure_raw(void *state, const struct raw *raw)
 {
     (void)state;
     for (int i = 0; i < PRESSURES; i++) {
-        struct pressure now;
+        struct pressure now = { .some_us = 0 };
         if (!read_pressure(raw->files, rows[i].file, &now))
             continue;
         raw_emit(raw, (double)now.some_us / 1e6, NULL, 0, "pressure_%s_waiting_seconds_total", rows[i].name);

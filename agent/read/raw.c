@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/read/source.h"
-#include "agent/read/utf8.h"
+#include "base/utf8.h"
 
 enum { NAME_MAX_BYTES = 256, LABELS_MAX_BYTES = 4096, VALUE_MAX_BYTES = 1280 };
 

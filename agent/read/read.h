@@ -1,16 +1,17 @@
 /* agent/read/read.h - the host's own numbers, from /proc, /sys and statfs.
  *
- * Shape    a table of sources (cpu, memory, disk, filesystem, network, tcp, load, pressure); each opens its files once,
- * keeps them open where the kernel allows re-reading from the start, and remembers what it needs for the next
- * difference Rates    are per second of monotonic time between two takes; the first take has none, so rates appear from
- * the second on Errors   a file that is missing, empty, cut or strange takes only its own series away; it is logged
- * once, and once more when it reads well again Roots    every path is relative to a root handed in, so a captured
- * folder reads like a host Source   proc(5) and the kernel's own documentation, named in each source's file Threads one
- * caller; calls read files and may wait for the kernel
+ * Shape    a table of sources (cpu, memory, disk, filesystem, network, tcp, load, pressure); each opens its files
+ *          once, keeps them open where the kernel allows re-reading from the start, and remembers what it needs for
+ *          the next difference
+ * Rates    are per second of monotonic time between two takes; the first take has none, so rates appear from the
+ *          second on
+ * Errors   a file that is missing, empty, cut or strange takes only its own series away; it is logged once, and once
+ *          more when it reads well again
+ * Roots    every path is relative to a root handed in, so a captured folder reads like a host
+ * Source   proc(5) and the kernel's own documentation, named in each source's file
+ * Threads  one caller; calls read files and may wait for the kernel
  */
 #pragma once
-#include <stdbool.h>
-#include <stdio.h>
 
 #include "agent/read/readings.h"
 #include "base/clock.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/read/utf8.h"
+#include "base/utf8.h"
 
 void readings_clear(struct readings *readings)
 {

@@ -1,7 +1,8 @@
 /* agent/read/readings.h - what one tick read: a list of (metric, instance, value).
  *
- * Shape    readers and probes add rows in a stable order; the same host in the same shape gives the same rows, so that
- * one series table serves many ticks. NaN stands for "this series is here but has no value now" and keeps the shape.
+ * Shape    readers and probes add rows in a stable order; the same host in the same shape gives the same rows, so
+ *          that one series table serves many ticks. NaN stands for "this series is here but has no value now" and
+ *          keeps the shape.
  * Owner    the list lives in the caller's memory and is reused from tick to tick; instances are copied into it
  * Limits   SERIES_MAX rows; further ones are counted in `dropped`
  */

@@ -70,7 +70,7 @@ static bool parse_line(struct parse *parse, struct scan line)
             continue;
         scan_blanks(&line);
         parse->seen |= 1u << i;
-        return scan_u64(&line, (uint64_t *)((char *)&parse->totals + fields[i].at));
+        return scan_u64(&line, (uint64_t *)(void *)((char *)&parse->totals + fields[i].at));
     }
     return true;
 }

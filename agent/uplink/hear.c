@@ -61,6 +61,7 @@ static void take_stored(struct uplink *uplink, const struct answer *answer)
     uint64_t n = queue_cut(uplink->queue, answer->first, answer->last);
     uplink->counts.stored += n;
     uplink->last_refusal = REFUSAL_NONE;
+    uplink->told_busy = false;
     end_overflow(uplink);
 }
 
@@ -71,7 +72,7 @@ static void take_refused(struct uplink *uplink, const struct answer *answer)
     enum log_level level = answer->refusal == uplink->last_refusal ? LOG_DEBUG : LOG_WARN;
     uplink->last_refusal = answer->refusal;
     log_event(uplink->log, level, "batch_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
-              KV_TEXT("text", answer->text), KV_COUNT("first", parcel->first), KV_COUNT("last", last));
+              KV_TEXT("error", answer->text), KV_COUNT("first", parcel->first), KV_COUNT("last", last));
     if (answer->refusal == REFUSAL_OVERLAP) {
         uint64_t n = queue_cut(uplink->queue, answer->first, answer->last);
         uplink->counts.stored += n;
@@ -100,7 +101,9 @@ static void take_answered(struct uplink *uplink, const struct answer *answer)
         queue_rewind(uplink->queue, parcel->first);
         break;
     case ANSWER_BUSY:
-        log_event(uplink->log, LOG_DEBUG, "collector_busy", KV_REAL("retry_s", (double)answer->retry_us / US_PER_S));
+        log_event(uplink->log, uplink->told_busy ? LOG_DEBUG : LOG_WARN, "collector_busy",
+                  KV_REAL("retry_s", (double)answer->retry_us / US_PER_S));
+        uplink->told_busy = true;
         queue_rewind(uplink->queue, parcel->first);
         break;
     case ANSWER_WELCOME:
@@ -116,12 +119,11 @@ static void take_turned(struct uplink *uplink, const struct answer *answer)
         return;
     uplink->last_refusal = answer->refusal;
     log_event(uplink->log, level, "session_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
-              KV_TEXT("text", answer->text));
+              KV_TEXT("error", answer->text));
 }
 
 static void take_opened(struct uplink *uplink)
 {
-    uplink->counts.sessions++;
     uplink->last_refusal = REFUSAL_NONE;
     log_event(uplink->log, LOG_INFO, "session_opened", KV_TEXT("collector", uplink->collector),
               KV_COUNT("queued", queue_counts(uplink->queue).ticks));
@@ -164,7 +166,7 @@ static void take_envelope(struct uplink *uplink, const struct envelope *envelope
     struct answer answer;
     struct err err;
     if (codec_decode_answer(envelope->inner.at, envelope->inner.len, &arena, &answer, &err) < 0)
-        log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("reason", err.text));
+        log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("error", err.text));
     else
         take_answer(uplink, &answer);
 }
@@ -175,7 +177,7 @@ void uplink_hear_answer(void *user, const uint8_t *bytes, size_t len)
     struct envelope envelope;
     struct err err;
     if (codec_decode_envelope(bytes, len, &envelope, &err) < 0)
-        log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("reason", err.text));
+        log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("error", err.text));
     else
         take_envelope(uplink, &envelope);
     uplink_pump(uplink);

@@ -32,8 +32,10 @@ struct uplink {
     struct uplink_counts counts;
     uint64_t overflowed_from; /* ticks dropped when this overflow began */
     bool overflowing;
+    bool leaving_out; /* series of the ticks */
     bool pumping;
     enum refusal last_refusal; /* said once in a row */
+    bool told_busy;            /* likewise: that the collector asked to come again later */
     bool had_table;
     struct parcel parcel; /* reported last */
     uint8_t inner[SENT_MAX];

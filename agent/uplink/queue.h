@@ -1,10 +1,10 @@
 /* agent/uplink/queue.h - ticks the collector has not stored yet, encoded, in memory.
  *
  * Shape    a list of records, oldest first; a record is an encoded batch of 1..QUEUE_TICKS consecutive ticks. A tick
- * comes in alone; when QUEUE_TICKS of them have piled up they become one record, a third of the size
+ *          comes in alone; when QUEUE_TICKS of them have piled up they become one record, a third of the size
  * Order    live ticks are those no parcel has carried yet, at most the newest QUEUE_TICKS; the rest is backlog
  * Full     bounded in bytes, tables included: the oldest records give way and are counted; the newest tick stays
- * Parcels  cut out of the records by number, so merging and cutting never disturb what is on its way
+ *          Parcels cut out of the records by number, so merging and cutting never disturb what is on its way
  * Threads  one caller; nothing here waits
  */
 #pragma once

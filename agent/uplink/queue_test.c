@@ -1,6 +1,5 @@
 #include "agent/uplink/queue.h"
 
-#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* agent/uplink/record.h - what the queue is a list of: encoded batches, and spans of ticks that reach over them.
  *
- * Shape    everything that reshapes ticks is one primitive, span_encode(): sending takes a span, merging replaces many
- * records by the span of them all, cutting replaces one record by what is left of it
+ * Shape    everything that reshapes ticks is one primitive, span_encode(): sending takes a span, merging replaces
+ *          many records by the span of them all, cutting replaces one record by what is left of it
  * Owner    a record is the queue's; a span borrows the records it reaches over
  * Threads  pure functions
  */

@@ -1,14 +1,12 @@
 /* agent/uplink/session.h - when to say what to the collector: the state machine of the uplink, without I/O.
  *
  * Shape    down -> greeting (hello, welcome) -> reporting (reports, answers); one request is in flight at a time.
- * session_next() says what to do now, the caller does it and tells session_asked(); what comes back goes through
- * session_envelope() and session_answer()
- * Trust    only a sealed answer moves anything; a clear one (no-session, leave) can only cause a new handshake, with
- * back-off
+ *          session_next() says what to do now, the caller does it and tells session_asked(); what comes back goes
+ *          through session_envelope() and session_answer() Trust only a sealed answer moves anything; a clear one
+ *          (no-session, leave) can only cause a new handshake, with back-off
  * Silence  no answer in UPLINK_ANSWER_US: the request is made again under the next counter; after SESSION_MISSES of
- * those in a row the connection is dialled anew
- * Pace     live ticks go as soon as nothing is in flight, the backlog one parcel a SESSION_BACKLOG_US
- * Time     monotonic microseconds, handed in
+ *          those in a row the connection is dialled anew Pace live ticks go as soon as nothing is in flight, the
+ *          backlog one parcel a SESSION_BACKLOG_US Time monotonic microseconds, handed in
  */
 #pragma once
 #include <stdbool.h>

@@ -1,11 +1,12 @@
 /* agent/uplink/table.h - readings as the wire has them: a series table, and one column a series.
  *
- * Shape    a host keeps its shape for hours, so a table is built, encoded and hashed once and found again by comparing
- * the rows' ids and text; a host whose shape changes to and fro finds its earlier tables as long as somebody holds them
+ * Shape    a host keeps its shape for hours, so a table is built, encoded and hashed once and found again by
+ *          comparing the rows' ids and text; a host whose shape changes to and fro finds its earlier tables as long
+ *          as somebody holds them
  * Values   whole multiples of the catalogue's resolution; what does not fit makes its column one of doubles; infinite
- * values are absent
- * Limits   a table that would pass TABLE_BYTES_MAX encoded loses its last rows: a report must have room for both table
- * and batch
+ *          values are absent
+ * Limits   a table that would pass TABLE_BYTES_MAX encoded loses its last rows: a report must have room for both
+ *          table and batch
  * Owner    a table is counted: tables_take() and table_keep() add one holder, tables_drop() takes one away
  * Threads  one caller
  */

@@ -1,8 +1,8 @@
 /* The glue: the queue holds the ticks, the session decides what is said next, the link carries it, one timer wakes the
- * session when it wants to be asked again. uplink_pump() is the only place that asks anything; every event ends there. */
+ * session when it wants to be asked again. uplink_pump() is the only place that asks anything; every event ends there.
+ */
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -112,7 +112,7 @@ static void take_step(struct uplink *uplink, enum session_step step)
         rc = step == SESSION_HELLO ? say_hello(uplink, &err) : report(uplink, step, &err);
     if (rc < 0) {
         /* Out of memory, in the end: the request counts as made and unanswered, and is made again in its time. */
-        log_event(uplink->log, LOG_ERROR, "uplink_cannot_send", KV_TEXT("reason", err.text));
+        log_event(uplink->log, LOG_ERROR, "uplink_cannot_send", KV_TEXT("error", err.text));
         if (!uplink->session.in_flight)
             session_asked(&uplink->session, SESSION_HELLO, clock_mono_us(uplink->clock));
     }
@@ -253,21 +253,32 @@ static void note_overflow(struct uplink *uplink, uint64_t dropped_before)
               KV_COUNT("bytes", queue.bytes));
 }
 
+/* Said when it begins and when it is over: a host with too many devices has too many every second. */
+static void note_left_out(struct uplink *uplink, const struct table *table, const struct readings *readings)
+{
+    size_t n = readings->dropped + (table->n_rows - table->series.n);
+    if (n > 0 && !uplink->leaving_out)
+        log_event(uplink->log, LOG_WARN, "series_left_out", KV_COUNT("series", n), KV_COUNT("kept", table->series.n));
+    if (n == 0 && uplink->leaving_out)
+        log_event(uplink->log, LOG_INFO, "series_left_out_over", KV_COUNT("kept", table->series.n));
+    uplink->leaving_out = n > 0;
+}
+
 void uplink_push(struct uplink *uplink, const struct readings *readings, int64_t mono_us, int64_t wall_us)
 {
     struct err err;
     struct table *table;
     uint64_t dropped_before = queue_counts(uplink->queue).dropped;
-    uplink->counts.taken++;
     uplink->highest++; /* a tick that cannot be queued leaves a gap in the numbers, as a dropped one does */
     int rc = tables_take(&uplink->tables, readings, &table, &err);
     if (rc == 0) {
+        note_left_out(uplink, table, readings);
         rc = queue_push(uplink->queue, table, readings, uplink->highest, mono_us, wall_us, &err);
         tables_drop(&uplink->tables, table);
     }
     if (rc < 0) {
         uplink->counts.dropped++;
-        log_event(uplink->log, LOG_ERROR, "tick_lost", KV_TEXT("reason", err.text));
+        log_event(uplink->log, LOG_ERROR, "tick_lost", KV_TEXT("error", err.text));
     }
     note_overflow(uplink, dropped_before);
     uplink_pump(uplink);
@@ -287,7 +298,6 @@ struct uplink_counts uplink_counts(const struct uplink *uplink)
     struct queue_counts queue = queue_counts(uplink->queue);
     counts.dropped += queue.dropped;
     counts.queued = queue.ticks;
-    counts.reporting = uplink->session.state == SESSION_REPORTING;
     return counts;
 }
 

@@ -1,15 +1,16 @@
 /* agent/uplink/uplink.h - getting ticks to the collector: queue, session, send, ack, back-off, policy.
  *
  * Shape    ticks are queued as they are taken; one report is in flight at a time; a tick leaves the queue when the
- * collector says it is stored. Live ticks go first, the backlog behind them, oldest first, at a bounded rate (design:
- * rule 3). Session  hello, welcome, then reports; `no-session` makes it shake hands again, with back-off; an answer
- * that does not come within UPLINK_ANSWER_US is asked again, after three such the connection is dialled anew Full the
- * queue is bounded in bytes: the oldest ticks give way and are counted; in a war room fresh beats complete Refused  a
- * refused batch is logged with its reason and dropped; an overlapping one is cut by what is stored and sent again
+ *          collector says it is stored. Live ticks go first, the backlog behind them, oldest first, at a bounded rate
+ *          (design: rule 3).
+ * Session  hello, welcome, then reports; `no-session` makes it shake hands again, with back-off; an answer that does
+ *          not come within UPLINK_ANSWER_US is asked again, after three such the connection is dialled anew
+ * Full     the queue is bounded in bytes: the oldest ticks give way and are counted; in a war room fresh beats complete
+ * Refused  a refused batch is logged with its reason and dropped; an overlapping one is cut by what is stored and
+ *          sent again
  * Threads  all calls and callbacks on the loop's thread
  */
 #pragma once
-#include <stdbool.h>
 #include <uv.h>
 
 #include "agent/read/readings.h"
@@ -31,13 +32,10 @@ struct uplink_config {
 };
 
 struct uplink_counts {
-    uint64_t taken;    /* ticks pushed */
-    uint64_t stored;   /* ticks the collector confirmed */
-    uint64_t dropped;  /* ticks that gave way to newer ones */
-    uint64_t refused;  /* ticks in refused batches */
-    uint64_t queued;   /* ticks held now */
-    uint64_t sessions; /* welcomes so far */
-    bool reporting;    /* in a session now */
+    uint64_t stored;  /* ticks the collector confirmed */
+    uint64_t dropped; /* ticks that gave way to newer ones, or that there was no memory for */
+    uint64_t refused; /* ticks in refused batches */
+    uint64_t queued;  /* ticks held now */
 };
 
 /* `on_interval` is called when a policy changes the tick interval. Texts are copied; clock and log are borrowed. */
