@@ -144,10 +144,8 @@ static void on_done(void *user, CURL *easy, CURLcode result)
     AUTO(request_undo) struct request *request = (struct request *)(void *)private;
     DL_DELETE(sender->requests, request);
     struct channel_answer answer = { .body = "" };
-    if (request->answer) {
+    if (request->answer)
         answer.body = request->answer;
-        answer.body_len = request->answer_len;
-    }
     if (result == CURLE_OK || (result == CURLE_WRITE_ERROR && request->cut)) {
         long status = 0;
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
@@ -208,14 +206,14 @@ static int url_parse(const char *url, CURLU *parsed, struct err *err)
         return err_set(err, -ENOMEM, "channel: out of memory");
     size_t len = strnlen(url, CHANNEL_URL_MAX + 1);
     if (len > CHANNEL_URL_MAX)
-        return err_set(err, -EINVAL, "channel: the URL is longer than %d bytes", CHANNEL_URL_MAX);
+        return err_set(err, -EINVAL, "the URL is longer than %d bytes", CHANNEL_URL_MAX);
     CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
     if (code != CURLUE_OK)
-        return err_set(err, -EINVAL, "channel: not a URL: %s", curl_url_strerror(code));
+        return err_set(err, -EINVAL, "not a URL: %s", curl_url_strerror(code));
     AUTO(part_undo) char *scheme = NULL;
     code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
     if (code != CURLUE_OK || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-        return err_set(err, -EINVAL, "channel: the URL must begin with http:// or https://");
+        return err_set(err, -EINVAL, "the URL must begin with http:// or https://");
     return 0;
 }
 
@@ -223,22 +221,6 @@ int channel_url_check(const char *url, struct err *err)
 {
     AUTO(url_undo) CURLU *parsed = curl_url();
     return url_parse(url, parsed, err);
-}
-
-char *channel_url_shown(char *text, size_t size, const char *url)
-{
-    AUTO(url_undo) CURLU *parsed = curl_url();
-    AUTO(part_undo) char *scheme = NULL;
-    AUTO(part_undo) char *host = NULL;
-    AUTO(part_undo) char *port = NULL;
-    if (url_parse(url, parsed, NULL) < 0 || curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
-        snprintf(text, size, "(not a URL)");
-        return text;
-    }
-    curl_url_get(parsed, CURLUPART_PORT, &port, 0); /* only when the URL has one */
-    snprintf(text, size, "%s://%s%s%s/...", scheme, host, port ? ":" : "", port ? port : "");
-    return text;
 }
 
 static int add_header(struct request *request, const char *line, struct err *err)

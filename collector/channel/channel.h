@@ -5,7 +5,7 @@
  *          CHANNEL_ANSWER_MAX bytes and so are its headers, redirects are not followed (a page must not be sent where
  *          nobody configured it), http and https alone, at most 64 connections, 4 a host
  * Proxy    none: http_proxy and its kin are not looked at, a page goes where the configuration says and nowhere else
- * Secrets  URLs are never logged whole: channel_url_shown(); no error text holds a URL's path or query
+ * Secrets  a URL may be one: no error text holds its path or query
  * Signals  the program ignores SIGPIPE: a TLS library may write to a socket its peer has closed
  * Threads  all calls and callbacks on the loop's thread; names are resolved off it by libcurl, and a name server that
  *          does not answer holds up neither the loop nor a close
@@ -15,12 +15,13 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 
-#define CHANNEL_TIMEOUT_US         (INT64_C(10) * 1000000)
-#define CHANNEL_CONNECT_US         (INT64_C(3) * 1000000)
-#define CHANNEL_RETRY_AFTER_MAX_US (INT64_C(86400) * 1000000) /* a receiver may ask for more: it is cut to a day */
-enum { CHANNEL_ANSWER_MAX = 64 << 10, CHANNEL_URL_MAX = 2047, CHANNEL_URL_SHOWN = 300 };
+#define CHANNEL_TIMEOUT_US         (10 * US_PER_S)
+#define CHANNEL_CONNECT_US         (3 * US_PER_S)
+#define CHANNEL_RETRY_AFTER_MAX_US (86400 * US_PER_S) /* a receiver may ask for more: it is cut to a day */
+enum { CHANNEL_ANSWER_MAX = 64 << 10, CHANNEL_URL_MAX = 2047 };
 
 struct channel_sender; /* opaque */
 
@@ -35,8 +36,7 @@ struct channel_answer {
     int status;             /* HTTP status of a whole answer, or of one cut at CHANNEL_ANSWER_MAX; 0: none came */
     int64_t retry_after_us; /* from Retry-After (seconds or a date); 0: none */
     const char *body;       /* terminated; borrowed during the callback */
-    size_t body_len;
-    const char *error; /* what libcurl says when no answer came, without the URL; NULL otherwise */
+    const char *error;      /* what libcurl says when no answer came, without the URL; NULL otherwise */
 };
 typedef void channel_answer_fn(void *user, const struct channel_answer *answer);
 
@@ -49,6 +49,3 @@ int channel_post(struct channel_sender *sender, const char *url, const char *con
 
 /* -EINVAL: not a URL that channel_post() would take. For checking a configuration. */
 int channel_url_check(const char *url, struct err *err);
-
-/* "https://host:port/..." for logs: scheme, host and port only. Returns `text`. */
-char *channel_url_shown(char *text, size_t size, const char *url);

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "collector/channel/receiver.h"
+#include "collector/channel/receiver_fixture.h"
 
 /* A name server that does not answer: libcurl's resolver thread finds this in place of libc's. */
 static sem_t resolver_may_go;
@@ -83,8 +83,7 @@ static void on_answer(void *user, const struct channel_answer *answer)
     f->answers++;
     f->status = answer->status;
     f->retry_after_us = answer->retry_after_us;
-    f->body_len = answer->body_len;
-    assert_int_equal(strlen(answer->body), answer->body_len);
+    f->body_len = strlen(answer->body);
     snprintf(f->body, sizeof f->body, "%s", answer->body);
     snprintf(f->error, sizeof f->error, "%s", answer->error ? answer->error : "");
     if (f->again > 0) {
@@ -353,7 +352,7 @@ static void a_name_server_that_does_not_answer_holds_up_nothing(void **state)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 5;
     for (int i = 0; i < 2; i++)
-        sem_timedwait(&resolver_gone, &until);
+        assert_int_equal(sem_timedwait(&resolver_gone, &until), 0);
 }
 
 static void many_at_once_are_all_answered_over_few_connections(void **state)
@@ -436,16 +435,6 @@ static void a_header_cannot_smuggle_in_another(void **state)
     assert_int_equal(channel_post(f->sender, "http://127.0.0.1/", headers, "", 0, on_answer, NULL, f, NULL), -EINVAL);
 }
 
-static void a_shown_url_keeps_its_secrets(void **state)
-{
-    (void)state;
-    char text[CHANNEL_URL_SHOWN];
-    assert_string_equal(channel_url_shown(text, sizeof text, "https://user:pw@chat.example:8443/hook/SECRET?key=K#f"),
-                        "https://chat.example:8443/...");
-    assert_string_equal(channel_url_shown(text, sizeof text, "http://[::1]/SECRET"), "http://[::1]/...");
-    assert_string_equal(channel_url_shown(text, sizeof text, "SECRET"), "(not a URL)");
-}
-
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -471,7 +460,6 @@ int main(void)
         WITH(the_environment_names_no_proxy_for_us),
         WITH(what_is_no_http_url_is_refused),
         WITH(a_header_cannot_smuggle_in_another),
-        cmocka_unit_test(a_shown_url_keeps_its_secrets),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

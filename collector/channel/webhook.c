@@ -15,7 +15,7 @@
 
 #include "base/auto.h"
 #include "base/moment.h"
-#include "collector/channel/utf8.h"
+#include "base/utf8.h"
 
 #define GO_ZERO_TIME "0001-01-01T00:00:00Z"
 
@@ -45,8 +45,9 @@ static json_t *text_json(const char *text)
     json_t *json = json_string(text);
     if (json)
         return json;
-    AUTO(auto_free) char *repaired = utf8_repair(text); /* a title cut within a character, say */
-    return repaired ? json_string(repaired) : NULL;
+    size_t len = strlen(text);
+    AUTO(auto_free) char *repaired = malloc(len + 1); /* a title cut within a character, say */
+    return repaired ? json_stringn(repaired, utf8_clean(repaired, len, text, len)) : NULL;
 }
 
 /* The json calls refuse NULL and say so: failures are gathered and looked at once, at the end. */
@@ -295,18 +296,18 @@ void webhook_judge(const struct channel_answer *answer, struct page_outcome *ret
     *ret = outcome;
 }
 
-struct sending { /* one webhook_send() under way */
+struct post { /* one webhook_send() under way */
     void (*fn)(void *user, const struct page_outcome *outcome);
     void *user;
 };
 
 static void on_answer(void *user, const struct channel_answer *answer)
 {
-    struct sending sending = *(struct sending *)user;
+    struct post post = *(struct post *)user;
     free(user);
     struct page_outcome outcome;
     webhook_judge(answer, &outcome);
-    sending.fn(sending.user, &outcome);
+    post.fn(post.user, &outcome);
 }
 
 int webhook_send(struct channel_sender *sender, const char *url, const struct webhook_page *page,
@@ -314,15 +315,15 @@ int webhook_send(struct channel_sender *sender, const char *url, const struct we
 {
     assert(sender && url && page && fn);
     AUTO(auto_free) char *body = webhook_body(page);
-    AUTO(auto_free) struct sending *sending = malloc(sizeof *sending);
-    if (!body || !sending)
+    AUTO(auto_free) struct post *post = malloc(sizeof *post);
+    if (!body || !post)
         return err_set(err, -ENOMEM, "webhook: out of memory");
-    *sending = (struct sending){ fn, user };
+    *post = (struct post){ fn, user };
     char key[sizeof "Idempotency-Key: " + PAGE_KEY_MAX];
     snprintf(key, sizeof key, "Idempotency-Key: %s", page->page->key);
     const char *const headers[] = { "Content-Type: application/json", key, NULL };
-    int rc = channel_post(sender, url, headers, body, strlen(body), on_answer, free, sending, err);
+    int rc = channel_post(sender, url, headers, body, strlen(body), on_answer, free, post, err);
     if (rc == 0)
-        sending = NULL; /* the request's now */
+        post = NULL; /* the request's now */
     return rc;
 }

@@ -13,8 +13,7 @@
 
 #include "base/clock.h"
 #include "base/moment.h"
-#include "collector/channel/receiver.h"
-#include "collector/channel/utf8.h"
+#include "collector/channel/receiver_fixture.h"
 
 enum { ALERTS = 60 };
 
@@ -258,20 +257,6 @@ static void text_cut_within_a_character_is_repaired(void **state)
     snprintf(f->incident.title, sizeof f->incident.title, "%s", "\xe7\xbd\x91\xe7\xbd"); /* the second one is cut */
     make(f);
     assert_string_equal(text(f->json, "commonAnnotations", "summary"), "\xe7\xbd\x91??");
-    static const struct {
-        const char *in, *out;
-    } cases[] = { { "", "" },
-                  { "plain", "plain" },
-                  { "\xc0\xaf", "??" },
-                  { "\xed\xa0\x80", "???" },
-                  { "\xf4\x90\x80\x80", "????" },
-                  { "\xf0\x9f\x94\xa5!", "\xf0\x9f\x94\xa5!" },
-                  { "\xf0\x9f\x94", "???" } };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *repaired = utf8_repair(cases[i].in);
-        assert_string_equal(repaired, cases[i].out);
-        free(repaired);
-    }
 }
 
 static void what_an_answer_means_is_a_table(void **state)

@@ -1,7 +1,8 @@
 /* collector/event/calendar.h - natural days of named time zones.
  *
  * Source   the system's IANA database (tzdata), read by GLib's GTimeZone, which is safe beside other threads where TZ
- * is not Threads  any
+ *          is not
+ * Threads  any
  */
 #pragma once
 #include <stdint.h>

@@ -8,9 +8,11 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+
 #include "base/moment.h"
 
-#define HOUR_US (INT64_C(3600) * 1000000)
+#define HOUR_US (3600 * US_PER_S)
 #define DAY_US  (24 * HOUR_US)
 
 struct window {

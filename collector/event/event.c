@@ -26,17 +26,6 @@ const char *event_state_name(enum event_state state)
     return state_names[state];
 }
 
-int event_state_parse(const char *name, enum event_state *ret)
-{
-    for (int i = 0; i < EVENT_STATE_COUNT; i++) {
-        if (strcmp(name, state_names[i]) == 0) {
-            *ret = (enum event_state)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
 static int check_name(const char *name, struct err *err)
 {
     size_t len = strlen(name);

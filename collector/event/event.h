@@ -50,8 +50,6 @@ struct event {
 
 /* "draft"...: as shown and stored. */
 const char *event_state_name(enum event_state state);
-/* -EINVAL: no such state. */
-int event_state_parse(const char *name, enum event_state *ret);
 
 /* Checks name, zone and selector, and fills a draft whose window is `days` natural days from `first_day` ("2026-11-23")
  * in `zone`. id, tenant and created_us are the caller's to set. */

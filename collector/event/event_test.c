@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#define SECOND_US INT64_C(1000000)
+#include "base/clock.h"
 
 static struct event a_draft(void)
 {
@@ -46,8 +46,8 @@ static void a_new_event_is_a_draft_with_a_window_of_natural_days(void **state)
     assert_int_equal(event.state, EVENT_DRAFT);
     assert_string_equal(event.name, "spring-sale");
     assert_string_equal(event.zone, "Asia/Shanghai");
-    assert_int_equal(event.start_us, INT64_C(1795449600) * SECOND_US);
-    assert_int_equal(event.end_us - event.start_us, 48 * 3600 * SECOND_US);
+    assert_int_equal(event.start_us, INT64_C(1795449600) * US_PER_S);
+    assert_int_equal(event.end_us - event.start_us, 48 * 3600 * US_PER_S);
     assert_true(event.started_us == 0 && event.closed_us == 0 && event.by[0] == '\0');
 }
 
@@ -154,9 +154,9 @@ static void a_live_event_closes_by_hand(void **state)
 {
     (void)state;
     struct event event = a_live_one();
-    assert_int_equal(event_do(&event, EVENT_CLOSE, event.start_us + SECOND_US, "wang", NULL), 0);
+    assert_int_equal(event_do(&event, EVENT_CLOSE, event.start_us + US_PER_S, "wang", NULL), 0);
     assert_int_equal(event.state, EVENT_CLOSED);
-    assert_int_equal(event.closed_us, event.start_us + SECOND_US);
+    assert_int_equal(event.closed_us, event.start_us + US_PER_S);
     assert_string_equal(event.by, "wang");
 }
 
@@ -186,7 +186,7 @@ static void the_clock_leaves_a_draft_alone(void **state)
 {
     (void)state;
     struct event event = a_draft();
-    assert_false(event_tick(&event, event.end_us + SECOND_US));
+    assert_false(event_tick(&event, event.end_us + US_PER_S));
     assert_int_equal(event.state, EVENT_DRAFT);
 }
 
@@ -217,17 +217,14 @@ static void seconds_are_wanted_from_armed_to_the_end(void **state)
     }
 }
 
-static void every_state_has_a_name_that_reads_back(void **state)
+static void every_state_has_a_name_of_its_own(void **state)
 {
     (void)state;
     for (int i = 0; i < EVENT_STATE_COUNT; i++) {
-        enum event_state read = EVENT_STATE_COUNT;
-        assert_int_equal(event_state_parse(event_state_name((enum event_state)i), &read), 0);
-        assert_int_equal(read, i);
+        assert_non_null(event_state_name((enum event_state)i));
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(event_state_name((enum event_state)i), event_state_name((enum event_state)k));
     }
-    enum event_state kept = EVENT_LIVE;
-    assert_int_equal(event_state_parse("alive", &kept), -EINVAL);
-    assert_int_equal(kept, EVENT_LIVE);
 }
 
 int main(void)
@@ -248,7 +245,7 @@ int main(void)
         cmocka_unit_test(the_clock_leaves_a_draft_alone),
         cmocka_unit_test(every_other_step_is_refused_and_says_what_it_wants),
         cmocka_unit_test(seconds_are_wanted_from_armed_to_the_end),
-        cmocka_unit_test(every_state_has_a_name_that_reads_back),
+        cmocka_unit_test(every_state_has_a_name_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

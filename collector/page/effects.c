@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 void page_effects_clear(struct page_effects *effects)
 {

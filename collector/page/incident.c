@@ -1,9 +1,10 @@
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 /* ---- dossiers ---- */
 
@@ -24,10 +25,14 @@ struct dossier *dossier_make(struct pager *pager, uint64_t id)
         return NULL;
     dossier->row.id = id;
     HASH_ADD(hh, pager->dossiers, row.id, sizeof dossier->row.id, dossier);
+    if (!dossier->hh.tbl) {
+        free(dossier);
+        return NULL;
+    }
     return dossier;
 }
 
-void dossier_join_group(struct pager *pager, struct dossier *dossier)
+int dossier_join_group(struct pager *pager, struct dossier *dossier)
 {
     struct dossier *other;
     memset(&dossier->key, 0, sizeof dossier->key);
@@ -36,12 +41,15 @@ void dossier_join_group(struct pager *pager, struct dossier *dossier)
     snprintf(dossier->key.group, sizeof dossier->key.group, "%s", dossier->row.group);
     HASH_FIND(hh_group, pager->groups, &dossier->key, sizeof dossier->key, other);
     if (other || dossier->in_group)
-        return;
+        return 0;
     HASH_ADD(hh_group, pager->groups, key, sizeof dossier->key, dossier);
+    if (!dossier->hh_group.tbl)
+        return -ENOMEM;
     dossier->in_group = true;
+    return 0;
 }
 
-void dossier_leave_group(struct pager *pager, struct dossier *dossier)
+static void leave_group(struct pager *pager, struct dossier *dossier)
 {
     if (dossier->in_group)
         HASH_DELETE(hh_group, pager->groups, dossier);
@@ -68,7 +76,7 @@ static void let_go_of_holders(struct pager *pager, struct dossier *dossier)
 void dossier_free(struct pager *pager, struct dossier *dossier)
 {
     let_go_of_holders(pager, dossier);
-    dossier_leave_group(pager, dossier);
+    leave_group(pager, dossier);
     for (struct slip *slip = dossier->slips, *next; slip; slip = next) {
         next = slip->next;
         queue_remove(&pager->queue, slip);
@@ -110,8 +118,12 @@ struct holder *holder_make(struct pager *pager, const struct alert *alert, struc
     memcpy(&holder->key, &key, sizeof key);
     holder->dossier = dossier;
     holder->row = row;
-    dossier->n_holders++;
     HASH_ADD(hh, pager->holders, key, sizeof holder->key, holder);
+    if (!holder->hh.tbl) {
+        free(holder);
+        return NULL;
+    }
+    dossier->n_holders++;
     return holder;
 }
 
@@ -176,7 +188,7 @@ void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by)
     dossier->row.state = INCIDENT_RESOLVED;
     dossier->row.resolved_us = p->now_us;
     snprintf(dossier->row.resolved_by, sizeof dossier->row.resolved_by, "%s", by);
-    dossier_leave_group(p->pager, dossier);
+    leave_group(p->pager, dossier);
     let_go_of_holders(p->pager, dossier);
     slips_resolve(p, dossier);
     dossier_tell(p, dossier);

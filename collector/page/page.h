@@ -1,30 +1,32 @@
 /* collector/page/page.h - from alerts to incidents, from incidents to pages: who is told, when, and what became of it.
+ *
  * Pure.
  *
- * Shape    alerts are grouped into one incident by (tenant, event, host group). It is opened by an alert that
- *          pages, acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a
- *          person. A paging alert of a higher severity triggers it again with a new clock and new stamps; any
- *          other that fires while it is open joins, and so does one that was ok and fires again: nobody is paged
- *          twice for them. Alerts that do not page join, but open nothing
+ * Shape    alerts are grouped into one incident by (tenant, event, host group). It is opened by an alert that pages,
+ *          acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a person. A
+ *          paging alert of a higher severity triggers it again with a new clock and new stamps; any other that fires
+ *          while it is open joins, and so does one that was ok and fires again: nobody is paged twice for them.
+ *          Alerts that do not page join, but open nothing
  * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page a channel took),
- *          acknowledged; the budget from crossed to delivered and to acknowledged is PAGE_BUDGET_US. They are
- *          those of the alert that triggered the clock: an alert that joins moves none; when that alert turns out
- *          to have crossed earlier, so does the incident. Who resolves an incident by hand has acknowledged it
- * Breach   the budget passed while nobody had acknowledged an incident still open, or while no page of it was
- *          delivered and nobody had acknowledged it either. It stays on record
+ *          acknowledged; the budget from crossed to delivered and to acknowledged is PAGE_BUDGET_US. They are those
+ *          of the alert that triggered the clock: an alert that joins moves none; when that alert turns out to have
+ *          crossed earlier, so does the incident. Who resolves an incident by hand has acknowledged it Breach the
+ *          budget passed while nobody had acknowledged an incident still open, or while no page of it was delivered
+ *          and nobody had acknowledged it either. It stays on record
  * Late     an incident found in ticks of a closed gap, or past its budget when detected, is late. A late crossing
- *          past its budget outside an event is only recorded: an incident with clock 0, resolved by "record",
- *          without a page
+ *          past its budget outside an event is only recorded: an incident with clock 0, resolved by "record", without
+ *          a page
  * Pages    one page a contact for a trigger, one for the resolution to whom a trigger was delivered. Recovery does
- *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US
- *          from the page's creation, then come once a minute for an hour: a late page is still better than none;
- *          after that it has failed, on record. A permanent refusal is tried again in a minute. Retry-After is
- *          honoured, but not past the last 30 s of the budget, and never beyond 10 min
+ *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US from
+ *          the page's creation, then come once a minute for an hour: a late page is still better than none; after
+ *          that it has failed, on record. A permanent refusal is tried again in a minute. Retry-After is honoured,
+ *          but not past the last 30 s of the budget, and never beyond 10 min
  * Key      incident-kind-clock-contact: the same for all attempts at a page, over restarts too; sent as
  *          Idempotency-Key
  * Effects  every call says what changed; the caller stores that, and only then sends what is due
  * Limit    an incident keeps INCIDENT_ALERTS_MAX alerts as rows, ok ones giving way to others; further ones are
  *          counted, and hold it open while the process lives
+ * Clock    when `now` of pager_tick() goes back, what waits, and stamps that would lie in the future, go back with it
  * Units    microseconds of wall time
  * Threads  one caller
  */
@@ -33,10 +35,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "collector/watch/watch.h"
 
-#define PAGE_BUDGET_US (INT64_C(600) * 1000000)
+#define PAGE_BUDGET_US (600 * US_PER_S)
 enum { INCIDENT_ALERTS_MAX = 256, CONTACT_NAME_MAX = 63, PAGE_ERROR_MAX = 159, PAGE_KEY_MAX = 127 };
 
 enum incident_state { INCIDENT_TRIGGERED, INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED };
@@ -150,8 +153,8 @@ int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, in
 int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                   struct err *err);
 
-/* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it goes out all the
- * same: it is due from now on. Further calls change nothing. -ENOMEM. */
+/* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it
+ * goes out all the same: it is due from now on. Further calls change nothing. -ENOMEM. */
 int pager_recorded(struct pager *pager, uint64_t page, bool recorded);
 bool pager_is_unrecorded(const struct pager *pager, uint64_t page);
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define S    INT64_C(1000000)
+#define S    US_PER_S
 #define T0   (INT64_C(1795400000) * S)
 #define CPU  "system.cpu.utilization"
 #define READ "system.disk.io.rate{direction=read}"
@@ -1044,6 +1044,53 @@ static void deadlines_go_on_while_the_process_is_down(void **state)
     assert_true(f->out.incidents[0].breached);
 }
 
+static void a_clock_set_back_holds_back_no_page(void **state)
+{
+    struct fixture *f = *state;
+    at(f, 7200);
+    FIRES(f);
+    tick(f);
+    const struct page *page = take(f);
+    outcome(f, page->id, (struct page_outcome){ .status = 500, .error = "no" });
+    assert_nothing_due(f);
+    at(f, 0);
+    tick(f);
+    assert_nothing_due(f); /* its second of waiting is as long as ever */
+    at(f, 1);
+    deliver(f);
+    assert_int_equal(incident(f, 1)->delivered_us, T0 + 1 * S);
+}
+
+static void a_clock_set_back_stops_no_budget(void **state)
+{
+    struct fixture *f = *state;
+    at(f, 7200);
+    FIRES(f, .crossed_s = 7170);
+    tick(f);
+    assert_int_equal(f->out.n_incidents, 0);
+    at(f, 0);
+    tick(f);
+    assert_int_equal(f->out.n_incidents, 1); /* the record says so, too */
+    assert_int_equal(f->out.incidents[0].crossed_us, T0 - 30 * S);
+    assert_int_equal(f->out.incidents[0].detected_us, T0);
+    assert_false(f->out.incidents[0].breached);
+    at(f, (PAGE_BUDGET_US / S) - 29);
+    tick(f);
+    assert_true(f->out.incidents[0].breached);
+}
+
+static void a_page_stored_by_a_clock_ahead_is_due_at_once(void **state)
+{
+    struct fixture *f = *state;
+    at(f, 7200);
+    struct stored rows = two_alerts_two_pages(f);
+    at(f, -7200);
+    restart(f, &rows, false);
+    tick(f);
+    assert_true(incident(f, 1)->crossed_us == f->now_us && incident(f, 1)->detected_us == f->now_us);
+    assert_string_equal(take(f)->key, "1-trigger-1-boss");
+}
+
 static void the_clock_of_a_restored_page_is_known_from_its_key(void **state)
 {
     struct fixture *f = *state;
@@ -1222,6 +1269,9 @@ int main(void)
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
         TEST(deadlines_go_on_while_the_process_is_down),
+        TEST(a_clock_set_back_holds_back_no_page),
+        TEST(a_clock_set_back_stops_no_budget),
+        TEST(a_page_stored_by_a_clock_ahead_is_due_at_once),
         TEST(the_clock_of_a_restored_page_is_known_from_its_key),
         TEST(resolved_incidents_are_kept_until_forgotten_and_their_pages_settled),
         TEST(ten_thousand_open_alerts_are_held_and_let_go),

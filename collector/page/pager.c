@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/auto.h"
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 #define GROUP_OF_OUR_OWN "collector"
 #define BY_RECOVERY      "recovery"
@@ -129,15 +129,21 @@ static void write_row(struct paging *p, struct dossier *dossier, int row, const 
     tell_alert(p, at);
 }
 
-static void join(struct paging *p, struct dossier *dossier, const struct alert *alert, const struct page_scope *scope)
+/* False for want of memory: the dossier is as it was. */
+static bool join(struct paging *p, struct dossier *dossier, const struct alert *alert, const struct page_scope *scope)
 {
+    size_t n_rows = dossier->n_rows;
     bool is_new;
     int row = row_for(dossier, alert, &is_new);
-    if (!holder_make(p->pager, alert, dossier, row))
+    if (!holder_make(p->pager, alert, dossier, row)) {
+        dossier->n_rows = n_rows;
         p->rc = -ENOMEM;
+        return false;
+    }
     if (is_new)
         dossier->row.n_alerts++;
     write_row(p, dossier, row, alert, scope);
+    return true;
 }
 
 static void trigger(struct paging *p, struct dossier *dossier, const struct transition *t,
@@ -176,8 +182,10 @@ static void record(struct paging *p, const struct transition *t, const struct pa
     row->crossed_us = t->alert.crossed_us;
     row->detected_us = t->detected_us;
     title_text(row->title, sizeof row->title, scope->summary, &t->alert, scope->host_name);
-    join(p, dossier, &t->alert, scope);
-    dossier_resolve(p, dossier, BY_RECORD);
+    if (join(p, dossier, &t->alert, scope))
+        dossier_resolve(p, dossier, BY_RECORD);
+    else
+        dossier_free(p->pager, dossier);
 }
 
 static struct dossier *find_group(const struct pager *pager, const struct page_scope *scope)
@@ -192,6 +200,16 @@ static struct dossier *find_group(const struct pager *pager, const struct page_s
     return dossier;
 }
 
+static struct dossier *open_group(struct paging *p, const struct page_scope *scope)
+{
+    struct dossier *dossier = open_dossier(p, scope);
+    if (!dossier || dossier_join_group(p->pager, dossier) == 0)
+        return dossier;
+    dossier_free(p->pager, dossier);
+    p->rc = -ENOMEM;
+    return NULL;
+}
+
 static void fires(struct paging *p, const struct transition *t, const struct page_scope *scope)
 {
     struct dossier *dossier = find_group(p->pager, scope);
@@ -203,12 +221,14 @@ static void fires(struct paging *p, const struct transition *t, const struct pag
         return;
     }
     if (opens)
-        dossier = open_dossier(p, scope);
+        dossier = open_group(p, scope);
     if (!dossier)
         return;
-    if (opens)
-        dossier_join_group(p->pager, dossier);
-    join(p, dossier, &t->alert, scope);
+    if (!join(p, dossier, &t->alert, scope)) {
+        if (opens)
+            dossier_free(p->pager, dossier);
+        return;
+    }
     if (opens || (t->alert.page && t->alert.severity > dossier->row.severity))
         trigger(p, dossier, t, scope);
     else
@@ -339,6 +359,7 @@ void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
     struct dossier *dossier, *next;
+    pager_follow_clock(&p);
     HASH_ITER(hh, pager->dossiers, dossier, next)
     {
         if (!dossier->known)

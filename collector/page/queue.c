@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 static bool is_before(const struct slip *a, const struct slip *b)
 {

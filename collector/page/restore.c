@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 static uint64_t larger_of(uint64_t a, uint64_t b)
 {
@@ -35,7 +35,7 @@ int pager_restore_incident(struct pager *pager, const struct incident *incident)
     dossier->known = true;
     pager->last_incident = larger_of(pager->last_incident, incident->id);
     if (incident->state != INCIDENT_RESOLVED && incident->tenant != TENANT_RESERVED)
-        dossier_join_group(pager, dossier);
+        rc = dossier_join_group(pager, dossier);
     for (size_t i = 0; i < dossier->n_rows && rc == 0; i++)
         rc = hold(pager, dossier, (int)i);
     return rc;
@@ -63,7 +63,7 @@ int pager_restore_page(struct pager *pager, const struct page *page)
         return -ENOMEM;
     if (row.state == PAGE_QUEUED) {
         row.possible_copy = true;
-        row.next_us = row.created_us; /* due at once */
+        row.next_us = 0; /* due at once, whatever the clock says that stamped it */
     }
     pager->last_page = larger_of(pager->last_page, row.id);
     struct slip *slip = slip_make(pager, dossier, &row, slip_clock_of_key(row.key));

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/scan.h"
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 static const char *const kind_names[] = { [PAGE_TRIGGER] = "trigger", [PAGE_RESOLVE] = "resolve" };
 
@@ -33,9 +33,13 @@ struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struc
     slip->row = *row;
     slip->clock = clock;
     slip->queue_at = NOT_QUEUED;
+    HASH_ADD(hh, pager->slips, row.id, sizeof slip->row.id, slip);
+    if (!slip->hh.tbl) {
+        free(slip);
+        return NULL;
+    }
     slip->next = dossier->slips;
     dossier->slips = slip;
-    HASH_ADD(hh, pager->slips, row.id, sizeof slip->row.id, slip);
     return slip;
 }
 
@@ -162,7 +166,7 @@ static int64_t next_attempt_us(const struct page *page, const struct page_outcom
     int64_t budget_end_us = page->created_us + PAGE_BUDGET_US;
     int64_t wait_us = LATE_US;
     if (!outcome->permanent && now_us < budget_end_us) {
-        wait_us = page->attempts < 6 ? SECOND_US << (page->attempts - 1) : WAIT_MAX_US;
+        wait_us = page->attempts < 6 ? US_PER_S << (page->attempts - 1) : WAIT_MAX_US;
         wait_us = wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
     }
     if (outcome->retry_after_us <= wait_us)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "collector/page/state.h"
+#include "collector/page/parts.h"
 
 enum { QUANTITY_TEXT = 48, INSTANCE_SHOWN_MAX = 48 };
 

@@ -1,10 +1,13 @@
 /* Disks that fail. The clock stands still, so nothing is declared before a test lets five seconds pass; the retries
  * themselves come by the loop's own timer. */
-#include "collector/store/faulty_vfs.h"
+#include "collector/store/faulty_vfs_fixture.h"
+#include "collector/store/file.h"
+#include "collector/store/reader.h"
 #include "collector/store/store_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,6 +160,86 @@ static void a_table_outlives_the_samples_it_came_with(void **state)
     assert_int_equal(store_counts(f->store).samples, 30);
 }
 
+/* Until a flush hangs. The loop goes on by its own timers. */
+static void run_until_writing(struct fixture *f)
+{
+    while (!faulty_vfs_is_hanging())
+        uv_run(&f->loop, UV_RUN_ONCE);
+}
+
+/* Nothing fails: time passes. */
+static void declare_hanging(struct fixture *f, struct told *until)
+{
+    clock_fake_pass(&f->fake, STORE_FAULT_US * NS_PER_US);
+    run_until(f, &until->done);
+    assert_true(store_fault(f->store, STORE_TENANT, 1));
+}
+
+static void a_disk_that_hangs_holds_back_no_page(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told front;
+    struct told behind;
+    struct told during;
+    struct incident incident = incident_of(7, 1);
+    struct page page = page_of(3, 7, 1);
+    faulty_vfs_set(FAULTY_HANG, "tenant-1");
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    expect(f, &front, STORE_TENANT, 1);
+    run_until_writing(f);
+    assert_int_equal(put_batch(f, 1, 5, 1, 11, 10), 0);
+    assert_int_equal(store_put_page(f->store, &page), 0);
+    expect(f, &behind, STORE_TENANT, 1);
+    assert_false(front.done);
+    declare_hanging(f, &behind);
+    assert_true(front.done && front.rc == -ETIMEDOUT && behind.rc == -ETIMEDOUT && front.order < behind.order);
+    assert_true(was_logged(f, "event=store_fault_declared file=tenant-1.db dropped_ticks=10"));
+    assert_int_equal(put_batch(f, 1, 5, 1, 21, 1), -EIO); /* memory stays bounded */
+    assert_int_equal(commit(f, STORE_TENANT, 2), 0);      /* and nobody else waits */
+    page.attempts = 3;
+    assert_int_equal(store_put_page(f->store, &page), 0);
+    expect(f, &during, STORE_TENANT, 1);
+    run_until(f, &during.done);
+    assert_int_equal(during.rc, -ETIMEDOUT);
+
+    struct told told[] = { front, behind, during };
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+    assert_true(was_logged(f, "event=store_fault_ended file=tenant-1.db seconds=5"));
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    assert_true(told[0].order == front.order && told[1].order == behind.order && told[2].order == during.order);
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0); /* it was never told as stored, and comes again */
+    reopen_store(f);
+    assert_int_equal(f->loaded.interval[0].last, 10); /* what hung has landed; what gathered behind was dropped */
+    assert_int_equal(f->loaded.incidents, 1);
+    assert_int_equal(f->loaded.page[0].attempts, 3);
+    assert_int_equal(store_counts(f->store).failed, 0);
+}
+
+static void a_hanging_attempt_that_fails_at_last_drops_its_samples(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told told;
+    struct incident incident = incident_of(7, 1);
+    faulty_vfs_set(FAULTY_HANG, "tenant-1");
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    expect(f, &told, STORE_TENANT, 1);
+    run_until_writing(f);
+    declare_hanging(f, &told);
+    faulty_vfs_set(FAULTY_SYNC, "tenant-1");
+    run_until_failed(f, 2);
+    assert_true(store_fault(f->store, STORE_TENANT, 1));
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+    reopen_store(f);
+    assert_int_equal(f->loaded.intervals, 0);
+    assert_int_equal(f->loaded.incidents, 1);
+}
+
 static void closing_in_a_fault_says_what_is_lost(void **state)
 {
     struct fixture *f = *state;
@@ -170,6 +253,61 @@ static void closing_in_a_fault_says_what_is_lost(void **state)
     close_store(f);
     assert_true(told.done && told.rc == -EIO);
     assert_true(was_logged(f, "event=store_lost file=tenant-1.db"));
+}
+
+static void on_told(void *user, int rc)
+{
+    *(int *)user = rc;
+}
+
+static void a_file_whose_disk_hangs_is_left_behind(void **state)
+{
+    struct fixture *f = *state;
+    static struct file *file; /* so that it stays reachable: nobody frees it */
+    static char dir[sizeof f->dir];
+    memcpy(dir, f->dir, sizeof dir);
+    struct store_counts counts = { 0 };
+    struct file_home home = { .loop = &f->loop, .clock = &f->clock, .log = &f->log, .dir = dir, .counts = &counts };
+    int front = 0;
+    int behind = 0;
+    assert_int_equal(file_open(&file, &home, STORE_TENANT, 9, NULL), 0);
+    faulty_vfs_set(FAULTY_HANG, "tenant-9");
+    assert_int_equal(group_put_mark(file_gathering(file), "beat_us", 1), 0);
+    file_touched(file);
+    assert_int_equal(file_then(file, on_told, &front), 0);
+    run_until_writing(f);
+    assert_int_equal(group_put_mark(file_gathering(file), "beat_us", 2), 0);
+    assert_int_equal(file_then(file, on_told, &behind), 0);
+    assert_false(file_close(file, 0));
+    assert_true(front == -ETIMEDOUT && behind == -ETIMEDOUT);
+    assert_true(was_logged(f, "event=store_lost file=tenant-9.db"));
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    faulty_vfs_set(FAULTY_NOTHING, NULL); /* its thread may go on to its end */
+}
+
+static void on_incidents(void *user, const struct store_incidents *result, const struct err *err)
+{
+    *(int *)user = err ? err->code : (int)result->n;
+}
+
+static void reads_that_hang_are_answered_when_the_reader_closes(void **state)
+{
+    struct fixture *f = *state;
+    static struct reader *reader; /* so that it stays reachable: nobody frees it */
+    int answers[2] = { 0, 0 };
+    add_tenants(f);
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    assert_int_equal(reader_open(&reader, &f->loop, &f->log, NULL), 0);
+    faulty_vfs_set(FAULTY_HANG_READ, "tenant-1");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(reader_incidents(reader, path_in(f, "tenant-1.db"), 1, 0, 10, on_incidents, &answers[i], NULL),
+                         0);
+    while (!faulty_vfs_is_hanging())
+        sched_yield();
+    reader_close(reader, 0);
+    assert_true(answers[0] == -ECANCELED && answers[1] == -ECANCELED);
+    uv_run(&f->loop, UV_RUN_NOWAIT);
 }
 
 static void closing_tries_once_more(void **state)
@@ -194,11 +332,6 @@ static void spoil(struct fixture *f, const char *file)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "this is no database, as everyone can see", 40), 40);
     close(fd);
-}
-
-static void on_incidents(void *user, const struct store_incidents *result, const struct err *err)
-{
-    *(int *)user = err ? err->code : (int)result->n;
 }
 
 static void a_file_that_cannot_be_read_is_left_out(void **state)
@@ -271,7 +404,11 @@ int main(void)
         STORE_TEST(a_fault_without_anything_to_write_ends_by_itself),
         STORE_TEST(a_faulty_file_holds_back_its_own_tenant_only),
         STORE_TEST(a_table_outlives_the_samples_it_came_with),
+        STORE_TEST(a_disk_that_hangs_holds_back_no_page),
+        STORE_TEST(a_hanging_attempt_that_fails_at_last_drops_its_samples),
         STORE_TEST(closing_in_a_fault_says_what_is_lost),
+        STORE_TEST(a_file_whose_disk_hangs_is_left_behind),
+        STORE_TEST(reads_that_hang_are_answered_when_the_reader_closes),
         STORE_TEST(closing_tries_once_more),
         STORE_TEST(a_file_that_cannot_be_read_is_left_out),
         STORE_TEST(a_file_put_right_is_taken_back_with_what_waited_for_it),

@@ -22,7 +22,8 @@ struct file {
     char *path;
     const char *name;        /* within path */
     struct worker *worker;   /* NULL until the first group */
-    uv_timer_t timer;        /* until the gathering group closes, or until the next attempt at the front */
+    uv_timer_t timer;        /* until the gathering group closes, until the next attempt at the front, or until the
+                                next look at one that is under way */
     struct group *gathering; /* NULL until something is put */
     uint64_t opened_ms;      /* when it got its first operation */
     bool opened;
@@ -37,11 +38,16 @@ struct file {
 
     struct job write; /* while `writing`, these are the writer's */
     bool writing;
+    int64_t attempted_us;
     struct writer writer;
     bool restart_wal;
     int write_rc;
     struct err write_err;
     struct written written;
+
+    struct job shut; /* the worker's last */
+    bool last_try;   /* closing: the write under way is not tried again */
+    bool gave_up;    /* closing: it failed */
 
     struct job copy; /* while `copying`, these are the checkpoint's */
     bool copying;
@@ -56,6 +62,8 @@ struct file {
 
 static void arm(struct file *file);
 static void attempt(struct file *file);
+static void look_at_attempt(struct file *file);
+static void written_while_closing(struct file *file);
 
 /* ---- groups ---- */
 
@@ -113,6 +121,10 @@ static uint64_t wait_ms(const struct file *file)
 static void on_timer(uv_timer_t *timer)
 {
     struct file *file = timer->data;
+    if (file->writing) {
+        look_at_attempt(file);
+        return;
+    }
     if (!file->front) {
         if (nothing_gathered(file))
             return;
@@ -125,7 +137,8 @@ static void on_timer(uv_timer_t *timer)
     attempt(file);
 }
 
-/* A group never closes within the call that filled it, however urgent: what the caller does next still belongs to it. */
+/* A group never closes within the call that filled it, however urgent: what the caller does next still belongs to
+ * it. */
 static void arm(struct file *file)
 {
     if (file->front || file->closing || nothing_gathered(file))
@@ -184,14 +197,15 @@ static void succeeded(struct file *file)
     settle_front(file, 0);
 }
 
-static void declare_fault(struct file *file, const struct err *err)
+/* A front that is being written is the writer's: its batches stay until the attempt has failed. */
+static void declare_fault(struct file *file, const char *why)
 {
-    uint64_t ticks = group_drop_batches(file->front);
+    uint64_t ticks = file->writing ? 0 : group_drop_batches(file->front);
     if (file->gathering)
         ticks += group_drop_batches(file->gathering);
     file->fault = true;
     log_event(file->home->log, LOG_ERROR, "store_fault_declared", KV_TEXT("file", file->name),
-              KV_COUNT("dropped_ticks", ticks), KV_TEXT("error", err->text));
+              KV_COUNT("dropped_ticks", ticks), KV_TEXT("error", why));
 }
 
 /* What has gathered meanwhile goes with the front; without memory for that it goes later. */
@@ -201,27 +215,54 @@ static void absorb_gathering(struct file *file)
         recycle(file, TAKE(file->gathering));
 }
 
+/* Those of the front first. What they write gathers. */
+static void answer_waiting(struct file *file, int rc)
+{
+    group_settle(file->front, rc);
+    if (file->gathering)
+        group_settle(file->gathering, rc);
+}
+
+static bool is_fault_due(const struct file *file)
+{
+    return clock_mono_us(file->home->clock) - file->failing_since_us >= STORE_FAULT_US;
+}
+
 static void failed(struct file *file, int rc, const struct err *err)
 {
-    int64_t now_us = clock_mono_us(file->home->clock);
     file->home->counts->failed++;
+    uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
     if (!file->failing) {
         file->failing = true;
-        file->failing_since_us = now_us;
+        file->failing_since_us = clock_mono_us(file->home->clock);
         log_event(file->home->log, LOG_WARN, "store_retry", KV_TEXT("file", file->name), KV_TEXT("error", err->text));
     }
-    if (!file->fault && now_us - file->failing_since_us >= STORE_FAULT_US) {
-        declare_fault(file, err);
-        absorb_gathering(file);
-    }
-    uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
-    if (file->fault)
+    if (file->fault) {
+        group_drop_batches(file->front); /* it has some when the fault was declared while it was being written */
         group_settle(file->front, rc);
+    } else if (is_fault_due(file)) {
+        declare_fault(file, err->text);
+        answer_waiting(file, rc); /* in both groups: both have lost their batches */
+    }
+}
+
+/* A disk that hangs fails no attempt. What waits for the writes must go on all the same. */
+static void look_at_attempt(struct file *file)
+{
+    uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
+    if (!file->failing && clock_mono_us(file->home->clock) - file->attempted_us >= STORE_FAULT_US) {
+        file->failing = true;
+        file->failing_since_us = file->attempted_us;
+    }
+    if (!file->fault && file->failing && is_fault_due(file))
+        declare_fault(file, "the disk does not answer");
+    if (file->fault)
+        answer_waiting(file, -ETIMEDOUT);
 }
 
 static void run_write(struct job *job)
 {
-    struct file *file = (struct file *)((char *)job - offsetof(struct file, write));
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, write));
     if (file->restart_wal)
         writer_restart_wal(&file->writer);
     file->write_rc = writer_write(&file->writer, file->front, &file->written, &file->write_err);
@@ -229,11 +270,14 @@ static void run_write(struct job *job)
 
 static void write_done(struct job *job)
 {
-    struct file *file = (struct file *)((char *)job - offsetof(struct file, write));
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, write));
     file->writing = false;
-    if (file->write_rc == 0)
+    uv_timer_stop(&file->timer);
+    if (file->closing)
+        written_while_closing(file);
+    else if (file->write_rc == 0)
         succeeded(file);
-    else if (!file->closing) /* else file_close() tries once more */
+    else
         failed(file, file->write_rc, &file->write_err);
 }
 
@@ -258,14 +302,27 @@ static void attempt(struct file *file)
     file->writing = true;
     file->restart_wal = file->wal_is_long;
     file->wal_is_long = false;
+    file->attempted_us = clock_mono_us(file->home->clock);
+    uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
     worker_submit(file->worker, &file->write);
+}
+
+static void run_shut(struct job *job)
+{
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, shut));
+    writer_close(&file->writer);
+}
+
+static void shut_done(struct job *job)
+{
+    (void)job;
 }
 
 /* ---- checkpoints ---- */
 
 static void run_copy(struct job *job)
 {
-    struct file *file = (struct file *)((char *)job - offsetof(struct file, copy));
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, copy));
     AUTO(db_auto_close) sqlite3 *db = NULL;
     int64_t ignored;
     file->wal_pages = 0;
@@ -282,7 +339,7 @@ static void run_copy(struct job *job)
 
 static void copy_done(struct job *job)
 {
-    struct file *file = (struct file *)((char *)job - offsetof(struct file, copy));
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, copy));
     file->copying = false;
     if (file->copy_rc < 0 && !file->copy_failed)
         log_event(file->home->log, LOG_WARN, "store_checkpoint_failed", KV_TEXT("file", file->name),
@@ -320,6 +377,7 @@ int file_open(struct file **ret_file, const struct file_home *home, enum store_f
     file->name = file->path + strlen(home->dir) + 1;
     file->writer = (struct writer){ .path = file->path, .kind = kind, .tenant = tenant };
     file->write = (struct job){ .run = run_write, .done = write_done };
+    file->shut = (struct job){ .run = run_shut, .done = shut_done };
     file->copy = (struct job){ .run = run_copy, .done = copy_done };
     uv_timer_init(home->loop, &file->timer);
     file->timer.data = file;
@@ -354,7 +412,7 @@ int file_load(struct file *file, const struct store_loader *loader, struct store
     close_gathering(file);
     file->failing = true;
     file->failing_since_us = clock_mono_us(file->home->clock);
-    declare_fault(file, &why);
+    declare_fault(file, why.text);
     uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
     return err_set(err, rc, "%s", why.text);
 }
@@ -367,7 +425,7 @@ static void give_up(struct file *file, int rc, const struct err *err)
     settle_front(file, rc);
 }
 
-/* The worker is gone: its part is done here. */
+/* Without a worker: nothing is left, or there is no thread to be had. */
 static void flush(struct file *file)
 {
     while (file->front || !nothing_gathered(file)) {
@@ -379,10 +437,43 @@ static void flush(struct file *file)
         int rc = group_first(file->front) ? writer_write(&file->writer, file->front, &file->written, &err) : 0;
         if (rc < 0) {
             give_up(file, rc, &err);
-            return;
+            break;
         }
         succeeded(file);
     }
+    writer_close(&file->writer);
+}
+
+/* The next write of those that are left, or else the end of the connection: either may wait for the disk, so the worker
+ * does it. */
+static void go_on_closing(struct file *file)
+{
+    if (file->front && file->fault)
+        absorb_gathering(file);
+    while (!file->gave_up && (file->front || !nothing_gathered(file))) {
+        if (!file->front)
+            close_gathering(file);
+        if (group_first(file->front)) {
+            file->writing = true;
+            file->last_try = true;
+            worker_submit(file->worker, &file->write);
+            return;
+        }
+        settle_front(file, 0);
+    }
+    worker_submit(file->worker, &file->shut);
+}
+
+static void written_while_closing(struct file *file)
+{
+    if (file->write_rc == 0) {
+        file->last_try = false;
+        succeeded(file);
+    } else if (file->last_try) {
+        file->gave_up = true;
+        give_up(file, file->write_rc, &file->write_err);
+    }
+    go_on_closing(file);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -390,22 +481,60 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-struct file *file_close(struct file *file)
+static void on_left(uv_handle_t *handle)
+{
+    (void)handle; /* its file is the worker's, that may yet come back from the disk */
+}
+
+static void answer_the_rest(struct file *file, int rc)
+{
+    file->gave_up = true; /* what a callback writes now is lost, too */
+    if (file->front)
+        group_settle(file->front, rc);
+    if (file->gathering)
+        group_settle(file->gathering, rc);
+}
+
+static void leave(struct file *file)
+{
+    uint64_t bytes = file->front ? group_bytes(file->front) : 0;
+    bytes += file->gathering ? group_bytes(file->gathering) : 0;
+    log_event(file->home->log, LOG_ERROR, "store_lost", KV_TEXT("file", file->name), KV_COUNT("bytes", bytes),
+              KV_TEXT("error", "the disk does not answer"));
+    answer_the_rest(file, -ETIMEDOUT);
+    uv_close((uv_handle_t *)&file->timer, on_left);
+}
+
+static bool close_worker(struct file *file, uint64_t wait_ms)
+{
+    struct err err;
+    bool done = !file->front && nothing_gathered(file);
+    if (!file->worker && (done || worker_open(&file->worker, file->home->loop, file->name, &err) < 0))
+        flush(file);
+    if (!file->worker)
+        return true;
+    if (!file->writing)
+        go_on_closing(file);
+    return worker_close_within(file->worker, wait_ms);
+}
+
+bool file_close(struct file *file, uint64_t wait_ms)
 {
     if (!file)
-        return NULL;
+        return true;
     file->closing = true;
     uv_timer_stop(&file->timer);
-    file->worker = worker_close(file->worker);
-    flush(file);
-    writer_close(&file->writer);
-    if (file->gathering)
-        group_settle(file->gathering, -ECANCELED);
+    if (!close_worker(file, wait_ms)) {
+        leave(file);
+        return false;
+    }
+    answer_the_rest(file, -ECANCELED);
     group_free(file->gathering);
     group_free(file->spare);
-    free(file->path);
-    uv_close((uv_handle_t *)&file->timer, on_closed);
-    return NULL;
+    if (!file->copying) /* else the thread that makes checkpoints hangs in it, and was left behind */
+        free(file->path);
+    uv_close((uv_handle_t *)&file->timer, file->copying ? on_left : on_closed);
+    return true;
 }
 
 bool file_in_fault(const struct file *file)

@@ -2,7 +2,8 @@
  *
  * Shape    gathering → front → written, or front again after STORE_RETRY_US. A front that has failed for STORE_FAULT_US
  *          declares the file's fault: batches go, the rest of what gathered joins the front, and every attempt answers
- *          the callbacks waiting until then, well or not
+ *          the callbacks waiting until then, well or not. An attempt that takes STORE_FAULT_US declares it too: then
+ *          the front's callbacks and those gathered since are answered each STORE_RETRY_US until the disk speaks
  * Threads  the loop's
  */
 #pragma once
@@ -34,8 +35,10 @@ int file_prepare(struct file *file, struct err *err);
 int file_read(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err);
 /* The same, but when it cannot be read its fault is declared; the first attempt that can read it ends that. */
 int file_load(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err);
-/* Writes what is left, waiting for it. The loop must run once more. Always returns NULL. */
-struct file *file_close(struct file *file);
+/* Writes what is left, waiting for it; `wait_ms` at most. The loop must run once more. NULL is fine. false: the
+ * disk has not answered by then. Callbacks are told, but the file's memory is left to the writer's thread, which
+ * may be on the disk for as long as the process lives: that is to end now. */
+bool file_close(struct file *file, uint64_t wait_ms);
 
 /* What to put operations into, or NULL without memory; file_touched() must follow. */
 struct group *file_gathering(struct file *file);

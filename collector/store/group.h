@@ -4,7 +4,8 @@
  *          with the later content: within one transaction only the last counts, and a group that waits out a disk
  *          fault grows with what there is, not with how often it changed
  * Owner    a group copies what it is given
- * Threads  one caller at a time: the loop while it gathers, the writer while it is in flight
+ * Threads  one caller at a time: the loop while it gathers, the writer while it is in flight; but its callbacks are
+ *          always the loop's: the writer looks at operations only
  */
 #pragma once
 #include <stdbool.h>

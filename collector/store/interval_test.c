@@ -1,4 +1,4 @@
-#include "collector/store/faulty_vfs.h"
+#include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/store_fixture.h"
 
 /* One batch a group, so that every case goes through the file; `within_one_group` puts them all into one. */

@@ -1,6 +1,8 @@
 /* Ticks of one host in a time range. The intervals say in which slots a run has batches at all; each of those slots is
  * looked up by (slot, run). A batch is indexed by its first tick's slot, so the search begins as much earlier as the
- * longest batch of its interval lasts. Intervals of a run may share a slot: each slot is looked up once. */
+ * longest batch of its interval lasts. Intervals of a run may share a slot: each slot is looked up once. An interval
+ * says little where a host's clock jumped: its ticks follow each other and lie years apart. So where a run has nothing
+ * for a while the search goes on at the next slot in which anybody has anything. */
 #include "collector/store/query.h"
 
 #include <errno.h>
@@ -14,10 +16,13 @@
 #include "collector/store/schema.h"
 #include "collector/store/steps.h"
 
+enum { EMPTY_SLOTS_MAX = 64 }; /* looked at one by one */
+
 struct scan_slots {
     const struct store_query *query;
     const atomic_bool *stop;
     sqlite3_stmt *batches; /* of a slot and a run */
+    sqlite3_stmt *filled;  /* the first slot from one on that has any */
     struct decoder decoder;
     struct steps steps;
 };
@@ -25,6 +30,7 @@ struct scan_slots {
 static void auto_slots(struct scan_slots *scan)
 {
     sqlite3_finalize(scan->batches);
+    sqlite3_finalize(scan->filled);
     decoder_done(&scan->decoder);
 }
 
@@ -63,20 +69,62 @@ static int add_row(struct scan_slots *scan, struct err *err)
                          : rc;
 }
 
-static int read_slot(struct scan_slots *scan, int64_t run, int64_t slot, struct err *err)
+static int check_stop(const struct scan_slots *scan, struct err *err)
+{
+    if (atomic_load_explicit(scan->stop, memory_order_relaxed))
+        return err_set(err, -ECANCELED, "store: closing");
+    return 0;
+}
+
+static int read_slot(struct scan_slots *scan, int64_t run, int64_t slot, bool *ret_empty, struct err *err)
 {
     AUTO(db_auto_reset) sqlite3_stmt *stmt = scan->batches;
     sqlite3_bind_int64(stmt, 1, slot);
     sqlite3_bind_int64(stmt, 2, run);
     int rc;
+    *ret_empty = true;
     while ((rc = db_step(stmt, err)) == DB_ROW) {
+        *ret_empty = false;
         bool apart = sqlite3_column_int64(stmt, DECODER_LAST_US) < scan->query->from_us ||
                      sqlite3_column_int64(stmt, DECODER_FIRST_US) >= scan->query->to_us;
         rc = apart ? 0 : add_row(scan, err);
+        if (rc == 0)
+            rc = check_stop(scan, err);
         if (rc < 0)
             return rc;
-        if (atomic_load_explicit(scan->stop, memory_order_relaxed))
-            return err_set(err, -ECANCELED, "store: closing");
+    }
+    return rc;
+}
+
+/* `last` + 1 when there is none before. */
+static int next_filled(struct scan_slots *scan, int64_t slot, int64_t last, int64_t *ret, struct err *err)
+{
+    AUTO(db_auto_reset) sqlite3_stmt *stmt = scan->filled;
+    sqlite3_bind_int64(stmt, 1, slot);
+    sqlite3_bind_int64(stmt, 2, last);
+    int rc = db_step(stmt, err);
+    if (rc < 0)
+        return rc;
+    *ret = rc == DB_ROW ? sqlite3_column_int64(stmt, 0) : last + 1;
+    return 0;
+}
+
+/* *slot becomes the first one behind them. */
+static int read_slots(struct scan_slots *scan, int64_t run, int64_t *slot, int64_t last, struct err *err)
+{
+    int empty = 0;
+    int rc = 0;
+    while (rc == 0 && *slot <= last) {
+        bool is_empty;
+        rc = read_slot(scan, run, *slot, &is_empty, err);
+        ++*slot;
+        empty = is_empty ? empty + 1 : 0;
+        if (rc == 0 && empty == EMPTY_SLOTS_MAX) {
+            empty = 0;
+            rc = next_filled(scan, *slot, last, slot, err);
+        }
+        if (rc == 0)
+            rc = check_stop(scan, err);
     }
     return rc;
 }
@@ -108,16 +156,16 @@ static int read_intervals(struct scan_slots *scan, sqlite3 *db, struct err *err)
     int64_t next = 0; /* slots of this run below it are done */
     while ((rc = db_step(stmt, err)) == DB_ROW) {
         int64_t run = sqlite3_column_int64(stmt, 0);
-        int64_t from_us = larger(sqlite3_column_int64(stmt, 1), query->from_us - sqlite3_column_int64(stmt, 3));
+        int64_t span_us = smaller(sqlite3_column_int64(stmt, 3), STORE_SPAN_MAX_US);
+        int64_t from_us = larger(sqlite3_column_int64(stmt, 1), query->from_us - span_us);
         int64_t last = smaller(sqlite3_column_int64(stmt, 2), query->to_us - 1) / STORE_SLOT_US;
         if (run != run_before)
             next = 0;
         run_before = run;
-        for (next = larger(next, from_us / STORE_SLOT_US); next <= last; next++) {
-            rc = read_slot(scan, run, next, err);
-            if (rc < 0)
-                return rc;
-        }
+        next = larger(next, from_us / STORE_SLOT_US);
+        rc = read_slots(scan, run, &next, last, err);
+        if (rc < 0)
+            return rc;
     }
     return rc;
 }
@@ -130,6 +178,9 @@ int query_series(sqlite3 *db, const struct store_query *query, const atomic_bool
     int rc = decoder_init(&scan.decoder, db, err);
     if (rc == 0)
         rc = db_prepare(db, "SELECT " DECODER_COLUMNS " FROM batch WHERE slot = ? AND run = ?", &scan.batches, err);
+    if (rc == 0)
+        rc = db_prepare(db, "SELECT slot FROM batch WHERE slot BETWEEN ? AND ? ORDER BY slot LIMIT 1", &scan.filled,
+                        err);
     if (rc == 0)
         rc = read_intervals(&scan, db, err);
     if (rc < 0)
@@ -146,7 +197,7 @@ int query_replay(sqlite3 *db, int64_t from_us,
                             const int64_t *at_us),
                  void *user, uint64_t *ret_unreadable, struct err *err)
 {
-    int64_t span_us;
+    int64_t span_us = 0;
     AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
     AUTO(decoder_done) struct decoder decoder;
     int rc = decoder_init(&decoder, db, err);
@@ -160,7 +211,7 @@ int query_replay(sqlite3 *db, int64_t from_us,
                         &stmt, err);
     if (rc < 0)
         return rc;
-    sqlite3_bind_int64(stmt, 1, (from_us - span_us) / STORE_SLOT_US);
+    sqlite3_bind_int64(stmt, 1, (from_us - smaller(span_us, STORE_SPAN_MAX_US)) / STORE_SLOT_US);
     sqlite3_bind_int64(stmt, 2, from_us);
     while ((rc = db_step(stmt, err)) == DB_ROW) {
         struct decoded row;

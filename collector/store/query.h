@@ -1,7 +1,7 @@
 /* collector/store/query.h - what can be asked of a tenant's file, as the reader thread answers it.
  *
- * Shape    each takes an open file and fills a result that lies in `arena`
- * Stop     a long read gives up with -ECANCELED once *stop is set
+ * Shape    each takes an open file and fills a result that lies in `arena` Stop a long read gives up with -ECANCELED
+ *          once *stop is set
  */
 #pragma once
 #include <sqlite3.h>

@@ -1,4 +1,4 @@
-#include "collector/store/faulty_vfs.h"
+#include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/store_fixture.h"
 
 #include <errno.h>
@@ -252,6 +252,23 @@ static void each_sample_is_counted_once_whatever_the_gaps(void **state)
     assert_int_equal(ask(f, "cpu", "", 0, 200, 4000)->series[0].n, 151);
 }
 
+static void ticks_that_lie_years_apart_are_found_without_a_look_at_each_second_between(void **state)
+{
+    struct fixture *f = *state;
+    enum { YEARS_S = 100 * 365 * 86400LL };
+    struct packed packed;
+    assert_int_equal(put_batch(f, 0, 5, 1, 1, 10), 0);
+    pack(&packed, 0, 5, 1, 11, 10, ANCHOR_US + YEARS_S * US_PER_S); /* the next ticks of the run: one interval */
+    assert_int_equal(store_batch(f->store, &packed.row, &f->err), 0);
+    assert_int_equal(put_batch(f, 0, 6, 1, 500, 10), 0); /* another host's */
+    assert_int_equal(commit(f, STORE_TENANT, 0), 0);
+    const struct answer_copy *got = ask(f, "cpu", "", 0, YEARS_S + 1000, 100);
+    assert_int_equal(got->rc, 0);
+    assert_int_equal(got->series[0].n, 20);
+    assert_int_equal(got->series[0].points[19].at_us, ANCHOR_US + (YEARS_S + 20) * US_PER_S);
+    assert_int_equal(ask(f, "cpu", "", 100, YEARS_S, 100)->n, 0);
+}
+
 static void what_was_never_stored_is_empty_and_no_error(void **state)
 {
     struct fixture *f = *state;
@@ -456,6 +473,7 @@ int main(void)
         STORE_TEST(more_series_than_allowed_are_cut_and_that_is_said),
         STORE_TEST(long_batches_are_found_by_any_part_of_them),
         STORE_TEST(each_sample_is_counted_once_whatever_the_gaps),
+        STORE_TEST(ticks_that_lie_years_apart_are_found_without_a_look_at_each_second_between),
         STORE_TEST(what_was_never_stored_is_empty_and_no_error),
         STORE_TEST(impossible_questions_are_refused),
         STORE_TEST(too_many_reads_at_a_time_are_refused),

@@ -1,6 +1,5 @@
 #include "collector/store/reader.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -21,6 +20,7 @@ struct reader {
     struct worker *worker;
     const struct log *log;
     size_t waiting;
+    struct read *reads; /* all that wait, in no order */
     atomic_bool stop;
 };
 
@@ -28,6 +28,8 @@ enum read_kind { READ_SERIES, READ_INCIDENTS, READ_INCIDENT };
 
 struct read {
     struct job job;
+    struct read *next;
+    struct read **link; /* what points to it */
     struct reader *reader;
     enum read_kind kind;
     uint64_t tenant;
@@ -99,9 +101,26 @@ static void run(struct job *job)
         read->rc = answer(read, db);
 }
 
-static void tell(const struct read *read)
+static void put_in(struct reader *reader, struct read *read)
 {
-    const struct err *err = read->rc < 0 ? &read->err : NULL;
+    read->next = reader->reads;
+    read->link = &reader->reads;
+    if (read->next)
+        read->next->link = &read->next;
+    reader->reads = read;
+    reader->waiting++;
+}
+
+static void take_out(struct read *read)
+{
+    *read->link = read->next;
+    if (read->next)
+        read->next->link = read->link;
+    read->reader->waiting--;
+}
+
+static void tell(const struct read *read, const struct err *err)
+{
     switch (read->kind) {
     case READ_SERIES:
         read->series.fn(read->user, err ? NULL : &read->series.result, err);
@@ -125,11 +144,11 @@ static void free_read(struct read *read)
 static void done(struct job *job)
 {
     struct read *read = (struct read *)job;
-    read->reader->waiting--;
+    take_out(read);
     if (read->kind == READ_SERIES && read->series.unreadable > 0)
         log_event(read->reader->log, LOG_WARN, "store_rows_unreadable", KV_COUNT("tenant", read->tenant),
                   KV_COUNT("rows", read->series.unreadable));
-    tell(read);
+    tell(read, read->rc < 0 ? &read->err : NULL);
     free_read(read);
 }
 
@@ -145,13 +164,24 @@ int reader_open(struct reader **ret_reader, uv_loop_t *loop, const struct log *l
     return rc;
 }
 
-struct reader *reader_close(struct reader *reader)
+/* Their memory stays: one of them is the thread's for as long as it is on the disk. */
+static void leave(struct reader *reader)
+{
+    struct err err;
+    err_set(&err, -ECANCELED, "store: closing, and the disk does not answer");
+    for (const struct read *read = reader->reads; read; read = read->next)
+        tell(read, &err);
+}
+
+struct reader *reader_close(struct reader *reader, uint64_t wait_ms)
 {
     if (!reader)
         return NULL;
     atomic_store(&reader->stop, true);
-    worker_close(reader->worker);
-    free(reader);
+    if (worker_close_within(reader->worker, wait_ms))
+        free(reader);
+    else
+        leave(reader);
     return NULL;
 }
 
@@ -180,7 +210,7 @@ static int make(struct reader *reader, enum read_kind kind, const char *path, ui
 
 static void submit(struct reader *reader, struct read *read)
 {
-    reader->waiting++;
+    put_in(reader, read);
     worker_submit(reader->worker, &read->job);
 }
 
@@ -192,9 +222,9 @@ int reader_series(struct reader *reader, const char *path, const struct store_qu
         return err_set(err, -EINVAL, "store: %zu points asked for, want 1..%d", query->points, STORE_POINTS_MAX);
     if (query->from_us < 0 || query->from_us >= query->to_us)
         return err_set(err, -EINVAL, "store: the time range ends before it begins");
-    struct read *read;
+    struct read *read = NULL;
     int rc = make(reader, READ_SERIES, path, query->tenant, user, &read, err);
-    if (rc < 0)
+    if (!read)
         return rc;
     read->series.query = *query;
     read->series.fn = fn;
@@ -206,9 +236,9 @@ int reader_incidents(struct reader *reader, const char *path, uint64_t tenant, u
                      void (*fn)(void *user, const struct store_incidents *result, const struct err *err), void *user,
                      struct err *err)
 {
-    struct read *read;
+    struct read *read = NULL;
     int rc = make(reader, READ_INCIDENTS, path, tenant, user, &read, err);
-    if (rc < 0)
+    if (!read)
         return rc;
     read->incidents.below = below;
     read->incidents.most = most < READER_INCIDENTS_MAX ? most : READER_INCIDENTS_MAX;
@@ -221,9 +251,9 @@ int reader_incident(struct reader *reader, const char *path, uint64_t tenant, ui
                     void (*fn)(void *user, const struct store_incident_detail *result, const struct err *err),
                     void *user, struct err *err)
 {
-    struct read *read;
+    struct read *read = NULL;
     int rc = make(reader, READ_INCIDENT, path, tenant, user, &read, err);
-    if (rc < 0)
+    if (!read)
         return rc;
     read->incident.id = id;
     read->incident.fn = fn;

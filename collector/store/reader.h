@@ -16,8 +16,10 @@ enum { READER_WAITING_MAX = 256, READER_INCIDENTS_MAX = 10000 };
 struct reader; /* opaque */
 
 int reader_open(struct reader **ret_reader, uv_loop_t *loop, const struct log *log, struct err *err);
-/* Answers what waits, cutting long reads short. The loop must run once more. Always returns NULL; NULL is fine. */
-struct reader *reader_close(struct reader *reader);
+/* Answers what waits, cutting long reads short. The loop must run once more. Always returns NULL; NULL is fine. A read
+ * that has not come back from the disk within `wait_ms` is left behind, and answered with -ECANCELED like those behind
+ * it. */
+struct reader *reader_close(struct reader *reader, uint64_t wait_ms);
 
 /* `path` is copied, so is the query. A file that does not exist yet has nothing in it. */
 int reader_series(struct reader *reader, const char *path, const struct store_query *query,

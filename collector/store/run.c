@@ -1,6 +1,5 @@
 #include "collector/store/run.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>

@@ -21,6 +21,8 @@
 
 enum {
     CHECKPOINT_MS = 1000,
+    CLOSE_MS = 10000, /* for all files; a disk that is that slow is hanging */
+    CLOSE_LEAST_MS = 250,
     /* Ids may be given for this long without reaching registry.db, see store_put_beat(). */
     MARK_SLACK = 1000
 };
@@ -125,6 +127,14 @@ static void on_closed(uv_handle_t *handle)
     free_store(handle->data);
 }
 
+/* Those that come late get a moment, too: not every disk need be the one that hangs. */
+static uint64_t left_ms(uint64_t until_ns)
+{
+    uint64_t now_ns = uv_hrtime();
+    uint64_t left = until_ns > now_ns ? (until_ns - now_ns) / (uint64_t)NS_PER_MS : 0;
+    return left > CLOSE_LEAST_MS ? left : CLOSE_LEAST_MS;
+}
+
 /* Reads and checkpoints end first: then the writers' connections are the last and leave no WAL behind. */
 struct store *store_close(struct store *store)
 {
@@ -132,14 +142,15 @@ struct store *store_close(struct store *store)
         return NULL;
     if (store->ticking)
         uv_timer_stop(&store->tick);
-    store->reader = reader_close(store->reader);
-    store->copier = worker_close(store->copier);
+    uint64_t until_ns = uv_hrtime() + CLOSE_MS * (uint64_t)NS_PER_MS;
+    store->reader = reader_close(store->reader, left_ms(until_ns));
+    worker_close_within(store->copier, left_ms(until_ns));
     struct tenant_file *next;
     for (struct tenant_file *at = store->tenants; at; at = next) {
         next = at->hh.next;
-        at->file = file_close(at->file);
+        file_close(at->file, left_ms(until_ns));
     }
-    store->registry = file_close(store->registry);
+    file_close(store->registry, left_ms(until_ns));
     struct tenant_file *at = store->tenants;
     HASH_CLEAR(hh, store->tenants);
     for (; at; at = next) {
@@ -181,7 +192,7 @@ static int tenant_file(struct store *store, uint64_t tenant, struct file **ret, 
         return rc;
     HASH_ADD(hh, store->tenants, tenant, sizeof entry->tenant, entry);
     if (!entry->hh.tbl) {
-        file_close(entry->file);
+        file_close(entry->file, 0);
         return err_set(err, -ENOMEM, "store: out of memory");
     }
     *ret = TAKE(entry)->file;
@@ -304,7 +315,8 @@ static bool is_storable(const struct store_batch *batch)
 {
     return batch->n_ticks >= 1 && batch->n_ticks <= TICKS_MAX && batch->first >= 1 &&
            batch->first < (uint64_t)INT64_MAX - batch->n_ticks && batch->first_us >= 0 &&
-           batch->first_us <= batch->last_us && batch->batch_bytes.len >= 1 && batch->batch_bytes.len <= BATCH_MAX &&
+           batch->first_us <= batch->last_us && batch->last_us - batch->first_us <= STORE_SPAN_MAX_US &&
+           batch->batch_bytes.len >= 1 && batch->batch_bytes.len <= BATCH_MAX &&
            batch->table_bytes.len <= MESSAGE_MAX && batch->host <= INT64_MAX;
 }
 

@@ -1,15 +1,18 @@
 /* collector/store/store.h - everything that must outlive the process, in SQLite: registry.db and one file a tenant.
  *
  * Shape    writes of a file are gathered into its group; a group is one transaction on the file's own writer thread,
- * one fsync. One group a file is in flight, one gathers; it closes when the writer is free and its oldest entry is
- * STORE_GATHER_US old, at once when it is urgent. What depends on a write waits for store_then(). Files DIR/registry.db
- * (tenants, hosts, the collector's beat), DIR/tenant-N.db (the rest; tenant 0 is the collector's own); WAL,
- * synchronous=FULL; opened on demand, created with their schema, migrated by user_version Failure  a failed group stays
- * in front and is retried each STORE_RETRY_US. After STORE_FAULT_US of that the file's fault is *declared*: samples in
- * its groups are dropped (agents hold them; their store_then() gets the error), everything else stays in memory and is
- * retried until it is written; store_fault() says so; the first success ends it Threads  calls and callbacks on the
- * loop's thread; SQL runs on one writer thread a file and one reader thread for all Limits   STORE_GROUP_MAX bytes
- * gathered a file: past it store_batch() is -EAGAIN and the caller answers busy
+ *          one fsync. One group a file is in flight, one gathers; it closes when the writer is free and its oldest
+ *          entry is STORE_GATHER_US old, at once when it is urgent. What depends on a write waits for store_then().
+ * Files    DIR/registry.db (tenants, hosts, the collector's beat), DIR/tenant-N.db (the rest; tenant 0 is the
+ *          collector's own); WAL, synchronous=FULL; opened on demand, created with their schema, migrated by
+ *          user_version
+ * Failure  a failed group stays in front and is retried each STORE_RETRY_US. After STORE_FAULT_US of that the file's
+ *          fault is *declared*: samples in its groups are dropped (agents hold them; their store_then() gets the
+ *          error), everything else stays in memory and is retried until it is written; store_fault() says so; the
+ *          first success ends it. An attempt under way for as long is a fault as well: a disk may hang without a word
+ * Threads  calls and callbacks on the loop's thread; SQL runs on one writer thread a file and one reader thread for
+ *          all
+ * Limits   STORE_GROUP_MAX bytes gathered a file: past it store_batch() is -EAGAIN and the caller answers busy
  */
 #pragma once
 #include <stdbool.h>
@@ -26,9 +29,10 @@
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
 
-#define STORE_GATHER_US (INT64_C(20) * 1000)
-#define STORE_RETRY_US  (INT64_C(250) * 1000)
-#define STORE_FAULT_US  (INT64_C(5) * 1000000)
+#define STORE_GATHER_US   (20 * US_PER_MS)
+#define STORE_RETRY_US    (250 * US_PER_MS)
+#define STORE_FAULT_US    (5 * US_PER_S)
+#define STORE_SPAN_MAX_US (86400 * US_PER_S) /* from the first to the last tick of a batch */
 enum { STORE_GROUP_MAX = 64 << 20, STORE_TENANTS_MAX = 4096, STORE_POINTS_MAX = 10000, STORE_SERIES_MAX = 256 };
 
 struct store; /* opaque */
@@ -37,7 +41,9 @@ struct store; /* opaque */
  * borrowed. */
 int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const struct clock *clock,
                const struct log *log, struct err *err);
-/* Writes what is gathered (waits for it), closes the files; the loop must run once more. Always returns NULL. */
+/* Writes what is gathered (waits for it), closes the files; the loop must run once more. Always returns NULL. A disk
+ * that hangs is waited for for 10 s: then what is not written is lost, on the log, and threads stuck on the disk are
+ * left behind with what they hold: the process is to end now. */
 struct store *store_close(struct store *store);
 
 /* ---- at start, before the loop runs: blocking reads; `fn` gets borrowed rows ---- */
@@ -122,9 +128,10 @@ int store_put_page(struct store *store, const struct page *row);
 
 enum store_file { STORE_REGISTRY, STORE_TENANT };
 
-/* `fn` is called on the loop, never within a call of this header but store_close(), when the group now gathering is on
- * disk (rc 0), or when an attempt at it failed in a declared fault (rc < 0: its samples are dropped, the rest stays
- * queued). In a fault that is each STORE_RETRY_US. In the order of calls. -ENOMEM: it never will. */
+/* `fn` is called on the loop, never within a call of this header but store_close(), when the group now gathering
+ * is on disk (rc 0), or when an attempt at it failed or hangs in a declared fault (rc < 0: its samples are
+ * dropped, or may be stored yet when the disk hangs; the rest stays queued). In a fault that is each
+ * STORE_RETRY_US. In the order of calls. -ENOMEM: it never will. */
 int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user);
 
 /* The gathering group closes as soon as the writer is free: it holds a page. */

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "collector/store/faulty_vfs.h"
+#include "collector/store/faulty_vfs_fixture.h"
 #include "proto/codec/codec.h"
 
 static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *walk)

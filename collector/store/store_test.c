@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collector/store/faulty_vfs.h"
+#include "collector/store/faulty_vfs_fixture.h"
 
 /* ---- what comes back ---- */
 
@@ -350,8 +350,8 @@ static void batches_that_cannot_be_are_refused(void **state)
     struct fixture *f = *state;
     static struct packed packed;
     pack(&packed, 1, 5, 1, 1, 2, ANCHOR_US);
-    struct store_batch bad[8];
-    for (int i = 0; i < 8; i++)
+    struct store_batch bad[9];
+    for (int i = 0; i < 9; i++)
         bad[i] = packed.row;
     bad[0].n_ticks = 0;
     bad[1].n_ticks = TICKS_MAX + 1;
@@ -361,7 +361,8 @@ static void batches_that_cannot_be_are_refused(void **state)
     bad[5].last_us = bad[5].first_us - 1;
     bad[6].batch_bytes.len = BATCH_MAX + 1;
     bad[7].batch_bytes.len = 0;
-    for (int i = 0; i < 8; i++)
+    bad[8].last_us = bad[8].first_us + STORE_SPAN_MAX_US + 1;
+    for (int i = 0; i < 9; i++)
         assert_int_equal(store_batch(f->store, &bad[i], &f->err), -EINVAL);
 }
 
@@ -469,7 +470,7 @@ static void a_copy_of_another_tenants_file_is_refused(void **state)
     assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
     close_store(f);
     char from[128];
-    strcpy(from, path_in(f, "tenant-1.db"));
+    snprintf(from, sizeof from, "%s", path_in(f, "tenant-1.db"));
     assert_int_equal(rename(from, path_in(f, "tenant-2.db")), 0);
     open_store(f);
     assert_int_equal(load_store(f), 0);

@@ -1,6 +1,5 @@
 #include "collector/store/writer.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

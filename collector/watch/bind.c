@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/watch/state.h"
+#include "collector/watch/parts.h"
 
 /* ---- rules by metric ---- */
 
@@ -22,8 +22,8 @@ static int check_names(const struct rule *rules, size_t n, struct err *err)
     return 0;
 }
 
-/* From the last to the first, so that a chain runs in the order of the file. */
-static void index_rules(struct rule_set *set)
+/* From the last to the first, so that a chain runs in the order of the file. -ENOMEM. */
+static int index_rules(struct rule_set *set)
 {
     for (size_t i = set->n; i-- > 0;) {
         const char *metric = set->rules[i].metric;
@@ -38,7 +38,10 @@ static void index_rules(struct rule_set *set)
         *head = (struct metric_rules){ .metric = metric, .first = (int)i };
         set->next[i] = -1;
         HASH_ADD_KEYPTR(hh, set->by_metric, head->metric, strlen(head->metric), head);
+        if (!head->hh.tbl)
+            return -ENOMEM;
     }
+    return 0;
 }
 
 int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, struct err *err)
@@ -52,13 +55,15 @@ int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, stru
         .next = calloc(n + 1, sizeof *set.next),
         .heads = calloc(n + 1, sizeof *set.heads),
     };
-    if (!set.rules || !set.next || !set.heads) {
-        rule_set_done(&set);
-        return err_set(err, -ENOMEM, "watch: out of memory");
-    }
-    if (n > 0)
+    rc = set.rules && set.next && set.heads ? 0 : -ENOMEM;
+    if (rc == 0 && n > 0)
         memcpy(set.rules, rules, n * sizeof *rules);
-    index_rules(&set);
+    if (rc == 0)
+        rc = index_rules(&set);
+    if (rc < 0) {
+        rule_set_done(&set);
+        return err_set(err, rc, "watch: out of memory");
+    }
     *ret = set;
     return 0;
 }
@@ -209,6 +214,7 @@ static void attach(const struct judging *j, struct lane *lane)
     struct spell *spell, *next;
     HASH_ITER(hh, lane->spells, spell, next)
     spell->slot = SLOT_NONE;
+    lane->n_lost = HASH_COUNT(lane->spells);
     for (uint32_t i = 0; lane->spells && i < lane->binding->n; i++) {
         const struct pair *pair = &lane->binding->at[i];
         const struct series *series = &j->table->at[pair->column];
@@ -218,6 +224,7 @@ static void attach(const struct judging *j, struct lane *lane)
         if (!spell || spell->slot != SLOT_NONE) /* a table that lists a series twice: the first column counts */
             continue;
         spell->slot = (int)i;
+        lane->n_lost--;
         spell->rule = pair->rule;
         lane->slots[i] = spell;
     }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/watch/state.h"
+#include "collector/watch/parts.h"
 
 int64_t gap_us(const struct watched *host)
 {
@@ -34,10 +34,12 @@ static inline double sample(const struct column *column, const struct pair *pair
     return pair->divide ? raw / pair->scale : raw * pair->scale;
 }
 
-void spell_free(struct lane *lane, struct spell *spell)
+static void free_spell(struct lane *lane, struct spell *spell)
 {
     if (spell->slot != SLOT_NONE && lane->binding)
         lane->slots[spell->slot] = NULL;
+    if (spell->slot == SLOT_NONE && lane->n_lost > 0)
+        lane->n_lost--;
     HASH_DELETE(hh, lane->spells, spell);
     free(spell);
 }
@@ -76,7 +78,7 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
     else
         transitions_add(j->out, &spell->alert, from, j->now_us, false);
     if (state == ALERT_OK)
-        spell_free(lane, spell);
+        free_spell(lane, spell);
     return 0;
 }
 
@@ -108,6 +110,20 @@ static void begin(struct judging *j, struct lane *lane, struct spell *spell, int
     spell_enter(j, lane, spell, rule->hold_us > 0 ? ALERT_PENDING : ALERT_FIRING, at_us, value);
 }
 
+/* A host whose instances come and go leaves spells behind that no data will ever end. When they fill the table the one
+ * lost longest ago gives way: a series that is there and bad counts for more than one that is gone. 0, -ENOBUFS: all
+ * are of series that are there, -ENOMEM. */
+static int evict_lost(struct judging *j, struct lane *lane)
+{
+    struct spell *oldest = NULL;
+    if (lane->n_lost == 0)
+        return -ENOBUFS;
+    for (struct spell *spell = lane->spells; spell; spell = spell->hh.next)
+        if (spell->slot == SLOT_NONE && (!oldest || spell->alert.changed_us < oldest->alert.changed_us))
+            oldest = spell;
+    return oldest ? spell_enter(j, lane, oldest, ALERT_OK, j->now_us, oldest->alert.value) : -ENOBUFS;
+}
+
 static struct spell *make_spell(struct judging *j, struct lane *lane, uint32_t slot)
 {
     const struct pair *pair = &lane->binding->at[slot];
@@ -119,8 +135,11 @@ static struct spell *make_spell(struct judging *j, struct lane *lane, uint32_t s
     if (spell) /* a table that lists a series twice: the other column has it */
         return NULL;
     if (HASH_COUNT(lane->spells) >= ALERTS_PER_HOST_MAX) {
-        j->rc = -ENOBUFS;
-        return NULL;
+        int rc = evict_lost(j, lane);
+        if (rc < 0) {
+            j->rc = rc;
+            return NULL;
+        }
     }
     spell = calloc(1, sizeof *spell);
     if (!spell) {
@@ -135,6 +154,11 @@ static struct spell *make_spell(struct judging *j, struct lane *lane, uint32_t s
     snprintf(spell->alert.metric, sizeof spell->alert.metric, "%s", series->metric);
     snprintf(spell->alert.instance, sizeof spell->alert.instance, "%s", series->instance);
     HASH_ADD(hh, lane->spells, key, sizeof spell->key, spell);
+    if (!spell->hh.tbl) {
+        free(spell);
+        j->rc = -ENOMEM;
+        return NULL;
+    }
     lane->slots[slot] = spell;
     return spell;
 }
@@ -146,7 +170,7 @@ static void first_bad(struct judging *j, struct lane *lane, uint32_t slot, int64
         return;
     begin(j, lane, spell, at_us, value);
     if (spell->alert.state == ALERT_OK) /* it could not be told: the next bad sample tries again */
-        spell_free(lane, spell);
+        free_spell(lane, spell);
     else
         spell->last_us = at_us;
 }

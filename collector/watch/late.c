@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "collector/watch/state.h"
+#include "collector/watch/parts.h"
 
 void holes_note(struct watched *host, int64_t at_us)
 {

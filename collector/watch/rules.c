@@ -1,6 +1,5 @@
 #include "collector/watch/rules.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

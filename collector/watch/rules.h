@@ -10,8 +10,8 @@
 #include "base/config.h"
 #include "collector/watch/watch.h"
 
-#define RULE_HOLD_MAX_US      (INT64_C(3600) * 1000000)
-#define RULE_PAGE_HOLD_MAX_US (INT64_C(300) * 1000000) /* of a rule that pages: half of its ten minutes */
+#define RULE_HOLD_MAX_US      (3600 * US_PER_S)
+#define RULE_PAGE_HOLD_MAX_US (300 * US_PER_S) /* of a rule that pages: half of its ten minutes */
 
 /* On 0 `ret` holds *ret_n rules (room for RULES_MAX). -EINVAL: `faults` says why, nothing else is touched. */
 int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct config_faults *faults);

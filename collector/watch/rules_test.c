@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define S             INT64_C(1000000)
+#define S             US_PER_S
 #define WINDOW_STATES (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))
 
 struct fixture {

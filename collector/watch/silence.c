@@ -1,9 +1,8 @@
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "collector/watch/state.h"
+#include "collector/watch/parts.h"
 
 static int64_t later_of(int64_t a, int64_t b)
 {
@@ -69,6 +68,8 @@ void silence_end(struct judging *j, int64_t at_us)
 
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us)
 {
+    watch_follow_clock(watch, now_us);
+    watch_leave_future(watch, now_us);
     watch->listen_us = now_us;
     watch->grace_us = grace_us;
     watch->ticked_us = now_us;
@@ -77,6 +78,7 @@ void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us)
 void watch_tick(struct watch *watch, int64_t now_us, struct transitions *out)
 {
     struct watched *host, *next;
+    watch_follow_clock(watch, now_us);
     if (watch->ticked_us > 0 && now_us - watch->ticked_us > DEAF_US)
         watch->deaf_us = now_us;
     watch->ticked_us = now_us;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/auto.h"
-#include "collector/watch/state.h"
+#include "collector/watch/parts.h"
 
 #define WINDOW_STATES (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))
 
@@ -59,7 +59,8 @@ void transitions_add(struct transitions *list, const struct alert *alert, enum a
 
 /* ---- hosts ---- */
 
-struct watched *watch_host(struct watch *watch, uint64_t id)
+/* Made if missing. NULL: out of memory. */
+static struct watched *find_host(struct watch *watch, uint64_t id)
 {
     struct watched *host;
     HASH_FIND(hh, watch->hosts, &id, sizeof id, host);
@@ -73,6 +74,10 @@ struct watched *watch_host(struct watch *watch, uint64_t id)
     for (int i = 0; i < LIMIT_COUNT; i++)
         host->limits[i] = NAN;
     HASH_ADD(hh, watch->hosts, id, sizeof host->id, host);
+    if (!host->hh.tbl) {
+        free(host);
+        return NULL;
+    }
     return host;
 }
 
@@ -106,7 +111,7 @@ static void end_ruleless(struct judging *j, const struct rule_set *set)
 int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, const double limits[LIMIT_COUNT],
                    int64_t interval_us, int64_t now_us, struct transitions *out)
 {
-    struct watched *host = watch_host(watch, host_id);
+    struct watched *host = find_host(watch, host_id);
     if (!host)
         return -ENOMEM;
     struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
@@ -131,7 +136,7 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
 
 int watch_seen(struct watch *watch, uint64_t host_id, int64_t at_us)
 {
-    struct watched *host = watch_host(watch, host_id);
+    struct watched *host = find_host(watch, host_id);
     struct spell *spell, *next;
     if (!host)
         return -ENOMEM;
@@ -163,7 +168,7 @@ int watch_restore(struct watch *watch, const struct alert *alert)
         return WATCH_GONE;
     if (alert->state == ALERT_OK)
         return 0;
-    struct watched *host = watch_host(watch, alert->host);
+    struct watched *host = find_host(watch, alert->host);
     if (!host)
         return -ENOMEM;
     if (silence)
@@ -177,6 +182,10 @@ int watch_restore(struct watch *watch, const struct alert *alert)
         spell->key = key;
         spell->slot = SLOT_NONE;
         HASH_ADD(hh, host->live.spells, key, sizeof spell->key, spell);
+        if (!spell->hh.tbl) {
+            free(spell);
+            return -ENOMEM;
+        }
         host->live.binding = NULL; /* so that it finds its pair */
     }
     spell->alert = *alert;
@@ -236,8 +245,9 @@ int watch_judge(struct watch *watch, uint64_t host_id, const struct series_table
 {
     if (table->n != batch->n_columns) /* two messages of the peer's: never trusted to agree */
         return -EINVAL;
+    watch_follow_clock(watch, now_us);
     struct judging j = { .watch = watch, .table = table, .batch = batch, .now_us = now_us, .out = out };
-    j.host = watch_host(watch, host_id);
+    j.host = find_host(watch, host_id);
     if (!j.host)
         return -ENOMEM;
     for (uint32_t i = 0; i < batch->n_ticks; i++)

@@ -10,13 +10,15 @@
  *          the host's table no more turns its pending or firing alert unknown
  * Silence  no tick of a host for 3 of its intervals: the alert `silence` of its own fires, crossed when the first
  *          tick was missing; every pending or firing alert of the host turns unknown and tells nobody; unknown
- *          ends by data, never by itself, and never means ok. Silence ends with a tick younger than 3 intervals. A
- *          watch_tick() that comes more than 3 s after the one before was deaf itself: silence is then judged as
- *          if listening had just begun
+ *          ends by data, not by itself, and never means ok (but see watch_judge() for a host that has too many).
+ *          Silence ends with a tick younger than 3 intervals. A watch_tick() that comes more than 3 s after the
+ *          one before was deaf itself: silence is then judged as if listening had just begun
  * Late     ticks older than what was judged already (a gap that closes) are run through states of their own, from
  *          ok: an alert that would have fired is told as `late`, with its true `crossed`, and so is its end. Where
  *          they end bad and the live alert began bad with the first tick behind the gap, it is one spell: the live
  *          alert gets the earlier `crossed`, and fires if that makes its hold full
+ * Clock    when `now` goes back by more than a second, all times noted before are moved back with it: a clock set
+ *          back neither blinds the watch nor makes a spell shorter or longer
  * Units    microseconds of corrected wall time; values in the unit of the metric
  * Owner    the watch owns alerts and rules; transitions live in the caller's list
  * Cost     what was never bad has no state of its own: 40 bytes a pair of rule and series, for each table of a
@@ -28,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
@@ -35,7 +38,7 @@
 #include "proto/metric/metric.h"
 
 enum { RULE_NAME_MAX = 63, RULES_MAX = 256, WATCH_SILENCE_INTERVALS = 3, ALERTS_PER_HOST_MAX = 4096 };
-#define WATCH_INTERVAL_US (INT64_C(10) * 1000000) /* of a host that has confirmed none */
+#define WATCH_INTERVAL_US (10 * US_PER_S) /* of a host that has confirmed none */
 
 /* Rule in force when a host is in no event, or by the state of its event. */
 #define IN_FORCE_NO_EVENT  (1u << EVENT_STATE_COUNT)
@@ -123,7 +126,9 @@ int watch_restore(struct watch *watch, const struct alert *alert);
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us);
 
 /* Judges `batch` of `host`; `at_us[i]` is the corrected time of tick i, never after `now_us`, rising. -ENOBUFS: the
- * host has ALERTS_PER_HOST_MAX alerts that are not ok, further ones are not watched; -ENOMEM: the same for want of
+ * host has ALERTS_PER_HOST_MAX alerts that are not ok, further ones are not watched. Before that those of series that
+ * are no more in its table give way, the one lost longest ago first: they are told as ok, so that nothing waits for
+ * them; -ENOMEM: the same for want of
  * memory. All others were judged. -EINVAL: `batch` has other columns than `table`; nothing was judged. */
 int watch_judge(struct watch *watch, uint64_t host, const struct series_table *table, const struct batch *batch,
                 const int64_t *at_us, int64_t now_us, struct transitions *out);

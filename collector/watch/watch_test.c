@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define S       INT64_C(1000000)
+#define S       US_PER_S
 #define T0      (INT64_C(1795400000) * S) /* where the tests' time begins */
 #define HOST    UINT64_C(0x51)
 #define CPU     "system.cpu.utilization"
@@ -612,6 +612,50 @@ static void no_more_than_the_most_alerts_of_a_host_are_watched(void **state)
     assert_int_equal(said(f), 2 * ALERTS_PER_HOST_MAX);
 }
 
+/* `n` instances of loss in a table of their own, named from `first` on, all with the value `raw`. */
+static int feed_instances(struct fixture *f, int first, int n, int64_t raw, int64_t at_s)
+{
+    struct series *series = calloc((size_t)n, sizeof *series);
+    struct column *columns = calloc((size_t)n, sizeof *columns);
+    char(*names)[16] = calloc((size_t)n, sizeof *names);
+    for (int i = 0; i < n; i++) {
+        snprintf(names[i], sizeof names[i], "t%d", first + i);
+        series[i] = (struct series){ LOSS, names[i], "1", 0 };
+        columns[i] = (struct column){ .real = false, .fixed = &raw };
+    }
+    struct series_table table = { .n = (uint32_t)n, .at = series };
+    memcpy(table.hash.bytes, &first, sizeof first);
+    struct batch batch = { .n_ticks = 1, .n_columns = (uint32_t)n, .table = table.hash, .columns = columns };
+    f->now_us = T0 + at_s * S;
+    int rc = watch_judge(f->watch, HOST, &table, &batch, &f->now_us, f->now_us, &f->out);
+    free(names);
+    free(columns);
+    free(series);
+    return rc;
+}
+
+static void alerts_of_series_that_are_gone_give_way_to_those_of_series_that_are_there(void **state)
+{
+    struct fixture *f = *state;
+    enum { HALF = ALERTS_PER_HOST_MAX / 2 };
+    assert_int_equal(feed_instances(f, 10000, HALF, 1, 0), 0);
+    assert_int_equal(feed_instances(f, 20000, HALF, 1, 1), 0);
+    assert_int_equal(said(f), 3 * HALF); /* the first ones are unknown, and the table is full */
+    assert_int_equal(feed_instances(f, 30000, 2, 1, 2), 0);
+    assert_int_equal(said(f), 4 * HALF + 4); /* the second ones are unknown, too */
+    for (size_t i = 0; i < 2; i++) {
+        const struct transition *given_up = &f->out.at[4 * HALF + 2 * i];
+        assert_change(given_up, "loss", ALERT_UNKNOWN, ALERT_OK);
+        assert_int_equal(given_up->alert.instance[1], '1'); /* lost first */
+        assert_change(given_up + 1, "loss", ALERT_OK, ALERT_FIRING);
+        assert_int_equal(given_up[1].alert.instance[1], '3');
+    }
+    assert_int_equal(feed_instances(f, 40000, ALERTS_PER_HOST_MAX, 1, 3), 0);
+    transitions_clear(&f->out);
+    assert_int_equal(feed_instances(f, 40000, ALERTS_PER_HOST_MAX, 0, 4), 0);
+    assert_int_equal(said(f), ALERTS_PER_HOST_MAX); /* all of them were watched */
+}
+
 /* ---- silence ---- */
 
 static void silence_fires_when_no_tick_came_for_three_intervals(void **state)
@@ -753,6 +797,67 @@ static void a_watch_that_was_deaf_itself_calls_nobody_silent(void **state)
     assert_int_equal(said(f), 0);
     tick(f, 23);
     assert_int_equal(said(f), 1);
+}
+
+static void a_clock_set_back_does_not_hide_silence(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    watch_listen(f->watch, T0, 0);
+    feed(f, 7200, 0, 0);
+    tick_through(f, 7190, 7200);
+    tick_through(f, 0, 2);
+    assert_int_equal(said(f), 0);
+    tick(f, 3);
+    assert_change(last(f), WATCH_SILENCE_RULE, ALERT_OK, ALERT_FIRING);
+    assert_int_equal(last(f)->alert.crossed_us, T0 + 1 * S - 1); /* its last tick lies just before the step */
+    feed(f, 4, 0, 0);
+    assert_change(last(f), WATCH_SILENCE_RULE, ALERT_FIRING, ALERT_OK);
+}
+
+static void ticks_under_a_clock_set_back_are_not_late(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    watch_listen(f->watch, T0 + 7100 * S, 0);
+    feed(f, 7199, 0, 1);
+    tick(f, 7199);
+    assert_change(last(f), "loss", ALERT_OK, ALERT_FIRING);
+    feed_late(f, 7200, 0, 0, 0); /* by the clock of before, taken for now; and no watch_tick() came yet */
+    assert_change(last(f), "loss", ALERT_FIRING, ALERT_OK);
+    assert_false(last(f)->late);
+    feed(f, 1, 0, 1);
+    assert_change(last(f), "loss", ALERT_OK, ALERT_FIRING);
+    assert_int_equal(crossed_s(last(f)), 1);
+}
+
+static void a_hold_is_as_long_as_ever_when_the_clock_is_set_back(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 10);
+    for (int s = 7180; s <= 7200; s += 10) {
+        feed(f, s, 0.95, 0);
+        tick(f, s);
+    }
+    tick(f, 0);
+    assert_change(last(f), "cpu", ALERT_OK, ALERT_PENDING);
+    feed(f, 9, 0.95, 0);
+    assert_int_equal(said(f), 1);
+    feed(f, 10, 0.95, 0); /* bad for 20 s before, and for 10 s since */
+    assert_change(last(f), "cpu", ALERT_PENDING, ALERT_FIRING);
+}
+
+static void what_a_clock_ahead_has_stored_does_not_blind_the_next_run(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    assert_int_equal(watch_seen(f->watch, HOST, T0 + 7200 * S), 0);
+    watch_listen(f->watch, T0, 0);
+    feed(f, 1, 0, 1);
+    assert_change(last(f), "loss", ALERT_OK, ALERT_FIRING);
+    assert_false(last(f)->late);
+    tick_through(f, 1, 4);
+    assert_change(&f->out.at[1], WATCH_SILENCE_RULE, ALERT_OK, ALERT_FIRING);
 }
 
 static void a_shorter_interval_counts_from_when_it_was_confirmed(void **state)
@@ -1143,6 +1248,7 @@ int main(void)
         TEST(a_pending_series_that_leaves_the_table_turns_unknown_without_a_crossing),
         TEST(many_tables_in_turn_are_all_judged),
         TEST(no_more_than_the_most_alerts_of_a_host_are_watched),
+        TEST(alerts_of_series_that_are_gone_give_way_to_those_of_series_that_are_there),
         TEST(silence_fires_when_no_tick_came_for_three_intervals),
         TEST(a_host_without_a_confirmed_interval_has_thirty_seconds),
         TEST(silence_turns_what_was_pending_or_firing_unknown),
@@ -1152,6 +1258,10 @@ int main(void)
         TEST(a_tick_too_old_does_not_end_silence),
         TEST(silence_is_judged_only_after_three_intervals_and_grace_of_listening),
         TEST(a_watch_that_was_deaf_itself_calls_nobody_silent),
+        TEST(a_clock_set_back_does_not_hide_silence),
+        TEST(ticks_under_a_clock_set_back_are_not_late),
+        TEST(a_hold_is_as_long_as_ever_when_the_clock_is_set_back),
+        TEST(what_a_clock_ahead_has_stored_does_not_blind_the_next_run),
         TEST(a_shorter_interval_counts_from_when_it_was_confirmed),
         TEST(a_host_that_never_sent_a_tick_is_not_silent),
         TEST(a_host_that_fell_silent_while_nobody_listened_is_found),

@@ -1,4 +1,4 @@
-/* collector/page/state.h - what the files of this folder share; nobody else includes it.
+/* collector/page/parts.h - what the files of this folder share; nobody else includes it.
  *
  * An incident lives in a dossier, with its rows of alerts and its pages (slips). A holder is an alert that is not ok:
  * it knows the dossier that it holds open. Queued slips whose rows are on disk, and that are not being sent, stand in
@@ -10,12 +10,11 @@
 
 enum { ROW_NONE = -1, NOT_QUEUED = -1 };
 
-#define SECOND_US   INT64_C(1000000)
-#define WAIT_MAX_US (30 * SECOND_US)
-#define LATE_US     (60 * SECOND_US)   /* between attempts past the budget, and behind a permanent refusal */
-#define LATE_FOR_US (3600 * SECOND_US) /* how long they go on */
-#define CHANCE_US   (30 * SECOND_US)   /* of the budget that no Retry-After takes away */
-#define ASKED_US    (600 * SECOND_US)  /* the most a Retry-After gets */
+#define WAIT_MAX_US (30 * US_PER_S)
+#define LATE_US     (60 * US_PER_S)   /* between attempts past the budget, and behind a permanent refusal */
+#define LATE_FOR_US (3600 * US_PER_S) /* how long they go on */
+#define CHANCE_US   (30 * US_PER_S)   /* of the budget that no Retry-After takes away */
+#define ASKED_US    (600 * US_PER_S)  /* the most a Retry-After gets */
 
 struct slip {
     struct page row;
@@ -79,6 +78,7 @@ struct pager {
     struct page_contact *contacts;
     uint64_t last_incident;
     uint64_t last_page;
+    int64_t ticked_us; /* 0: not yet */
 };
 
 struct paging { /* one call */
@@ -116,12 +116,17 @@ int slip_record(struct pager *pager, struct slip *slip, bool unrecorded);
 unsigned slip_clock_of_key(const char *key);
 bool contact_is_for(const struct page_contact *contact, uint64_t tenant);
 
+/* ---- setback.c ---- */
+
+/* Moves what was stamped by a clock that was ahead of this one. */
+void pager_follow_clock(struct paging *p);
+
 /* ---- incident.c ---- */
 
 struct dossier *dossier_find(const struct pager *pager, uint64_t id);
 struct dossier *dossier_make(struct pager *pager, uint64_t id); /* found or made; NULL: out of memory */
-void dossier_join_group(struct pager *pager, struct dossier *dossier);
-void dossier_leave_group(struct pager *pager, struct dossier *dossier);
+/* -ENOMEM. */
+int dossier_join_group(struct pager *pager, struct dossier *dossier);
 void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by);
 void dossier_free(struct pager *pager, struct dossier *dossier);
 /* True: its budget is breached, as of now. */
@@ -132,6 +137,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
                      int64_t detected_us, bool late);
 
 struct holder *holder_find(const struct pager *pager, const struct alert *alert);
+/* NULL: out of memory. */
 struct holder *holder_make(struct pager *pager, const struct alert *alert, struct dossier *dossier, int row);
 void holder_free(struct pager *pager, struct holder *holder);
 

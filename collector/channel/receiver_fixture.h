@@ -1,4 +1,4 @@
-/* collector/channel/receiver.h - for tests: a real HTTP receiver on loopback, on the test's own loop.
+/* collector/channel/receiver_fixture.h - for tests: a real HTTP receiver on loopback, on the test's own loop.
  *
  * Shape    each path has a fixed answer, written as soon as a request with it is whole; unknown paths get a 404
  * Threads  the loop's thread; sharing it with the sender under test shows that neither blocks it
@@ -21,6 +21,5 @@ void receiver_close(struct receiver *receiver);
 
 unsigned receiver_port(const struct receiver *receiver);
 unsigned receiver_requests(const struct receiver *receiver);         /* whole ones so far */
-unsigned receiver_connections(const struct receiver *receiver);      /* open now */
 unsigned receiver_connections_most(const struct receiver *receiver); /* open at once, ever */
 const char *receiver_last(const struct receiver *receiver);          /* head and body of the last one; borrowed */

@@ -1,4 +1,4 @@
-#include "collector/channel/receiver.h"
+#include "collector/channel/receiver_fixture.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -209,11 +209,6 @@ unsigned receiver_port(const struct receiver *receiver)
 unsigned receiver_requests(const struct receiver *receiver)
 {
     return receiver->requests;
-}
-
-unsigned receiver_connections(const struct receiver *receiver)
-{
-    return receiver->n_connections;
 }
 
 unsigned receiver_connections_most(const struct receiver *receiver)

@@ -1,4 +1,4 @@
-/* collector/watch/state.h - what the files of this folder share; nobody else includes it.
+/* collector/watch/parts.h - what the files of this folder share; nobody else includes it.
  *
  * A host's tables are bound to the rules once: a binding lists the (column, rule) pairs that meet, thresholds resolved.
  * A lane is a run through ticks in the order of their time: every host has the live one, and a late one while a gap
@@ -11,8 +11,8 @@
 
 enum { BINDINGS_PER_HOST = 4, HOLES_PER_HOST = 8, SLOT_NONE = -1 };
 
-#define DEAF_US (INT64_C(3) * 1000000)  /* a watch_tick() this late was deaf before */
-#define IDLE_US (INT64_C(60) * 1000000) /* a late lane that gets no more ticks is over */
+#define DEAF_US (3 * US_PER_S)  /* a watch_tick() this late was deaf before */
+#define IDLE_US (60 * US_PER_S) /* a late lane that gets no more ticks is over */
 
 struct pair {
     uint32_t column;
@@ -47,6 +47,7 @@ struct lane {
     struct binding *binding; /* borrowed from the host's; NULL: to be bound */
     struct spell **slots;    /* binding->n of them */
     struct spell *spells;    /* by key */
+    unsigned n_lost;         /* of them, those without a slot; right while the lane is bound */
     int64_t last_us;         /* newest tick */
     int64_t to_us;           /* late: the first live tick behind the gap; 0: there is no such gap */
     int64_t fed_us;          /* late: `now` of the newest batch */
@@ -113,7 +114,6 @@ int transitions_reserve(struct transitions *list, size_t n);
 /* `list` has room. */
 void transitions_add(struct transitions *list, const struct alert *alert, enum alert_state from, int64_t now_us,
                      bool late);
-struct watched *watch_host(struct watch *watch, uint64_t id); /* made if missing; NULL: out of memory */
 int64_t host_interval_us(const struct watched *host);
 
 /* ---- bind.c ---- */
@@ -143,7 +143,6 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
                 double value);
 /* Pending and firing spells turn unknown: nobody knows any more. */
 int spell_lose(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us);
-void spell_free(struct lane *lane, struct spell *spell);
 void lane_done(struct lane *lane);
 int64_t gap_us(const struct watched *host);
 
@@ -157,6 +156,13 @@ void late_settle(struct judging *j);
 void late_close(struct judging *j);
 /* What a late lane tells of a change of one of its spells, and what it keeps for itself. */
 int late_tell(struct judging *j, struct spell *spell, enum alert_state from);
+
+/* ---- setback.c ---- */
+
+/* Moves what was noted when our clock has been set back since the last watch_tick(). */
+void watch_follow_clock(struct watch *watch, int64_t now_us);
+/* What was put back at start may have been noted by a clock that was ahead of ours. */
+void watch_leave_future(struct watch *watch, int64_t now_us);
 
 /* ---- silence.c ---- */
 

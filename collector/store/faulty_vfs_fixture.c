@@ -1,5 +1,6 @@
-#include "collector/store/faulty_vfs.h"
+#include "collector/store/faulty_vfs_fixture.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,6 +17,9 @@ struct faulty_file {
 static _Atomic(const char *) faulty_part;
 static atomic_int faulty_how;
 static atomic_int wal_syncs;
+static atomic_int hanging;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 static sqlite3_file *real(sqlite3_file *file)
 {
@@ -29,6 +33,17 @@ static bool fails(sqlite3_file *file, enum faulty how)
     return atomic_load(&faulty_how) == (int)how && ours->name && part && strstr(ours->name, part);
 }
 
+static void hang(sqlite3_file *file, enum faulty how)
+{
+    pthread_mutex_lock(&lock);
+    while (fails(file, how)) {
+        hanging++;
+        pthread_cond_wait(&changed, &lock);
+        hanging--;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 static int on_close(sqlite3_file *file)
 {
     return real(file)->pMethods->xClose(real(file));
@@ -36,6 +51,7 @@ static int on_close(sqlite3_file *file)
 
 static int on_read(sqlite3_file *file, void *buffer, int n, sqlite3_int64 at)
 {
+    hang(file, FAULTY_HANG_READ);
     return real(file)->pMethods->xRead(real(file), buffer, n, at);
 }
 
@@ -57,6 +73,7 @@ static int on_sync(sqlite3_file *file, int flags)
 {
     if (fails(file, FAULTY_SYNC))
         return SQLITE_IOERR_FSYNC;
+    hang(file, FAULTY_HANG);
     if (((struct faulty_file *)file)->is_wal)
         atomic_fetch_add(&wal_syncs, 1);
     return real(file)->pMethods->xSync(real(file), flags);
@@ -164,8 +181,16 @@ void faulty_vfs_install(void)
 
 void faulty_vfs_set(enum faulty how, const char *part)
 {
+    pthread_mutex_lock(&lock);
     atomic_store(&faulty_part, part);
     atomic_store(&faulty_how, (int)how);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+bool faulty_vfs_is_hanging(void)
+{
+    return atomic_load(&hanging) > 0;
 }
 
 int faulty_vfs_wal_syncs(void)
