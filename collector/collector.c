@@ -7,13 +7,44 @@
 
 #include "base/auto.h"
 #include "collector/parts.h"
+#include "proto/link/address.h"
 
 enum { MESSAGE_ARENA_MAX = 8 << 20 };
 
-static void on_second(uv_timer_t *timer)
+/* The collector's own wall clock jumped: deadlines are wall time, so say it. */
+static void tell_clock_step(struct collector *collector, int64_t now)
 {
-    struct collector *collector = timer->data;
+    int64_t mono_us = clock_mono_us(collector->clock);
+    int64_t step_us = (now - collector->ticked_us) - (mono_us - collector->ticked_mono_us);
+    if (collector->ticked_us != 0 && (step_us > US_PER_S || step_us < -US_PER_S))
+        log_event(&collector->log, LOG_ERROR, "collector_clock_step", KV_REAL("seconds", (double)step_us / 1e6));
+    collector->ticked_us = now;
+    collector->ticked_mono_us = mono_us;
+}
+
+static bool any_fault(const struct collector *collector)
+{
+    for (const struct tenant *tenant = NULL; (tenant = fleet_next_tenant(collector->fleet, tenant));)
+        if (store_fault(collector->store, STORE_TENANT, tenant->id))
+            return true;
+    return false;
+}
+
+/* While a file is at fault its hosts hold their ticks back; that is no silence of theirs. */
+static void listen_anew_after_fault(struct collector *collector, int64_t now)
+{
+    bool fault = any_fault(collector);
+    if (collector->fault && !fault)
+        watch_listen(collector->watch, now, RECONNECT_GRACE_US);
+    collector->fault = fault;
+}
+
+void collector_tick(struct collector *collector)
+{
     int64_t now = now_us(collector);
+    tell_clock_step(collector, now);
+    listen_anew_after_fault(collector, now);
+    uplink_tick(collector);
     scope_tick(collector);
     watch_tick(collector->watch, now, &collector->transitions);
     pager_tick(collector->pager, now, &collector->effects);
@@ -24,6 +55,11 @@ static void on_second(uv_timer_t *timer)
         store_put_beat(collector->store, now);
         pager_forget(collector->pager, now - FORGET_US);
     }
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    collector_tick(timer->data);
 }
 
 static int open_parts(struct collector *collector, struct err *err)
@@ -45,10 +81,8 @@ static int open_parts(struct collector *collector, struct err *err)
 
 static int start(struct collector *collector, struct err *err)
 {
-    if (!link_address_is_loopback(collector->config->listen))
-        return err_set(err, -EPERM,
-                       "listen: %s is not a loopback address; until the uplink is encrypted the collector listens on "
-                       "127.0.0.1 or [::1] only",
+    if (!address_is_loopback(collector->config->listen)) /* the file's reader said so already; this is what holds */
+        return err_set(err, -EPERM, "the uplink is not encrypted yet: %s is not a loopback address",
                        collector->config->listen);
     int rc = restore_all(collector, err);
     if (rc == 0)
@@ -91,12 +125,20 @@ int collector_open(struct collector **ret_collector, uv_loop_t *loop, const stru
 int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
-    if (strcmp(before->listen, config->listen) != 0 || strcmp(before->state, config->state) != 0)
-        log_event(&collector->log, LOG_WARN, "reload_needs_restart", KV_TEXT("keys", "listen, state"));
-    int rc = restore_contacts(collector, config, err);
-    if (rc == 0)
-        rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
+    const struct {
+        const char *key, *was, *is;
+    } fixed[] = { { "listen", before->listen, config->listen },
+                  { "state", before->state, config->state },
+                  { "control", before->control, config->control },
+                  { "feed", before->feed, config->feed } };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (strcmp(fixed[i].was, fixed[i].is) != 0)
+            log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
+    /* Rules may be refused; contacts behind them fail for want of memory only. */
+    int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
                              &collector->transitions, err);
+    if (rc == 0)
+        rc = restore_contacts(collector, config, err);
     if (rc == 0) {
         collector->config = config;
         collector->log.least = (enum log_level)config->log_level;
@@ -105,7 +147,7 @@ int collector_reload(struct collector *collector, const struct collector_config 
     return rc;
 }
 
-static void on_second_closed(uv_handle_t *handle)
+static void free_collector(uv_handle_t *handle)
 {
     struct collector *collector = handle->data;
     struct host_state *state, *next;
@@ -114,6 +156,7 @@ static void on_second_closed(uv_handle_t *handle)
         HASH_DELETE(by_id, collector->hosts, state);
         free(state);
     }
+    desk_forget_sendings(collector);
     for (size_t i = 0; i < collector->n_events; i++)
         free(collector->events[i]);
     free(collector->events);
@@ -127,6 +170,15 @@ static void on_second_closed(uv_handle_t *handle)
     free(collector);
 }
 
+/* libuv calls close callbacks last in, first out. Only a second round comes behind all of the first one's, when
+ * nothing calls back into the collector any more. */
+static void on_second_closed(uv_handle_t *handle)
+{
+    struct collector *collector = handle->data;
+    uv_timer_init(collector->loop, &collector->second);
+    uv_close(handle, free_collector);
+}
+
 struct collector *collector_close(struct collector *collector)
 {
     if (!collector)
@@ -135,10 +187,9 @@ struct collector *collector_close(struct collector *collector)
     uv_timer_stop(&collector->second);
     if (collector->store)
         store_put_beat(collector->store, now_us(collector)); /* an orderly end is no downtime before now */
-    collector->store = store_close(collector->store); /* last groups, and with them the last acks */
+    collector->store = store_close(collector->store);        /* last groups, and with them the last acks */
     collector->server = link_server_close(collector->server);
     collector->sender = channel_sender_close(collector->sender);
-    /* Handles close in the order they were asked to: this one last, when nothing calls back into the collector any more. */
     uv_close((uv_handle_t *)&collector->second, on_second_closed);
     return NULL;
 }
@@ -152,7 +203,8 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
     if (!state)
         return;
     if (state->last_tick_us != 0)
-        ret->presence = state->silent || !state->session ? HOST_SILENT : HOST_REPORTING;
+        ret->presence = state->silent ? HOST_SILENT : HOST_REPORTING;
+    ret->connected = state->session != NULL;
     ret->last_tick_us = state->last_tick_us;
     ret->interval_us = state->interval_us;
     ret->cpu = state->cpu;
@@ -163,10 +215,8 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
 
 const struct event *collector_next_event(const struct collector *collector, const struct event *after)
 {
-    for (size_t i = 0; i < collector->n_events; i++)
-        if (!after || collector->events[i]->id > after->id)
-            return collector->events[i];
-    return NULL;
+    size_t index = after ? scope_event_index(collector, after->id + 1) : 0;
+    return index < collector->n_events ? collector->events[index] : NULL;
 }
 
 const struct event *collector_event(const struct collector *collector, uint64_t id)

@@ -1,9 +1,12 @@
-/* collector/collector.h - the collector as a whole: its parts wired, its commands, and views of its state for the console.
+/* collector/collector.h - the collector as a whole: its parts wired, its commands, and views of its state for the
+ * console.
  *
- * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when the group is on
- *          disk acks, pages, console answers and happenings go out (docs/decisions.md, ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c sessions and reports · desk.c what follows from transitions, and pages out ·
- *          scope.c events over hosts, policies · restore.c the start · command.c what people ask for · config.c its file
+ * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
+ *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
+ *          ARCHITECTURE.md)
+ * Files    collector.c life and timer · uplink.c sessions and reports · desk.c what follows from transitions, and
+ *          pages out · scope.c events over hosts, policies · restore.c the start · command.c what people ask for ·
+ *          config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -41,11 +44,12 @@ struct webhook_config { /* a contact told by HTTP */
 
 struct collector_config { /* texts live in the arena it was read into */
     const char *listen;
+    int listen_line;
     const char *control;
     const char *feed;
     const char *state;
-    const char *rules; /* path */
-    int log_level;     /* enum log_level */
+    const char *rules;           /* path */
+    int log_level;               /* enum log_level */
     struct config_list webhooks; /* of struct webhook_config */
     struct rule *rule_rows;      /* read from `rules` */
     size_t n_rules;
@@ -94,8 +98,7 @@ struct collector *collector_close(struct collector *collector);
 void collector_then(struct collector *collector, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc),
                     void *user);
 
-int collector_add_tenant(struct collector *collector, const char *name, const struct tenant **ret_row,
-                         struct err *err);
+int collector_add_tenant(struct collector *collector, const char *name, const struct tenant **ret_row, struct err *err);
 
 struct host_change { /* what is NULL or NaN stays as it is */
     const char *group;
@@ -117,15 +120,16 @@ int collector_resolve(struct collector *collector, uint64_t incident, const char
 
 /* ---- views ---- */
 
-enum host_presence { HOST_NEVER, HOST_REPORTING, HOST_SILENT };
+enum host_presence { HOST_NEVER, HOST_REPORTING, HOST_SILENT }; /* no tick ever; silence fires; neither */
 
 struct host_view {
     enum host_presence presence;
-    int64_t last_tick_us; /* corrected; 0: none since start */
-    int64_t interval_us;  /* confirmed by the agent; 0: not yet */
-    char version[32];     /* of the agent; "" unknown */
-    double cpu, memory;   /* 0..1, latest; NaN unknown */
-    unsigned firing;      /* alerts */
+    bool connected;             /* a connection of it reports now */
+    int64_t last_tick_us;       /* corrected; 0: none yet */
+    int64_t interval_us;        /* confirmed by the agent; 0: not yet */
+    char version[TEXT_MAX + 1]; /* of the agent; "" unknown */
+    double cpu, memory;         /* 0..1, latest; NaN unknown */
+    unsigned firing;            /* alerts */
 };
 void collector_host_view(const struct collector *collector, uint64_t host, struct host_view *ret);
 

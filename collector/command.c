@@ -1,4 +1,5 @@
-/* What people ask for. Each command changes memory and gathers the rows; collector_then() says when they are on disk. */
+/* What people ask for. Each command changes memory and gathers the rows; collector_then() says when they are on
+ * disk. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -31,7 +32,9 @@ int collector_add_tenant(struct collector *collector, const char *name, const st
     if (rc < 0)
         return rc;
     collector->last_tenant = row.id;
-    return store_put_tenant(collector->store, &row);
+    rc = restore_contacts(collector, collector->config, err); /* a webhook may have waited for it */
+    desk_settle(collector);
+    return rc < 0 ? rc : store_put_tenant(collector->store, &row);
 }
 
 static int apply_change(struct host *row, const struct host_change *change, struct err *err)

@@ -1,10 +1,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "collector/channel/channel.h"
 #include "collector/collector.h"
 #include "collector/watch/rules.h"
-
-static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+#include "proto/link/address.h"
 
 static const struct config_field webhook_fields[] = {
     { .key = "name",
@@ -34,17 +34,22 @@ static const struct config_field fields[] = {
     { .key = "listen",
       .kind = CONFIG_TEXT,
       .at = offsetof(struct collector_config, listen),
+      .line_at = 1 + offsetof(struct collector_config, listen_line),
       .least = 1,
       .most = 255,
       .help = "HOST:PORT" },
-    { .key = "control", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, control), .least = 1, .most = 100 },
+    { .key = "control",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct collector_config, control),
+      .least = 1,
+      .most = 100 },
     { .key = "feed", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, feed), .least = 1, .most = 100 },
     { .key = "state", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, state), .least = 1, .most = 1000 },
     { .key = "rules", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, rules), .least = 1, .most = 1000 },
     { .key = "log_level",
       .kind = CONFIG_CHOICE,
       .at = offsetof(struct collector_config, log_level),
-      .choices = log_levels },
+      .choices = log_level_names },
     { .key = "webhooks",
       .kind = CONFIG_LIST,
       .at = offsetof(struct collector_config, webhooks),
@@ -60,13 +65,26 @@ static int check_webhooks(const char *path, const struct collector_config *confi
     int rc = 0;
     const struct webhook_config *webhooks = config->webhooks.at;
     for (size_t i = 0; i < config->webhooks.n; i++) {
-        if (strncmp(webhooks[i].url, "http://", 7) != 0 && strncmp(webhooks[i].url, "https://", 8) != 0)
-            rc = config_fault(faults, path, webhooks[i].line, "url: want http:// or https://");
+        struct err err;
+        if (channel_url_check(webhooks[i].url, &err) < 0)
+            rc = config_fault(faults, path, webhooks[i].line, "`url`: %s", err.text);
         for (size_t j = 0; j < i; j++)
             if (strcmp(webhooks[i].name, webhooks[j].name) == 0)
-                rc = config_fault(faults, path, webhooks[i].line, "name: %s stands twice", webhooks[i].name);
+                rc = config_fault(faults, path, webhooks[i].line, "`name`: %s stands twice", webhooks[i].name);
     }
     return rc;
+}
+
+/* What comes over the uplink is not sealed yet, so it must not come from another host. */
+static int check_listen(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    if (address_is_loopback(config->listen))
+        return 0;
+    return config_fault(
+        faults, path, config->listen_line,
+        "listen: `%s` is not a loopback address; until the uplink is encrypted the collector listens on "
+        "127.0.0.1 or [::1] only",
+        config->listen);
 }
 
 int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
@@ -83,7 +101,9 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     int rc = config_read(path, fields, &config, sizeof config, arena, faults);
     if (rc < 0)
         return rc;
-    rc = check_webhooks(path, &config, faults);
+    rc = check_listen(path, &config, faults);
+    if (check_webhooks(path, &config, faults) < 0)
+        rc = -EINVAL;
     config.rule_rows = arena_alloc(arena, RULES_MAX, sizeof *config.rule_rows);
     if (!config.rule_rows)
         return config_fault(faults, path, 0, "out of memory");

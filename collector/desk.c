@@ -1,10 +1,10 @@
 /* What follows from transitions: rows into their commit groups, and word to people once those groups are on disk.
  *
- * desk_settle() empties collector->transitions (what the watch found) through the pager into collector->effects (incidents and
- * pages that changed), puts all of it into the groups of the tenants concerned, and leaves one struct after a tenant that waits
- * for its group. Only then do pages become due and happenings reach the feed: nothing that tells anybody anything leaves before it
- * is on disk. A group whose file is in declared fault reports so instead: pages go out all the same, marked unrecorded. */
-#include <assert.h>
+ * desk_settle() empties collector->transitions (what the watch found) through the pager into collector->effects
+ * (incidents and pages that changed), puts all of it into the groups of the tenants concerned, and leaves one
+ * struct after a tenant that waits for its group. Only then do pages become due and happenings reach the feed:
+ * nothing that tells anybody anything leaves before it is on disk. A group whose file is in declared fault reports
+ * so instead: pages go out all the same, marked unrecorded. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "collector/channel/webhook.h"
 #include "collector/parts.h"
+#include "utlist.h"
 
 struct after { /* what waits for one tenant's group */
     struct collector *collector;
@@ -119,12 +120,13 @@ static void settle_transition(struct collector *collector, const struct transiti
         happening->alert = *transition;
     if (was_silent != host->silent && (happening = add(collector, list, tenant, HAPPENED_HOST)))
         happening->host = host->id;
+    const char *summary = watch_summary(collector->watch, alert->rule); /* NULL: a reload has taken the rule away */
     struct page_scope scope = {
         .tenant = tenant,
         .event = host->event,
         .host_name = host->row->name,
         .host_group = host->row->group,
-        .summary = watch_summary(collector->watch, alert->rule),
+        .summary = summary ? summary : alert->rule,
     };
     if (pager_alert(collector->pager, transition, &scope, transition->detected_us, &collector->effects) < 0)
         log_event(&collector->log, LOG_ERROR, "incident_not_kept", KV_TEXT("host", host->row->name),
@@ -191,6 +193,7 @@ void desk_host_changed(struct collector *collector, uint64_t host)
 
 struct sending {
     struct collector *collector;
+    struct sending *next, *prev;
     uint64_t page;
     char contact[CONTACT_NAME_MAX + 1];
 };
@@ -199,6 +202,7 @@ static void on_outcome(void *user, const struct page_outcome *outcome)
 {
     AUTO(auto_free) struct sending *sending = user;
     struct collector *collector = sending->collector;
+    DL_DELETE(collector->sendings, sending);
     if (outcome->delivered)
         log_event(&collector->log, LOG_INFO, "page_delivered", KV_COUNT("page", sending->page),
                   KV_TEXT("contact", sending->contact), KV_INT("status", outcome->status));
@@ -254,13 +258,25 @@ void desk_send_due(struct collector *collector)
             sending->collector = collector;
             sending->page = id;
             snprintf(sending->contact, sizeof sending->contact, "%s", page->contact);
-            if (send_page(collector, page, sending, &err) == 0)
+            if (send_page(collector, page, sending, &err) == 0) {
+                DL_APPEND(collector->sendings, sending);
                 continue;
+            }
             free(sending);
         }
         log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", id), KV_TEXT("error", err.text));
         snprintf(outcome.error, sizeof outcome.error, "%s", err.text);
         pager_outcome(collector->pager, id, &outcome, now_us(collector), &collector->effects);
         desk_settle(collector);
+    }
+}
+
+void desk_forget_sendings(struct collector *collector)
+{
+    struct sending *sending, *next;
+    DL_FOREACH_SAFE(collector->sendings, sending, next)
+    {
+        DL_DELETE(collector->sendings, sending);
+        free(sending);
     }
 }

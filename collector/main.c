@@ -1,4 +1,5 @@
-/* warroom-collector: reads its file, opens the collector and the console's sockets, runs the loop until it is told to stop. */
+/* warroom-collector: reads its file, opens the collector and the console's sockets, runs the loop until it is told
+ * to stop. */
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
@@ -93,20 +94,12 @@ static struct loaded_config *load_config(const char *path, struct config_faults 
     return loaded;
 }
 
-static void print_faults(const struct config_faults *faults)
-{
-    for (size_t i = 0; i < faults->n && i < CONFIG_FAULTS_MAX; i++)
-        fprintf(stderr, "%s\n", faults->at[i].text);
-    if (faults->n > CONFIG_FAULTS_MAX)
-        fprintf(stderr, "and %zu more\n", faults->n - CONFIG_FAULTS_MAX);
-}
-
 static void reload(struct program *program)
 {
     struct config_faults faults = { .n = 0 };
     struct err err;
     struct loaded_config *loaded = load_config(program->options->config, &faults);
-    for (size_t i = 0; i < faults.n && i < CONFIG_FAULTS_MAX; i++)
+    for (size_t i = 0; i < config_faults_kept(&faults); i++)
         log_event(&program->log, LOG_ERROR, "reload_refused", KV_TEXT("error", faults.at[i].text));
     if (!loaded)
         return;
@@ -190,7 +183,7 @@ int main(int argc, char **argv)
     struct err err;
     program.loaded = load_config(options.config, &faults);
     if (!program.loaded) {
-        print_faults(&faults);
+        config_faults_print(&faults, stderr);
         return EXIT_FAILURE;
     }
     if (options.check) {

@@ -1,4 +1,5 @@
-/* collector/parts.h - the collector's insides, for the files of this folder alone (see collector.h for which does what). */
+/* collector/parts.h - the collector's insides, for the files of this folder alone (see collector.h for which does
+ * what). */
 #pragma once
 #include "collector/channel/channel.h"
 #include "collector/collector.h"
@@ -9,12 +10,16 @@ enum {
     COLLECTOR_EVENTS_MAX = 4096,
     INTERVAL_CALM_US = 10000000, /* between ticks of a host in no window */
     INTERVAL_WINDOW_US = 1000000,
+    HELLO_WITHIN_US = 10000000, /* of a connection */
     BEAT_US = 10000000,
-    DOWNTIME_MAX_US = 60000000,     /* longer within a window is an incident */
-    RECONNECT_GRACE_US = 30000000,  /* agents' longest back-off */
-    ANCHOR_SAVE_US = 60000000,      /* between saves of a run's anchor */
-    FORGET_US = 3600 * 1000000LL    /* resolved incidents stay in memory for as long */
+    DOWNTIME_MAX_US = 60000000,    /* longer within a window is an incident */
+    RECONNECT_GRACE_US = 30000000, /* agents' longest back-off */
+    ANCHOR_SAVE_US = 60000000      /* between saves of a run's anchor */
 };
+#define FORGET_US         (3600 * US_PER_S)               /* resolved incidents stay in memory for as long */
+#define EPOCH_LEAST_US    (INT64_C(946684800) * US_PER_S) /* 2000-01-01: no tick of ours is older */
+#define BATCH_SPAN_MAX_US (INT64_C(24 * 3600) * US_PER_S)
+#define NOBODY_TENANT     UINT64_MAX /* of a contact whose tenant does not exist yet */
 
 struct session;
 
@@ -27,8 +32,9 @@ struct host_state { /* what the collector knows of a host beside its row */
     unsigned in_force;       /* rules': IN_FORCE(...) bits */
     uint64_t event;          /* the live event it is in; 0: none */
     int64_t last_tick_us;
-    bool silent; /* the alert of silence fires */
-    char version[32];
+    bool silent;          /* the alert of silence fires */
+    bool too_many_alerts; /* said already */
+    char version[TEXT_MAX + 1];
     double cpu, memory;
     unsigned firing;
     UT_hash_handle by_id;
@@ -37,18 +43,20 @@ struct host_state { /* what the collector knows of a host beside its row */
 struct session { /* of one connection; made by its hello */
     struct collector *collector;
     struct link_peer *peer;
-    struct host_state *host;   /* NULL: no session yet */
+    struct session *next, *prev; /* among the collector's strangers, until its hello */
+    int64_t opened_us;           /* monotonic */
+    struct host_state *host;     /* NULL: no session yet */
     struct ingest_run *run;
-    uint64_t counter_in;       /* the next sealed counter we take... */
-    uint64_t counter_out;      /* ...and give */
-    struct exchange exchange;  /* stamps of our last answer */
-    int64_t learned_us;        /* sent_us of the exchange last learned from */
-    struct waiting *waiting;   /* reports of it that wait for the disk */
+    uint64_t counter_in;      /* the next sealed counter we take... */
+    uint64_t counter_out;     /* ...and give */
+    struct exchange exchange; /* stamps of our last answer */
+    int64_t learned_us;       /* sent_us of the exchange last learned from */
+    struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
 struct waiting { /* a report to be answered when its ticks are on disk */
     struct collector *collector;
-    struct session *session; /* NULL: the connection went */
+    struct session *session;     /* NULL: the connection went */
     struct waiting *next, *prev; /* in the session's list */
     uint32_t ticket;
     struct host_state *host;
@@ -74,21 +82,25 @@ struct collector {
     struct pager *pager;
     struct link_server *server;
     struct channel_sender *sender;
+    struct sending *sendings;  /* pages on their way: desk.c */
+    struct session *strangers; /* connections that have not said hello, the oldest first */
     struct host_state *hosts;
     struct event **events; /* in the order of their ids */
     size_t n_events;
     uv_timer_t second;
     int64_t started_us;
     int64_t beat_us;
+    int64_t ticked_us; /* wall and monotonic time of the last second... */
+    int64_t ticked_mono_us;
     uint64_t last_tenant, last_event;
+    bool fault; /* some file was in declared fault at the last tick */
     bool closing;
-    struct arena arena;                /* of the message in hand */
-    struct transitions transitions;    /* of the call in hand */
-    struct page_effects effects;       /* likewise */
+    struct arena arena;             /* of the message in hand */
+    struct transitions transitions; /* of the call in hand */
+    struct page_effects effects;    /* likewise */
     uint64_t reports;
     uint64_t refused[REFUSAL_COUNT];
     uint64_t pages_delivered, pages_failed;
-    size_t sending;
 };
 
 static inline int64_t now_us(const struct collector *collector)
@@ -96,25 +108,35 @@ static inline int64_t now_us(const struct collector *collector)
     return clock_wall_us(collector->clock);
 }
 
+/* collector.c: what each second brings; tests call it in the timer's place. */
+void collector_tick(struct collector *collector);
+
 /* uplink.c */
 struct link_server_handlers uplink_handlers(struct collector *collector);
+/* Closes connections that do not say hello. Each second. */
+void uplink_tick(struct collector *collector);
 
-/* desk.c: takes collector->transitions and collector->effects, writes them into their groups, and tells people once they are
- * on disk. Both lists are empty afterwards. */
+/* desk.c: takes collector->transitions and collector->effects, writes them into their groups, and tells people
+ * once they are on disk. Both lists are empty afterwards. */
 void desk_settle(struct collector *collector);
 void desk_event_changed(struct collector *collector, const struct event *event);
 void desk_host_changed(struct collector *collector, uint64_t host);
 void desk_send_due(struct collector *collector);
+/* At the end: what is still on its way ends without an outcome. */
+void desk_forget_sendings(struct collector *collector);
 
 /* scope.c */
 struct host_state *scope_host(const struct collector *collector, uint64_t host);
 int scope_add_host(struct collector *collector, const struct host *row, struct host_state **ret_state);
-/* Works out anew what holds for the hosts of a tenant (0: all): rules in force, live event, policy. Settles what follows. */
+/* Works out anew what holds for the hosts of a tenant (0: all): rules in force, live event, policy. Settles what
+ * follows. */
 void scope_refresh(struct collector *collector, uint64_t tenant);
 /* Tells the watch what holds for one host. The caller settles. */
 void scope_tell_watch(struct collector *collector, struct host_state *state);
 int scope_add_event(struct collector *collector, const struct event *event, struct event **ret_event);
 struct event *scope_event(const struct collector *collector, uint64_t id);
+/* Where the first event of an id not below `id` stands. */
+size_t scope_event_index(const struct collector *collector, uint64_t id);
 /* What the clock alone does to events. */
 void scope_tick(struct collector *collector);
 

@@ -1,9 +1,9 @@
 /* The start: memory is filled from the store, and what was under way goes on.
  *
- * Alert rows are written in the transaction of the ticks they came from, pending ones too, so they are the watch's state at the last
- * stored tick, and they win. Stored ticks of the longest hold are judged again beside them, by a watch of its own, for what the rows
- * cannot know: a rule that is new since. What that finds bad becomes pending with its true crossing; only a new tick can make
- * it fire, so nothing already stored pages again. */
+ * Alert rows are written in the transaction of the ticks they came from, pending ones too, so they are the watch's
+ * state at the last stored tick, and they win. Stored ticks of the longest hold are judged again beside them, by a
+ * watch of its own, for what the rows cannot know: a rule that is new since. What that finds bad becomes pending
+ * with its true crossing; only a new tick can make it fire, so nothing already stored pages again. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -47,7 +47,10 @@ static void on_interval(void *user, uint64_t tenant, const struct store_interval
     struct loading *loading = user;
     struct ingest_run *run;
     int rc = ingest_run(loading->collector->ingest, row->host, &row->run, &run, NULL);
-    failed(loading, rc < 0 ? rc : ingest_restore(run, row->first, row->last));
+    if (rc == 0)
+        rc = ingest_restore(run, row->first, row->last);
+    if (rc != -ENOSPC) /* a run of nothing but gaps: the store still knows what it has, and keeps nothing twice */
+        failed(loading, rc);
 }
 
 static void on_anchor(void *user, uint64_t tenant, const struct store_anchor *row)
@@ -202,13 +205,13 @@ int restore_contacts(struct collector *collector, const struct collector_config 
         if (!webhooks[i].tenant)
             continue;
         const struct tenant *tenant = fleet_tenant_named(collector->fleet, webhooks[i].tenant);
+        contacts[i].tenant = tenant ? tenant->id : NOBODY_TENANT;
         if (!tenant)
-            return err_set(err, -EINVAL, "webhook %s: there is no tenant %s; warroom tenant add %s makes it",
-                           webhooks[i].name, webhooks[i].tenant, webhooks[i].tenant);
-        contacts[i].tenant = tenant->id;
+            log_event(&collector->log, LOG_WARN, "webhook_waits_for_tenant", KV_TEXT("webhook", webhooks[i].name),
+                      KV_TEXT("tenant", webhooks[i].tenant));
     }
-    return pager_set_contacts(collector->pager, contacts, config->webhooks.n, now_us(collector),
-                              &collector->effects);
+    int rc = pager_set_contacts(collector->pager, contacts, config->webhooks.n, now_us(collector), &collector->effects);
+    return rc < 0 ? err_sys(err, rc, "cannot take the webhooks") : 0;
 }
 
 /* Its rule is gone since: it holds no incident open any more. */
@@ -230,6 +233,40 @@ static int end_alert(struct collector *collector, const struct alert *alert)
     return pager_alert(collector->pager, &ended, &scope, ended.detected_us, &collector->effects);
 }
 
+/* Our own clock may have gone back since. */
+static int64_t least(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+static int put_back_alert(struct collector *collector, const struct alert *alert)
+{
+    struct host_state *state = scope_host(collector, alert->host);
+    int rc = watch_restore(collector->watch, alert);
+    if (rc == WATCH_GONE)
+        return end_alert(collector, alert);
+    if (rc == 0 && state && alert->state == ALERT_FIRING) {
+        state->firing++;
+        state->silent = state->silent || strcmp(alert->rule, WATCH_SILENCE_RULE) == 0;
+    }
+    return rc;
+}
+
+/* Events over hosts first, then what was judged when, then the states: rows win over what is judged again. */
+static int put_back_watch(struct collector *collector, const struct loading *loading, struct err *err)
+{
+    scope_refresh(collector, 0);
+    int rc = 0;
+    for (const struct host_state *state = collector->hosts; rc == 0 && state; state = state->by_id.next)
+        if (state->last_tick_us != 0)
+            rc = watch_seen(collector->watch, state->id, least(state->last_tick_us, now_us(collector)));
+    if (rc == 0)
+        rc = judge_again(collector, err);
+    for (size_t i = 0; rc == 0 && i < loading->n_alerts; i++)
+        rc = put_back_alert(collector, &loading->alerts[i]);
+    return rc < 0 ? err_sys(err, rc, "cannot put back the alerts") : 0;
+}
+
 int restore_all(struct collector *collector, struct err *err)
 {
     struct loading loading = { .collector = collector };
@@ -249,32 +286,14 @@ int restore_all(struct collector *collector, struct err *err)
     int rc = store_load(collector->store, &loader, &marks, err);
     if (rc == 0 && loading.rc < 0)
         rc = err_sys(err, loading.rc, "cannot put back what the store holds");
-    for (struct host_state *state = collector->hosts; rc == 0 && state; state = state->by_id.next)
-        if (state->last_tick_us != 0)
-            rc = watch_seen(collector->watch, state->id, state->last_tick_us);
     if (rc == 0) {
         collector->last_tenant = marks.tenant;
         collector->last_event = marks.event;
         pager_start_ids(collector->pager, marks.incident, marks.page);
         rc = restore_contacts(collector, collector->config, err); /* behind the rows, see pager_set_contacts() */
     }
-    if (rc == 0) {
-        scope_refresh(collector, 0);
-        rc = judge_again(collector, err);
-    }
-    for (size_t i = 0; rc == 0 && i < loading.n_alerts; i++) {
-        struct host_state *state = scope_host(collector, loading.alerts[i].host);
-        const struct alert *alert = &loading.alerts[i];
-        rc = watch_restore(collector->watch, alert);
-        if (rc == WATCH_GONE) {
-            rc = end_alert(collector, alert);
-            continue;
-        }
-        if (state && alert->state == ALERT_FIRING)
-            state->firing++;
-        if (state && alert->state == ALERT_FIRING && strcmp(alert->rule, WATCH_SILENCE_RULE) == 0)
-            state->silent = true;
-    }
+    if (rc == 0)
+        rc = put_back_watch(collector, &loading, err);
     free(loading.alerts);
     desk_settle(collector);
     if (rc == 0)

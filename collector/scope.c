@@ -24,18 +24,34 @@ int scope_add_host(struct collector *collector, const struct host *row, struct h
         state->cpu = NAN;
         state->memory = NAN;
         HASH_ADD(by_id, collector->hosts, id, sizeof state->id, state);
+        if (!state->by_id.tbl) { /* uthash had no memory */
+            free(state);
+            return -ENOMEM;
+        }
     }
     state->row = row;
     *ret_state = state;
     return 0;
 }
 
+size_t scope_event_index(const struct collector *collector, uint64_t id)
+{
+    size_t low = 0;
+    size_t high = collector->n_events;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (collector->events[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 struct event *scope_event(const struct collector *collector, uint64_t id)
 {
-    for (size_t i = 0; i < collector->n_events; i++)
-        if (collector->events[i]->id == id)
-            return collector->events[i];
-    return NULL;
+    size_t index = scope_event_index(collector, id);
+    return index < collector->n_events && collector->events[index]->id == id ? collector->events[index] : NULL;
 }
 
 int scope_add_event(struct collector *collector, const struct event *event, struct event **ret_event)
@@ -50,7 +66,10 @@ int scope_add_event(struct collector *collector, const struct event *event, stru
     if (!copy)
         return -ENOMEM;
     *copy = *event;
-    collector->events[collector->n_events++] = copy;
+    size_t index = scope_event_index(collector, event->id); /* the last, but at start, tenant by tenant */
+    memmove(&grown[index + 1], &grown[index], (collector->n_events - index) * sizeof *grown);
+    grown[index] = copy;
+    collector->n_events++;
     *ret_event = copy;
     return 0;
 }
@@ -83,7 +102,8 @@ static void refresh_host(struct collector *collector, struct host_state *state)
     }
     state->in_force = in_force ? in_force : IN_FORCE_NO_EVENT;
     int64_t interval_us = seconds ? INTERVAL_WINDOW_US : INTERVAL_CALM_US;
-    /* The interval is all there is to a policy yet, so it can be its own revision: small, and the same after a restart. */
+    /* The interval is all there is to a policy yet, so it can be its own revision: small, and the same after a
+     * restart. */
     state->policy = (struct policy){ .revision = (uint64_t)(interval_us / US_PER_MS), .interval_us = interval_us };
     scope_tell_watch(collector, state);
 }

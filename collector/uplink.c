@@ -1,9 +1,10 @@
 /* Sessions and reports: the collector's side of the link (docs/protocol.md).
  *
- * A connection has no session until its hello was welcomed; until the secure channel comes the hello is taken at its word, which is
- * why the collector listens on loopback only. A session counts for its host from its first report on. A report is answered when its
- * ticks are on disk: until then a struct waiting holds its ticket, and outlives the connection if it has to. */
-#include <assert.h>
+ * A connection has no session until its hello was welcomed; until the secure channel comes the hello is taken at
+ * its word, which is why the collector listens on loopback only. A session counts for its host from its first
+ * report on. A report is answered when its ticks are on disk: until then a struct waiting holds its ticket, and
+ * outlives the connection if it has to. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,13 +28,14 @@ static void send_answer(struct session *session, uint32_t ticket, enum envelope_
     answer->sent_us = now_us(session->collector);
     if (!answer->text)
         answer->text = "";
-    /* Answers are ours and small; only our own bug could make one that does not fit. */
     int rc = codec_encode_answer(answer, inner, sizeof inner, &envelope.inner.len, NULL);
-    assert(rc == 0);
     envelope.inner.at = inner;
-    rc = codec_encode_envelope(&envelope, outer, sizeof outer, &len, NULL);
-    assert(rc == 0);
-    (void)rc;
+    if (rc == 0)
+        rc = codec_encode_envelope(&envelope, outer, sizeof outer, &len, NULL);
+    if (rc < 0) { /* out of memory: a request must not stay without an end */
+        link_peer_close(session->peer);
+        return;
+    }
     if (kind == ENVELOPE_SEALED)
         session->counter_out++;
     session->exchange = (struct exchange){ .received_us = received_us, .answered_us = answer->sent_us };
@@ -64,6 +66,16 @@ static void refuse(struct session *session, uint32_t ticket, enum envelope_kind 
 
 /* ---- hello ---- */
 
+/* The session is no longer its host's: the connection went, or says hello anew. */
+static void leave_host(struct session *session)
+{
+    if (session->host->session == session)
+        session->host->session = NULL;
+    ingest_let_go(session->run);
+    session->host = NULL;
+    session->run = NULL;
+}
+
 static void on_hello(struct session *session, uint32_t ticket, const struct hello *hello, int64_t received_us)
 {
     struct collector *collector = session->collector;
@@ -76,11 +88,22 @@ static void on_hello(struct session *session, uint32_t ticket, const struct hell
         return;
     }
     struct ingest_run *run;
-    if (ingest_run(collector->ingest, hello->host, &hello->run, &run, &err) < 0) {
+    int rc = ingest_run(collector->ingest, hello->host, &hello->run, &run, &err);
+    if (rc == -ENOMEM) {
+        answer = (struct answer){ .kind = ANSWER_BUSY, .retry_us = BUSY_RETRY_US };
+        send_answer(session, ticket, ENVELOPE_HANDSHAKE, &answer, received_us);
+        return;
+    }
+    if (rc < 0) {
         answer.text = err.text;
         refuse(session, ticket, ENVELOPE_HANDSHAKE, REFUSAL_LIMIT, &answer, received_us);
         return;
     }
+    if (session->host)
+        leave_host(session);
+    else
+        DL_DELETE(collector->strangers, session);
+    ingest_hold(run);
     if (!run->anchored) {
         anchor_start(&run->anchor, hello->mono_us, received_us);
         run->anchored = true;
@@ -119,10 +142,10 @@ static void learn_time(struct session *session, const struct report *report, int
 }
 
 static void keep_latest(struct host_state *host, const struct ingest_table *table, const struct batch *batch,
-                        int64_t last_us)
+                        int64_t last_us, int64_t received_us)
 {
-    if (last_us < host->last_tick_us)
-        return;
+    if (last_us < host->last_tick_us && host->last_tick_us <= received_us)
+        return; /* a late batch; unless our own clock went back: then what we hold lies in the future */
     host->last_tick_us = last_us;
     uint32_t tick = batch->n_ticks - 1;
     if (table->cpu >= 0)
@@ -171,7 +194,11 @@ static int judge(struct collector *collector, struct host_state *host, struct in
         if (rc == 0)
             rc = watch_judge(collector->watch, host->id, &table->table, &piece, at_us + (part.first - batch->first),
                              received_us, &collector->transitions);
-        if (rc < 0)
+        if (rc == -ENOBUFS && !host->too_many_alerts)
+            log_event(&collector->log, LOG_ERROR, "alerts_not_watched", KV_TEXT("host", host->row->name),
+                      KV_INT("most", ALERTS_PER_HOST_MAX));
+        host->too_many_alerts = rc == -ENOBUFS;
+        if (rc < 0 && rc != -ENOBUFS) /* all others were judged */
             return rc;
         if (part.last == last)
             break;
@@ -182,7 +209,7 @@ static int judge(struct collector *collector, struct host_state *host, struct in
 static void save_anchor(struct collector *collector, const struct host_state *host, struct ingest_run *run,
                         int64_t last_us)
 {
-    if (last_us - run->anchor_saved_us < ANCHOR_SAVE_US)
+    if (last_us - run->anchor_saved_us < ANCHOR_SAVE_US && last_us >= run->anchor_saved_us)
         return;
     run->anchor_saved_us = last_us;
     store_put_anchor(collector->store, host->row->tenant,
@@ -210,6 +237,7 @@ static void waiting_done(void *user, int rc)
             ingest_table_set_stored(collector->ingest, run->host, &waiting->table, true);
     }
     struct session *session = waiting->session;
+    ingest_let_go(run);
     if (session) {
         if (waiting->host->policy.revision != waiting->policy_revision)
             answer.policy = waiting->host->policy;
@@ -245,6 +273,7 @@ static int wait_for_disk(struct session *session, uint32_t ticket, const struct 
         free(waiting);
         return rc;
     }
+    ingest_hold(session->run);
     DL_APPEND(session->waiting, waiting);
     return 0;
 }
@@ -270,6 +299,18 @@ static int gather(struct session *session, const struct report *report, const st
                        err);
 }
 
+/* Ticks must be storable before they are judged: nobody is paged for what there will be no record of. */
+static const char *fault_of_times(const struct batch *batch, int64_t anchor_us)
+{
+    int64_t first_us = batch->mono_us[0];
+    int64_t last_us = batch->mono_us[batch->n_ticks - 1];
+    if (last_us - first_us > BATCH_SPAN_MAX_US)
+        return "the ticks of this batch span more than a day";
+    if (anchor_us + first_us < EPOCH_LEAST_US)
+        return "the ticks of this batch lie decades back";
+    return NULL;
+}
+
 static void take_new(struct session *session, uint32_t ticket, const struct report *report,
                      const struct ingest_table *table, struct answer *answer, int64_t received_us)
 {
@@ -280,18 +321,26 @@ static void take_new(struct session *session, uint32_t ticket, const struct repo
     uint64_t last = batch->first + batch->n_ticks - 1;
     int64_t anchor_us = anchor_for(&run->anchor, batch->mono_us[batch->n_ticks - 1], received_us);
     int64_t last_us = anchor_us + batch->mono_us[batch->n_ticks - 1];
-    answer->kind = ANSWER_BUSY;
-    answer->retry_us = BUSY_RETRY_US;
-    if (judge(collector, host, run, table, batch, anchor_us, received_us) < 0 ||
-        ingest_admit(run, batch->first, last) < 0) {
-        desk_settle(collector);
-        answer->text = "too many gaps between the ticks of this run, or out of memory";
-        refuse(session, ticket, ENVELOPE_SEALED, REFUSAL_LIMIT, answer, received_us);
+    answer->text = fault_of_times(batch, anchor_us);
+    if (answer->text) {
+        refuse(session, ticket, ENVELOPE_SEALED, REFUSAL_MALFORMED, answer, received_us);
         return;
     }
-    keep_latest(host, table, batch, last_us);
+    int rc = judge(collector, host, run, table, batch, anchor_us, received_us);
+    if (rc == 0)
+        rc = ingest_admit(run, batch->first, last);
+    if (rc < 0) {
+        desk_settle(collector);
+        answer->text = "too many gaps between the ticks of this run";
+        if (rc == -ENOSPC)
+            refuse(session, ticket, ENVELOPE_SEALED, REFUSAL_LIMIT, answer, received_us);
+        else
+            send_answer(session, ticket, ENVELOPE_SEALED, answer, received_us); /* out of memory: busy */
+        return;
+    }
+    keep_latest(host, table, batch, last_us, received_us);
     bool with_table = !ingest_table_is_stored(collector->ingest, host->id, &batch->table);
-    int rc = gather(session, report, table, anchor_us, with_table, NULL);
+    rc = gather(session, report, table, anchor_us, with_table, NULL);
     if (rc == 0)
         save_anchor(collector, host, run, last_us);
     desk_settle(collector);
@@ -307,7 +356,7 @@ static const struct ingest_table *table_of(struct session *session, const struct
 {
     struct collector *collector = session->collector;
     const struct ingest_table *table = NULL;
-    if (report->has_table && memcmp(&report->table.hash, &report->batch.table, sizeof report->table.hash) == 0)
+    if (report->has_table)
         ingest_learn_table(collector->ingest, session->host->id, &report->table, report->table_bytes, &table, NULL);
     else
         table = ingest_table(collector->ingest, session->host->id, &report->batch.table);
@@ -317,14 +366,50 @@ static const struct ingest_table *table_of(struct session *session, const struct
 static void confirm_interval(struct session *session, const struct report *report)
 {
     struct host_state *host = session->host;
-    bool changed = host->interval_us != report->interval_us;
+    /* The policy's own interval once it is confirmed, and never more than anybody is told to wait: a host that
+     * claims a long one would only mute its own silence. */
+    int64_t interval_us =
+        report->policy_revision == host->policy.revision ? host->policy.interval_us : report->interval_us;
+    if (interval_us > INTERVAL_CALM_US)
+        interval_us = INTERVAL_CALM_US;
+    bool changed = host->interval_us != interval_us;
     bool arrived = host->session != session;
     host->session = session;
-    host->interval_us = report->interval_us;
+    host->interval_us = interval_us;
     if (changed)
         scope_tell_watch(session->collector, host);
     if (arrived)
         desk_host_changed(session->collector, host->id);
+}
+
+static void take(struct session *session, uint32_t ticket, const struct report *report,
+                 const struct ingest_table *table, struct answer *answer, int64_t received_us)
+{
+    struct ingest_decision decision;
+    ingest_offer(session->run, report, &decision);
+    switch (decision.verdict) {
+    case INGEST_NEW:
+        take_new(session, ticket, report, table, answer, received_us);
+        return;
+    case INGEST_STORED:
+        answer->kind = ANSWER_STORED;
+        answer->first = decision.stored.first;
+        answer->last = decision.stored.last;
+        break;
+    case INGEST_PENDING:
+        if (wait_for_disk(session, ticket, report, false, false, received_us) == 0)
+            return;
+        break;
+    case INGEST_BUSY:
+        break;
+    case INGEST_REFUSED:
+        answer->text = decision.text;
+        answer->first = decision.stored.first;
+        answer->last = decision.stored.last;
+        refuse(session, ticket, ENVELOPE_SEALED, decision.refusal, answer, received_us);
+        return;
+    }
+    send_answer(session, ticket, ENVELOPE_SEALED, answer, received_us);
 }
 
 static void on_report(struct session *session, uint32_t ticket, const struct report *report, int64_t received_us)
@@ -350,51 +435,28 @@ static void on_report(struct session *session, uint32_t ticket, const struct rep
     if (!table) {
         answer.kind = ANSWER_NO_TABLE;
         send_answer(session, ticket, ENVELOPE_SEALED, &answer, received_us);
-        return;
-    }
-    if (table->table.n != report->batch.n_columns) {
+    } else if (table->table.n != report->batch.n_columns) {
         answer.text = "the batch has not as many columns as its series table";
         refuse(session, ticket, ENVELOPE_SEALED, REFUSAL_MALFORMED, &answer, received_us);
-        return;
+    } else {
+        take(session, ticket, report, table, &answer, received_us);
     }
-    struct ingest_decision decision;
-    ingest_offer(session->run, report, &decision);
-    switch (decision.verdict) {
-    case INGEST_NEW:
-        take_new(session, ticket, report, table, &answer, received_us);
-        return;
-    case INGEST_STORED:
-        answer.kind = ANSWER_STORED;
-        answer.first = decision.stored.first;
-        answer.last = decision.stored.last;
-        break;
-    case INGEST_PENDING:
-        if (wait_for_disk(session, ticket, report, false, false, received_us) == 0)
-            return;
-        break;
-    case INGEST_BUSY:
-        break;
-    case INGEST_REFUSED:
-        answer.text = decision.text;
-        answer.first = decision.stored.first;
-        answer.last = decision.stored.last;
-        refuse(session, ticket, ENVELOPE_SEALED, decision.refusal, &answer, received_us);
-        return;
-    }
-    send_answer(session, ticket, ENVELOPE_SEALED, &answer, received_us);
 }
 
 /* ---- connections ---- */
 
 static void on_open(void *user, struct link_peer *peer)
 {
+    struct collector *collector = user;
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
         link_peer_close(peer);
         return;
     }
-    session->collector = user;
+    session->collector = collector;
     session->peer = peer;
+    session->opened_us = clock_mono_us(collector->clock);
+    DL_APPEND(collector->strangers, session);
     link_peer_set_user(peer, session);
 }
 
@@ -412,8 +474,9 @@ static void on_close(void *user, struct link_peer *peer, enum link_close why)
     if (session->host) {
         log_event(&collector->log, LOG_INFO, "session_closed", KV_TEXT("host", session->host->row->name),
                   KV_TEXT("reason", link_close_name(why)));
-        if (session->host->session == session)
-            session->host->session = NULL;
+        leave_host(session);
+    } else {
+        DL_DELETE(collector->strangers, session);
     }
     free(session);
 }
@@ -422,8 +485,7 @@ static void on_malformed(struct session *session, uint32_t ticket, enum envelope
                          int64_t received_us)
 {
     struct answer answer = { .text = err->text };
-    refuse(session, ticket, kind, err->code == -EMSGSIZE ? REFUSAL_TOO_LARGE : REFUSAL_MALFORMED, &answer,
-           received_us);
+    refuse(session, ticket, kind, err->code == -EMSGSIZE ? REFUSAL_TOO_LARGE : REFUSAL_MALFORMED, &answer, received_us);
 }
 
 static void on_handshake(struct session *session, uint32_t ticket, struct bytes inner, int64_t received_us)
@@ -478,6 +540,23 @@ static void on_request(void *user, struct link_peer *peer, uint32_t ticket, cons
                   KV_TEXT("error", rc < 0 ? err.text : "an answer where a request belongs"));
         collector->refused[REFUSAL_MALFORMED]++;
         link_peer_close(peer);
+    }
+}
+
+void uplink_tick(struct collector *collector)
+{
+    int64_t now = clock_mono_us(collector->clock);
+    struct session *session, *next;
+    DL_FOREACH_SAFE(collector->strangers, session, next)
+    {
+        if (now - session->opened_us < HELLO_WITHIN_US)
+            return; /* so are all behind it */
+        log_event(&collector->log, LOG_WARN, "session_never_said_hello",
+                  KV_TEXT("peer", link_peer_address(session->peer)));
+        session->opened_us = INT64_MAX; /* once: its on_close comes later */
+        DL_DELETE(collector->strangers, session);
+        DL_APPEND(collector->strangers, session);
+        link_peer_close(session->peer);
     }
 }
 

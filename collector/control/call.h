@@ -21,8 +21,7 @@ struct call {
     struct control *control;
     struct collector *collector;
     unsigned ticket;
-    uid_t uid;
-    char by[64]; /* that user's name */
+    char by[64];  /* that user's name */
     json_t *args; /* checked: only what the verb takes, of the right kind */
     char *next;   /* continuation token; NULL: from the beginning */
     json_t *data;
@@ -65,8 +64,8 @@ struct console_request {
     json_t *whole;    /* owned */
 };
 
-/* Reads a request and checks its arguments (request.c). Pure: the fuzz target. -EINVAL: the text says what is wrong; *ret is
- * untouched. */
+/* Reads a request and checks its arguments (request.c). Pure: the fuzz target. -EINVAL: the text says what is
+ * wrong; *ret is untouched. */
 int console_request_parse(const char *text, size_t len, struct console_request *ret, struct err *err);
 void console_request_done(struct console_request *request);
 

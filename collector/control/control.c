@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/scan.h"
 #include "collector/control/call.h"
 
 struct control {
@@ -18,7 +19,6 @@ struct control {
     size_t under_way; /* calls not ended yet */
     bool closing;
 };
-
 
 /* ---- answers ---- */
 
@@ -34,9 +34,9 @@ static const char *code_of(int rc)
         return "exists";
     case -EPERM:
     case -ERANGE:
+    case -ENOSPC:
         return "not-allowed";
     case -EAGAIN:
-    case -ENOSPC:
         return "busy";
     case -EIO:
         return "disk";
@@ -127,7 +127,12 @@ int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err)
     *ret_id = 0;
     if (!name)
         return 0;
-    const struct tenant *row = fleet_tenant_named(collector_fleet(call->collector), name);
+    const struct fleet *fleet = collector_fleet(call->collector);
+    const struct tenant *row = fleet_tenant_named(fleet, name);
+    uint64_t number;
+    struct scan scan = scan_over(name, strlen(name));
+    if (!row && scan_u64(&scan, &number) && scan_done(&scan))
+        row = fleet_tenant(fleet, number);
     if (!row)
         return err_set(err, -ENOENT, "there is no tenant %.63s; warroom tenant list shows them", name);
     *ret_id = row->id;
@@ -155,7 +160,6 @@ static void run(struct control *control, unsigned ticket, uid_t uid, const struc
     call->control = control;
     call->collector = control->collector;
     call->ticket = ticket;
-    call->uid = uid;
     call->args = json_incref(request->args);
     call->next = request->next ? strdup(request->next) : NULL;
     name_user(call->by, uid);

@@ -1,7 +1,7 @@
 /* collector/control/control.h - answers the console and feeds it: docs/control.md in code.
  *
- * Shape    a table of verbs; each row has its arguments, which are checked before its function runs. Commands are answered when
- *          they are on disk, long reads when the reader thread is done, everything else at once.
+ * Shape    a table of verbs; each row has its arguments, which are checked before its function runs. Commands are
+ *          answered when they are on disk, long reads when the reader thread is done, everything else at once.
  * Who      the user at the other end of the socket, as the kernel says it
  * Limits   CONTROL_MESSAGE_MAX bytes a request and an answer; lists come in pages with a `next`
  * Threads  the loop's thread
@@ -21,5 +21,6 @@ int control_open(struct control **ret_control, uv_loop_t *loop, struct collector
 /* Tells the feed's readers. */
 void control_happened(struct control *control, const struct happening *happening);
 
-/* Reads under way end unanswered, but must end before this frees: the loop must run. NULL is fine. Always returns NULL. */
+/* Reads under way end unanswered, but must end before this frees: the loop must run. NULL is fine. Always returns
+ * NULL. */
 struct control *control_close(struct control *control);

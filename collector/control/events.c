@@ -5,7 +5,7 @@
 #include "base/scan.h"
 #include "collector/control/call.h"
 
-enum { HOSTS_SHOWN = 200, EVENTS_SHOWN = 200 };
+enum { HOSTS_SHOWN = 200, EVENTS_SHOWN = 100 };
 
 static bool is_number(const char *text, uint64_t *ret)
 {
@@ -53,7 +53,7 @@ int verb_event_create(struct call *call, struct err *err)
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)
         rc = event_init(&draft, call_text(call, "name"), call_text(call, "zone"), call_text(call, "first_day"),
-                        call_int(call, "days", 1), call_text(call, "hosts"), err);
+                        call_int(call, "days", 0), call_text(call, "hosts"), err);
     if (rc < 0)
         return rc;
     draft.tenant = tenant;
@@ -121,7 +121,7 @@ static void add_incident(void *user, const struct incident *incident)
 
 int verb_event_show(struct call *call, struct err *err)
 {
-    const struct event *row;
+    const struct event *row = NULL;
     int rc = find_event(call, &row, err);
     if (rc < 0)
         return rc;

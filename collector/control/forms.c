@@ -1,4 +1,5 @@
-/* The stable forms of docs/control.md: what `--json` prints, what the feed carries, and later what the HTTP API serves. */
+/* The stable forms of docs/control.md: what `--json` prints, what the feed carries, and later what the HTTP API
+ * serves. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 #include "base/moment.h"
 #include "collector/control/call.h"
 #include "collector/event/calendar.h"
+
+static const char *const presences[] = { "never", "reporting", "silent" };
 
 json_t *form_instant(int64_t at_us)
 {
@@ -68,13 +71,12 @@ static json_t *live_events_of(const struct collector *collector, const struct ho
 
 json_t *form_host(const struct collector *collector, const struct host *row)
 {
-    static const char *const presences[] = { "never", "reporting", "silent" };
     struct host_view view;
     collector_host_view(collector, row->id, &view);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id", host_id(row->id),
-                     "name", row->name, "tenant", tenant_name(collector, row->tenant), "group", row->group, "enrolled",
-                     form_instant(row->enrolled_us), "state", presences[view.presence], "last_tick",
-                     form_instant(view.last_tick_us), "interval_s",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
+                     host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
+                     row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence],
+                     "connected", view.connected, "last_tick", form_instant(view.last_tick_us), "interval_s",
                      view.interval_us ? form_seconds(view.interval_us) : json_null(), "agent", form_text(view.version),
                      "limits", host_limits(row), "cpu", form_real(view.cpu), "memory", form_real(view.memory), "alerts",
                      (int)view.firing, "events", live_events_of(collector, row));
@@ -129,10 +131,10 @@ json_t *form_incident(const struct collector *collector, const struct incident *
                   form_instant(row->detected_us), "delivered", form_instant(row->delivered_us), "acknowledged",
                   form_instant(row->acknowledged_us), "acknowledged_by", form_text(row->acknowledged_by), "resolved",
                   form_instant(row->resolved_us), "resolved_by", form_text(row->resolved_by));
-    json_t *budget = json_pack("{s:b, s:b, s:o, s:o, s:o, s:i}", "late", row->late, "breached", row->breached,
-                               "budget_s", form_seconds(PAGE_BUDGET_US), "to_delivered_s",
-                               form_took(row, row->delivered_us), "to_acknowledged_s",
-                               form_took(row, row->acknowledged_us), "alerts", (int)row->n_alerts);
+    json_t *budget =
+        json_pack("{s:b, s:b, s:o, s:o, s:o, s:i}", "late", row->late, "breached", row->breached, "budget_s",
+                  form_seconds(PAGE_BUDGET_US), "to_delivered_s", form_took(row, row->delivered_us),
+                  "to_acknowledged_s", form_took(row, row->acknowledged_us), "alerts", (int)row->n_alerts);
     json_object_update(form, stamps);
     json_object_update(form, budget);
     json_decref(stamps);
@@ -183,18 +185,17 @@ json_t *form_happening(const struct collector *collector, const struct happening
     case HAPPENED_ALERT: {
         const struct alert *alert = &happening->alert.alert;
         const struct host *host = fleet_host(collector_fleet(collector), alert->host);
-        json_object_set_new(item, "alert",
-                            form_alert(alert, host ? host->name : "",
-                                       watch_summary(collector_watch(collector), alert->rule)));
+        json_object_set_new(
+            item, "alert",
+            form_alert(alert, host ? host->name : "", watch_summary(collector_watch(collector), alert->rule)));
         json_object_set_new(item, "from", json_string(alert_state_name(happening->alert.from)));
         break;
     }
     case HAPPENED_HOST: {
-        const struct host *host = fleet_host(collector_fleet(collector), happening->host);
-        json_t *form = host ? form_host(collector, host) : NULL;
+        struct host_view view;
+        collector_host_view(collector, happening->host, &view);
         json_object_set_new(item, "host", form_host_brief(collector, happening->host));
-        json_object_set(item, "state", form ? json_object_get(form, "state") : json_null());
-        json_decref(form);
+        json_object_set_new(item, "state", json_string(presences[view.presence]));
         break;
     }
     }

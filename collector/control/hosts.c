@@ -1,12 +1,13 @@
 #include <errno.h>
-#include <math.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/scan.h"
 #include "collector/control/call.h"
 
-enum { HOSTS_A_PAGE = 200 };
+enum { HOSTS_A_PAGE = 100, TENANTS_A_PAGE = 1000 };
 
 int verb_tenant_add(struct call *call, struct err *err)
 {
@@ -19,12 +20,31 @@ int verb_tenant_add(struct call *call, struct err *err)
     return CALL_WHEN_STORED;
 }
 
+/* The token is the number of the last tenant of the page before. */
+static int continue_tenants(const struct call *call, const struct tenant **ret_after, struct err *err)
+{
+    uint64_t id;
+    if (!call->next)
+        return 0;
+    struct scan scan = scan_over(call->next, strlen(call->next));
+    if (!scan_u64(&scan, &id) || !scan_done(&scan) ||
+        !(*ret_after = fleet_tenant(collector_fleet(call->collector), id)))
+        return err_set(err, -EINVAL, "\"next\" is not one that tenant list has given");
+    return 0;
+}
+
 int verb_tenant_list(struct call *call, struct err *err)
 {
-    (void)err;
+    const struct fleet *fleet = collector_fleet(call->collector);
+    const struct tenant *row = NULL;
+    int rc = continue_tenants(call, &row, err);
+    if (rc < 0)
+        return rc;
     json_t *rows = json_array();
-    for (const struct tenant *row = NULL; (row = fleet_next_tenant(collector_fleet(call->collector), row));)
+    while (json_array_size(rows) < TENANTS_A_PAGE && (row = fleet_next_tenant(fleet, row)))
         json_array_append_new(rows, form_tenant(row));
+    if (row && fleet_next_tenant(fleet, row) && asprintf(&call->more, "%" PRIu64, row->id) < 0)
+        call->more = NULL;
     call->data = json_pack("{s:o}", "tenants", rows);
     return CALL_ANSWER;
 }
@@ -47,8 +67,8 @@ static int answer_host(struct call *call, const struct host *row)
 int verb_host_enroll(struct call *call, struct err *err)
 {
     struct host_change change = change_of(call);
-    const struct host *row;
-    uint64_t tenant;
+    const struct host *row = NULL;
+    uint64_t tenant = 0;
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)
         rc = collector_enroll_host(call->collector, tenant, call_text(call, "name"), &change, &row, err);
@@ -58,8 +78,8 @@ int verb_host_enroll(struct call *call, struct err *err)
 int verb_host_set(struct call *call, struct err *err)
 {
     struct host_change change = change_of(call);
-    const struct host *row;
-    uint64_t tenant;
+    const struct host *row = NULL;
+    uint64_t tenant = 0;
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)
         rc = fleet_find_host(collector_fleet(call->collector), tenant, call_text(call, "host"), &row, err);
@@ -76,14 +96,15 @@ static int continue_hosts(const struct call *call, const struct host **ret_after
     if (!call->next)
         return 0;
     struct scan scan = scan_over(call->next, strlen(call->next));
-    if (!scan_hex64(&scan, &id) || !scan_done(&scan) || !(*ret_after = fleet_host(collector_fleet(call->collector), id)))
+    if (!scan_hex64(&scan, &id) || !scan_done(&scan) ||
+        !(*ret_after = fleet_host(collector_fleet(call->collector), id)))
         return err_set(err, -EINVAL, "\"next\" is not one that hosts has given");
     return 0;
 }
 
 int verb_hosts(struct call *call, struct err *err)
 {
-    const struct host *row;
+    const struct host *row = NULL;
     uint64_t tenant;
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)

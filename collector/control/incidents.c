@@ -1,6 +1,7 @@
 /* Open incidents are in memory, with the pager; resolved ones are read from the store when `all` asks for them. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,29 +12,8 @@ enum { INCIDENTS_A_PAGE = 100 };
 
 /* ---- list ---- */
 
-struct listing {
-    const struct collector *collector;
-    uint64_t tenant;
-    json_t *rows;
-};
-
-static uint64_t id_of(const json_t *form)
-{
-    return (uint64_t)json_integer_value(json_object_get(form, "id"));
-}
-
-static void add_open(void *user, const struct incident *incident)
-{
-    struct listing *listing = user;
-    if (incident->state == INCIDENT_RESOLVED || (listing->tenant != 0 && incident->tenant != listing->tenant))
-        return;
-    size_t at = 0; /* newest first */
-    while (at < json_array_size(listing->rows) && id_of(json_array_get(listing->rows, at)) > incident->id)
-        at++;
-    json_array_insert_new(listing->rows, at, form_incident(listing->collector, incident));
-}
-
-/* A token is "TENANT BELOW": all incidents are listed tenant by tenant. */
+/* A token is "TENANT BELOW": where to go on. All incidents are listed tenant by tenant, the open ones (TENANT 0)
+ * by id alone. */
 static int continue_from(const struct call *call, uint64_t *tenant, uint64_t *below, struct err *err)
 {
     *below = 0;
@@ -47,9 +27,45 @@ static int continue_from(const struct call *call, uint64_t *tenant, uint64_t *be
 
 static char *token_of(uint64_t tenant, uint64_t below)
 {
-    char text[48];
-    snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64, tenant, below);
-    return strdup(text);
+    char *text = NULL;
+    return asprintf(&text, "%" PRIu64 " %" PRIu64, tenant, below) < 0 ? NULL : text;
+}
+
+struct picking {     /* the newest open incidents below an id: a small sorted window over all of them */
+    uint64_t tenant; /* 0: all */
+    uint64_t below;  /* 0: from the newest */
+    size_t n;
+    const struct incident *at[INCIDENTS_A_PAGE + 1]; /* by falling id; one more than is shown tells of more */
+};
+
+static void pick_open(void *user, const struct incident *incident)
+{
+    struct picking *picking = user;
+    if (incident->state == INCIDENT_RESOLVED || (picking->tenant != 0 && incident->tenant != picking->tenant) ||
+        (picking->below != 0 && incident->id >= picking->below))
+        return;
+    size_t at = picking->n;
+    while (at > 0 && picking->at[at - 1]->id < incident->id)
+        at--;
+    if (at > INCIDENTS_A_PAGE)
+        return;
+    size_t kept = picking->n < INCIDENTS_A_PAGE + 1 ? picking->n : INCIDENTS_A_PAGE;
+    memmove(&picking->at[at + 1], &picking->at[at], (kept - at) * sizeof picking->at[0]);
+    picking->at[at] = incident;
+    picking->n = kept + 1;
+}
+
+static int list_open(struct call *call, uint64_t tenant, uint64_t below)
+{
+    struct picking picking = { .tenant = tenant, .below = below };
+    pager_each(collector_pager(call->collector), pick_open, &picking);
+    json_t *rows = json_array();
+    for (size_t i = 0; i < picking.n && i < INCIDENTS_A_PAGE; i++)
+        json_array_append_new(rows, form_incident(call->collector, picking.at[i]));
+    if (picking.n > INCIDENTS_A_PAGE)
+        call->more = token_of(0, picking.at[INCIDENTS_A_PAGE - 1]->id);
+    call->data = json_pack("{s:o}", "incidents", rows);
+    return CALL_ANSWER;
 }
 
 static void on_listed(void *user, const struct store_incidents *result, const struct err *err)
@@ -68,7 +84,8 @@ static void on_listed(void *user, const struct store_incidents *result, const st
     if (result->n == INCIDENTS_A_PAGE)
         call->more = token_of(call->tenant, result->at[result->n - 1].id);
     else if (!call_text(call, "tenant"))
-        following = fleet_next_tenant(fleet, fleet_tenant(fleet, call->tenant)); /* tenant 0, the collector's own, first */
+        following =
+            fleet_next_tenant(fleet, fleet_tenant(fleet, call->tenant)); /* tenant 0, the collector's own, first */
     if (following)
         call->more = token_of(following->id, 0);
     call_finish(call, NULL);
@@ -76,19 +93,15 @@ static void on_listed(void *user, const struct store_incidents *result, const st
 
 int verb_incident_list(struct call *call, struct err *err)
 {
-    uint64_t tenant, below;
-    int rc = call_tenant(call, &tenant, err);
+    uint64_t asked, tenant, below;
+    int rc = call_tenant(call, &asked, err);
+    tenant = asked;
+    if (rc == 0)
+        rc = continue_from(call, &tenant, &below, err);
     if (rc < 0)
         return rc;
-    if (!json_is_true(json_object_get(call->args, "all"))) {
-        struct listing listing = { .collector = call->collector, .tenant = tenant, .rows = json_array() };
-        pager_each(collector_pager(call->collector), add_open, &listing);
-        call->data = json_pack("{s:o}", "incidents", listing.rows);
-        return CALL_ANSWER;
-    }
-    rc = continue_from(call, &tenant, &below, err);
-    if (rc < 0)
-        return rc;
+    if (!json_is_true(json_object_get(call->args, "all")))
+        return list_open(call, asked, below);
     call->tenant = tenant;
     rc = store_list_incidents(collector_store(call->collector), tenant, below, INCIDENTS_A_PAGE, on_listed, call, err);
     return rc < 0 ? rc : CALL_LATER;
@@ -125,8 +138,8 @@ static void on_shown(void *user, const struct store_incident_detail *result, con
     json_t *alerts = json_array();
     json_t *pages = json_array();
     for (size_t i = 0; i < result->n_alerts; i++)
-        json_array_append_new(alerts, form_alert(&result->alerts[i].alert, result->alerts[i].host_name,
-                                                 result->alerts[i].summary));
+        json_array_append_new(
+            alerts, form_alert(&result->alerts[i].alert, result->alerts[i].host_name, result->alerts[i].summary));
     for (size_t i = 0; i < result->n_pages; i++)
         json_array_append_new(pages, form_page(&result->pages[i]));
     call->data = json_pack("{s:o, s:o, s:o}", "incident", form_incident(call->collector, result->incident), "alerts",

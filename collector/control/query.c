@@ -29,16 +29,18 @@ static void on_result(void *user, const struct store_result *result, const struc
         json_t *points = json_array();
         for (size_t k = 0; k < series->n; k++) {
             const struct store_point *point = &series->points[k];
-            json_array_append_new(points, json_pack("[o, o, o, o, i]", form_instant(point->at_us), form_real(point->min),
-                                                    form_real(point->mean), form_real(point->max), (int)point->count));
+            json_array_append_new(points,
+                                  json_pack("[o, o, o, o, i]", form_instant(point->at_us), form_real(point->min),
+                                            form_real(point->mean), form_real(point->max), (int)point->count));
         }
         json_array_append_new(rows, json_pack("{s:s, s:o}", "instance", series->instance, "points", points));
     }
     const struct metric *metric = metric_find(call_text(call, "metric"));
     if (!unit)
         unit = metric ? metric->unit : "";
-    call->data = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "metric", call_text(call, "metric"), "unit", unit, "from",
-                           call_text(call, "from"), "to", call_text(call, "to"), "truncated", truncated, "series", rows);
+    call->data =
+        json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "metric", call_text(call, "metric"), "unit", unit, "from",
+                  call_text(call, "from"), "to", call_text(call, "to"), "truncated", truncated, "series", rows);
     call_finish(call, NULL);
 }
 

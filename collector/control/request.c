@@ -5,9 +5,9 @@
 #include "collector/control/call.h"
 
 static const struct verb verbs[] = {
-    { "status", verb_status, { { NULL } } },
+    { "status", verb_status, { { .name = NULL } } },
     { "tenant add", verb_tenant_add, { { "name", ARG_TEXT, true } } },
-    { "tenant list", verb_tenant_list, { { NULL } } },
+    { "tenant list", verb_tenant_list, { { .name = NULL } } },
     { "host enroll",
       verb_host_enroll,
       { { "name", ARG_TEXT, true },
@@ -126,7 +126,9 @@ static int check_request(json_t *whole, struct console_request *ret, struct err 
         json_object_set_new(whole, "args", args = json_object());
     int rc = check_args(verb, args, err);
     if (rc == 0)
-        *ret = (struct console_request){ .verb = verb, .args = json_incref(args), .next = json_string_value(next), .whole = whole };
+        *ret = (struct console_request){
+            .verb = verb, .args = json_incref(args), .next = json_string_value(next), .whole = whole
+        };
     return rc;
 }
 

@@ -42,8 +42,7 @@ void anchor_learn(struct anchor *anchor, const struct exchange *exchange, int64_
     if (!is_stamp(exchange->sent_us) || !is_stamp(exchange->got_us) || !is_stamp(exchange->received_us) ||
         !is_stamp(exchange->answered_us))
         return;
-    int64_t rtt_us =
-        (exchange->got_us - exchange->sent_us) - (exchange->answered_us - exchange->received_us);
+    int64_t rtt_us = (exchange->got_us - exchange->sent_us) - (exchange->answered_us - exchange->received_us);
     if (rtt_us < 0)
         return;
     /* Wall minus mono, once for each way; the truth lies between, the middle errs by half the round trip at most. */

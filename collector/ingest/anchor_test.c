@@ -7,7 +7,7 @@
 
 #include "collector/ingest/anchor.h"
 
-#define S INT64_C(1000000)
+#define S    INT64_C(1000000)
 #define WALL (INT64_C(1800000000) * S) /* some collector's time */
 
 /* An exchange as it would be seen if the host's mono 0 was at wall time `truth`, with these one-way delays. */

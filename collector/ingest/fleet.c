@@ -1,5 +1,5 @@
-/* Rows live in uthash tables by id, which keep the order of insertion; names are looked up through a second table keyed by
- * (tenant, name). Rows are changed in place and never removed, so pointers to them can be handed out. */
+/* Rows live in uthash tables by id, which keep the order of insertion; names are looked up through a second table
+ * keyed by (tenant, name). Rows are changed in place and never removed, so pointers to them can be handed out. */
 #include "collector/ingest/fleet.h"
 
 #include <assert.h>
@@ -83,8 +83,8 @@ int fleet_check_name(const char *what, const char *name, struct err *err)
         good = is_alphanumeric(name[i]) || strchr("._-", name[i]);
     if (!good)
         return err_set(err, -EINVAL,
-                       "not a %s name: want 1 to %d letters, digits, '.', '_' or '-', the first a letter or digit", what,
-                       NAME_MAX_BYTES);
+                       "not a %s name: want 1 to %d letters, digits, '.', '_' or '-', the first a letter or digit",
+                       what, NAME_MAX_BYTES);
     return 0;
 }
 
@@ -111,12 +111,18 @@ int fleet_put_tenant(struct fleet *fleet, const struct tenant *row, const struct
             return err_set(err, -ENOMEM, "fleet: out of memory");
         entry->row.id = row->id;
         HASH_ADD(by_id, fleet->tenants, row.id, sizeof entry->row.id, entry);
-    } else {
+        if (!entry->by_id.tbl) { /* uthash had no memory */
+            free(entry);
+            return err_set(err, -ENOMEM, "fleet: out of memory");
+        }
+    } else if (entry->by_name.tbl) {
         HASH_DELETE(by_name, fleet->tenants_by_name, entry);
     }
     entry->row = *row;
     entry->key = key;
     HASH_ADD(by_name, fleet->tenants_by_name, key, sizeof entry->key, entry);
+    if (!entry->by_name.tbl)
+        return err_set(err, -ENOMEM, "fleet: out of memory");
     *ret_row = &entry->row;
     return 0;
 }
@@ -136,12 +142,18 @@ int fleet_put_host(struct fleet *fleet, const struct host *row, const struct hos
             return err_set(err, -ENOMEM, "fleet: out of memory");
         entry->row.id = row->id;
         HASH_ADD(by_id, fleet->hosts, row.id, sizeof entry->row.id, entry);
-    } else {
+        if (!entry->by_id.tbl) { /* uthash had no memory */
+            free(entry);
+            return err_set(err, -ENOMEM, "fleet: out of memory");
+        }
+    } else if (entry->by_name.tbl) {
         HASH_DELETE(by_name, fleet->hosts_by_name, entry);
     }
     entry->row = *row;
     entry->key = key;
     HASH_ADD(by_name, fleet->hosts_by_name, key, sizeof entry->key, entry);
+    if (!entry->by_name.tbl)
+        return err_set(err, -ENOMEM, "fleet: out of memory");
     *ret_row = &entry->row;
     return 0;
 }
@@ -234,12 +246,9 @@ const struct host *fleet_next_host(const struct fleet *fleet, const struct host 
 const char *host_limit_name(enum host_limit limit)
 {
     static const char *const names[LIMIT_COUNT] = {
-        [LIMIT_EGRESS] = "egress",
-        [LIMIT_INGRESS] = "ingress",
-        [LIMIT_CONNECTIONS] = "connections",
-        [LIMIT_NEW_CONNECTIONS] = "new_connections",
-        [LIMIT_DISK_READ] = "disk_read",
-        [LIMIT_DISK_WRITE] = "disk_write",
+        [LIMIT_EGRESS] = "egress",           [LIMIT_INGRESS] = "ingress",
+        [LIMIT_CONNECTIONS] = "connections", [LIMIT_NEW_CONNECTIONS] = "new_connections",
+        [LIMIT_DISK_READ] = "disk_read",     [LIMIT_DISK_WRITE] = "disk_write",
     };
     return names[limit];
 }

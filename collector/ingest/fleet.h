@@ -43,11 +43,12 @@ struct fleet; /* opaque */
 int fleet_new(struct fleet **ret_fleet, struct err *err);
 struct fleet *fleet_free(struct fleet *fleet);
 
-/* 1..NAME_MAX_BYTES of letters, digits, '.', '_' and '-', first a letter or digit. -EINVAL: it is not; the text says what is. `what`:
- * "host", "tenant"... for the text. */
+/* 1..NAME_MAX_BYTES of letters, digits, '.', '_' and '-', first a letter or digit. -EINVAL: it is not; the text
+ * says what is. `what`: "host", "tenant"... for the text. */
 int fleet_check_name(const char *what, const char *name, struct err *err);
 
-/* Copies the row, or changes the row of the same id. -EEXIST: another row has the name; -ENOMEM. On 0 *ret_row is borrowed. */
+/* Copies the row, or changes the row of the same id. -EEXIST: another row has the name; -ENOMEM. On 0 *ret_row is
+ * borrowed. */
 int fleet_put_tenant(struct fleet *fleet, const struct tenant *row, const struct tenant **ret_row, struct err *err);
 int fleet_put_host(struct fleet *fleet, const struct host *row, const struct host **ret_row, struct err *err);
 
@@ -56,8 +57,8 @@ const struct tenant *fleet_tenant(const struct fleet *fleet, uint64_t id);
 const struct tenant *fleet_tenant_named(const struct fleet *fleet, const char *name);
 const struct host *fleet_host(const struct fleet *fleet, uint64_t id);
 
-/* By name or by id in hexadecimal, within `tenant` or, when it is 0, among all. -ENOENT: none; -ENOTUNIQ: the name stands in several
- * tenants. */
+/* By name or by id in hexadecimal, within `tenant` or, when it is 0, among all. -ENOENT: none; -ENOTUNIQ: the name
+ * stands in several tenants. */
 int fleet_find_host(const struct fleet *fleet, uint64_t tenant, const char *name, const struct host **ret_row,
                     struct err *err);
 

@@ -154,14 +154,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(names_are_unique_within_a_tenant_only),
-        TEST(a_host_is_found_by_name_and_by_id),
-        TEST(a_name_in_two_tenants_asks_which),
-        TEST(an_unknown_host_is_said_with_what_to_do),
-        TEST(no_host_is_found_by_another_tenants_id),
-        TEST(a_changed_row_stays_where_it_was),
-        TEST(rows_come_in_the_order_they_were_enrolled),
-        TEST(names_that_could_confuse_people_or_files_are_refused),
+        TEST(names_are_unique_within_a_tenant_only),     TEST(a_host_is_found_by_name_and_by_id),
+        TEST(a_name_in_two_tenants_asks_which),          TEST(an_unknown_host_is_said_with_what_to_do),
+        TEST(no_host_is_found_by_another_tenants_id),    TEST(a_changed_row_stays_where_it_was),
+        TEST(rows_come_in_the_order_they_were_enrolled), TEST(names_that_could_confuse_people_or_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

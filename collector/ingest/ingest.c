@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "collector/ingest/table.h"
 #include "uthash.h"
+#include "utlist.h"
 
 struct run_key {
     uint64_t host;
@@ -18,12 +19,14 @@ struct run_key {
 struct run_entry {
     struct ingest_run run; /* first: a run pointer is an entry pointer */
     struct run_key key;
+    struct run_entry *prev, *next; /* in its host's list */
     UT_hash_handle by_key;
 };
 
 struct host_entry {
     uint64_t host;
     unsigned n_runs;
+    struct run_entry *runs; /* the one heard of last at the end */
     struct table_slots tables;
     UT_hash_handle by_id;
 };
@@ -46,6 +49,14 @@ int ingest_new(struct ingest **ret_ingest, struct err *err)
     return 0;
 }
 
+static void free_run(struct run_entry *entry)
+{
+    spans_done(&entry->run.judged);
+    spans_done(&entry->run.pending);
+    spans_done(&entry->run.stored);
+    free(entry);
+}
+
 struct ingest *ingest_free(struct ingest *ingest)
 {
     if (!ingest)
@@ -55,10 +66,7 @@ struct ingest *ingest_free(struct ingest *ingest)
     HASH_ITER(by_key, ingest->runs, run, next_run)
     {
         HASH_DELETE(by_key, ingest->runs, run);
-        spans_done(&run->run.judged);
-        spans_done(&run->run.pending);
-        spans_done(&run->run.stored);
-        free(run);
+        free_run(run);
     }
     HASH_ITER(by_id, ingest->hosts, host, next_host)
     {
@@ -88,6 +96,55 @@ static struct host_entry *need_host(struct ingest *ingest, uint64_t host)
         return NULL;
     entry->host = host;
     HASH_ADD(by_id, ingest->hosts, host, sizeof entry->host, entry);
+    if (!entry->by_id.tbl) { /* uthash had no memory */
+        free(entry);
+        return NULL;
+    }
+    return entry;
+}
+
+void ingest_hold(struct ingest_run *run)
+{
+    run->holders++;
+}
+
+void ingest_let_go(struct ingest_run *run)
+{
+    run->holders--;
+}
+
+/* Makes room for one more run of a host. -ENOSPC: all of them are held. */
+static int forget_oldest(struct ingest *ingest, struct host_entry *owner)
+{
+    struct run_entry *entry;
+    DL_FOREACH(owner->runs, entry)
+    {
+        if (entry->run.holders > 0 || entry->run.pending.n > 0)
+            continue;
+        DL_DELETE(owner->runs, entry);
+        HASH_DELETE(by_key, ingest->runs, entry);
+        free_run(entry);
+        owner->n_runs--;
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+static struct run_entry *make_run(struct ingest *ingest, struct host_entry *owner, const struct run_key *key)
+{
+    struct run_entry *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->run.host = key->host;
+    entry->run.run = key->run;
+    entry->key = *key;
+    HASH_ADD(by_key, ingest->runs, key, sizeof entry->key, entry);
+    if (!entry->by_key.tbl) { /* uthash had no memory */
+        free(entry);
+        return NULL;
+    }
+    DL_APPEND(owner->runs, entry);
+    owner->n_runs++;
     return entry;
 }
 
@@ -96,20 +153,20 @@ int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, s
 {
     struct run_entry *entry;
     struct run_key key = { .host = host, .run = *run };
+    struct host_entry *owner = need_host(ingest, host);
+    if (!owner)
+        return err_set(err, -ENOMEM, "ingest: out of memory");
     HASH_FIND(by_key, ingest->runs, &key, sizeof key, entry);
-    if (!entry) {
-        struct host_entry *owner = need_host(ingest, host);
-        if (owner && owner->n_runs >= INGEST_RUNS_MAX)
-            return err_set(err, -ENOSPC, "host %016" PRIx64 " has reported under %d runs: its agent keeps restarting",
-                           host, INGEST_RUNS_MAX);
-        entry = owner ? calloc(1, sizeof *entry) : NULL;
+    if (entry) {
+        DL_DELETE(owner->runs, entry);
+        DL_APPEND(owner->runs, entry);
+    } else {
+        if (owner->n_runs >= INGEST_RUNS_MAX && forget_oldest(ingest, owner) < 0)
+            return err_set(err, -ENOSPC, "%d runs of this host report at once: is its id in use on many machines?",
+                           INGEST_RUNS_MAX);
+        entry = make_run(ingest, owner, &key);
         if (!entry)
             return err_set(err, -ENOMEM, "ingest: out of memory");
-        owner->n_runs++;
-        entry->run.host = host;
-        entry->run.run = *run;
-        entry->key = key;
-        HASH_ADD(by_key, ingest->runs, key, sizeof entry->key, entry);
     }
     *ret_run = &entry->run;
     return 0;
@@ -169,6 +226,10 @@ bool ingest_unjudged(const struct ingest_run *run, uint64_t first, uint64_t last
 
 int ingest_admit(struct ingest_run *run, uint64_t first, uint64_t last)
 {
+    /* Each pending interval may become one of `stored`: what goes to the disk must find its place here when it
+     * comes back. */
+    if (run->stored.n + run->pending.n >= SPANS_MAX - 1)
+        return -ENOSPC;
     int rc = spans_add(&run->pending, first, last);
     if (rc < 0)
         return rc;
@@ -190,8 +251,8 @@ int ingest_stored(struct ingest_run *run, uint64_t first, uint64_t last, struct 
 
 void ingest_lost(struct ingest_run *run, uint64_t first, uint64_t last)
 {
-    /* Taking out what was put in whole cannot need room: a hole is cut only if the interval had been joined with its neighbours,
-     * and then the set was once smaller by that many. */
+    /* Taking out what was put in whole cannot need room: a hole is cut only if the interval had been joined with
+     * its neighbours, and then the set was once smaller by that many. */
     spans_remove(&run->pending, first, last);
 }
 

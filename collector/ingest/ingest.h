@@ -1,10 +1,14 @@
-/* collector/ingest/ingest.h - who is this, is it whole, have I had it: from reports to ticks that are judged once and stored once.
+/* collector/ingest/ingest.h - who is this, is it whole, have I had it: from reports to ticks that are judged once
+ * and stored once.
  *
- * Shape    per (host, run) three sets of tick numbers: *judged* (memory), *pending* (in a commit group), *stored* (on disk); and the
- *          run's anchor. ingest_offer() says what to do with a batch, the caller does it and says so.
- * Life     offer -> NEW: judge what ingest_unjudged() names, put into the group, ingest_admit(); on disk: ingest_stored(); the group
- *          lost its samples: ingest_lost(). A tick judged whose samples were lost is stored when it comes again, not judged again.
- * Limits   INGEST_RUNS_MAX runs a host, SPANS_MAX intervals a run, TABLES_PER_HOST tables a host
+ * Shape    per (host, run) three sets of tick numbers: *judged* (memory), *pending* (in a commit group), *stored*
+ *          (on disk); and the run's anchor. ingest_offer() says what to do with a batch, the caller does it and
+ *          says so.
+ * Life     offer -> NEW: judge what ingest_unjudged() names, put into the group, ingest_admit(); on disk:
+ *          ingest_stored(); the group lost its samples: ingest_lost(). A tick judged whose samples were lost is
+ *          stored when it comes again, not judged again.
+ * Limits   INGEST_RUNS_MAX runs a host, of which the one not heard of for longest gives way (what it stored the
+ *          store still knows); SPANS_MAX intervals a run, TABLES_PER_HOST tables a host
  * Threads  one caller; no I/O, time handed in
  */
 #pragma once
@@ -17,7 +21,7 @@
 #include "collector/ingest/span.h"
 #include "proto/codec/message.h"
 
-enum { INGEST_RUNS_MAX = 4096, TABLES_PER_HOST = 4 };
+enum { INGEST_RUNS_MAX = 64, TABLES_PER_HOST = 4 };
 
 struct ingest; /* opaque */
 
@@ -29,16 +33,21 @@ struct ingest_run { /* one run of a host's agent */
     struct spans pending;
     struct spans stored;
     struct anchor anchor;
-    bool anchored; /* the anchor was set: by a hello or from the store */
+    unsigned holders;        /* sessions and waiting reports that point here: it must not be forgotten */
+    bool anchored;           /* the anchor was set: by a hello or from the store */
     int64_t anchor_saved_us; /* the caller's: when it was last handed to the store */
 };
 
 int ingest_new(struct ingest **ret_ingest, struct err *err);
 struct ingest *ingest_free(struct ingest *ingest);
 
-/* The run's state, made when it is new. *ret_run is borrowed and stays valid until ingest_free(). -ENOSPC: too many runs. */
+/* The run's state, made when it is new. *ret_run is borrowed until the next call that makes one, or for as long as
+ * it is held. -ENOSPC: INGEST_RUNS_MAX runs of this host are held at once; -ENOMEM. */
 int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, struct ingest_run **ret_run,
                struct err *err);
+
+void ingest_hold(struct ingest_run *run);
+void ingest_let_go(struct ingest_run *run);
 
 enum ingest_verdict {
     INGEST_NEW,     /* none of it is stored or pending */
@@ -61,7 +70,8 @@ void ingest_offer(struct ingest_run *run, const struct report *report, struct in
 /* The next piece of first..last that was not judged yet, from `first` on. False: all of it was. */
 bool ingest_unjudged(const struct ingest_run *run, uint64_t first, uint64_t last, struct span *ret);
 
-/* first..last went into a group, judged. -ENOSPC, -ENOMEM: it can't be remembered; nothing changed. */
+/* first..last went into a group, judged. -ENOSPC: the run has so many gaps that what is stored of it could not be
+ * remembered; -ENOMEM. Nothing changed then. */
 int ingest_admit(struct ingest_run *run, uint64_t first, uint64_t last);
 /* The group is on disk: *ret_stored is the interval that now holds first..last. */
 int ingest_stored(struct ingest_run *run, uint64_t first, uint64_t last, struct span *ret_stored);
@@ -79,10 +89,12 @@ struct ingest_table {
     int32_t memory; /* of system.memory.utilization */
 };
 
-/* The table `host` has sent under this hash and that it may use. NULL: not sent since start, or given way to later ones. */
+/* The table `host` has sent under this hash and that it may use. NULL: not sent since start, or given way to later
+ * ones. */
 const struct ingest_table *ingest_table(struct ingest *ingest, uint64_t host, const struct table_hash *hash);
 
-/* Keeps a copy of a table `host` has sent; the oldest of more than TABLES_PER_HOST gives way. Borrowed while the host has it. */
+/* Keeps a copy of a table `host` has sent; the oldest of more than TABLES_PER_HOST gives way. Borrowed while the
+ * host has it. */
 int ingest_learn_table(struct ingest *ingest, uint64_t host, const struct series_table *table, struct bytes encoded,
                        const struct ingest_table **ret_table, struct err *err);
 

@@ -143,21 +143,70 @@ static void runs_of_one_host_are_apart(void **state)
     assert_int_equal(spans_hold(&other->stored, 1, 1), SPANS_NONE);
 }
 
-static void a_host_that_keeps_restarting_is_stopped_at_the_limit(void **state)
+static int nth_run(struct fixture *f, uint64_t host, unsigned n, struct ingest_run **ret)
+{
+    struct run_id id = { { 0xee } };
+    memcpy(id.bytes + 4, &n, sizeof n);
+    return ingest_run(f->ingest, host, &id, ret, NULL);
+}
+
+static void of_a_host_that_keeps_restarting_the_oldest_run_is_forgotten(void **state)
 {
     struct fixture *f = *state;
     struct ingest_run *run;
-    struct run_id id = { { 0 } };
-    int rc = 0;
-    unsigned made = 1; /* the fixture's */
-    for (unsigned i = 1; rc == 0 && i < 2 * INGEST_RUNS_MAX; i++) {
-        memcpy(id.bytes + 4, &i, sizeof i);
-        rc = ingest_run(f->ingest, HOST, &id, &run, NULL);
-        made += rc == 0;
+    struct span stored;
+    assert_int_equal(nth_run(f, HOST, 0, &run), 0);
+    assert_int_equal(ingest_admit(run, 1, 5), 0);
+    assert_int_equal(ingest_stored(run, 1, 5, &stored), 0);
+    for (unsigned n = 1; n <= 2 * INGEST_RUNS_MAX; n++)
+        assert_int_equal(nth_run(f, HOST, n, &run), 0);
+    assert_int_equal(nth_run(f, HOST, 0, &run), 0);
+    assert_int_equal(spans_hold(&run->stored, 1, 5), SPANS_NONE);
+}
+
+static void a_run_that_is_held_or_pending_is_not_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct ingest_run *held, *pending, *run;
+    assert_int_equal(nth_run(f, HOST, 0, &held), 0);
+    ingest_hold(held);
+    assert_int_equal(nth_run(f, HOST, 1, &pending), 0);
+    assert_int_equal(ingest_admit(pending, 1, 5), 0);
+    for (unsigned n = 2; n <= 2 * INGEST_RUNS_MAX; n++)
+        assert_int_equal(nth_run(f, HOST, n, &run), 0);
+    assert_int_equal(nth_run(f, HOST, 0, &run), 0);
+    assert_ptr_equal(run, held);
+    assert_int_equal(nth_run(f, HOST, 1, &run), 0);
+    assert_ptr_equal(run, pending);
+    ingest_let_go(held);
+}
+
+static void as_many_held_runs_as_there_may_be_are_an_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct ingest_run *run;
+    ingest_hold(f->run);
+    for (unsigned n = 1; n < INGEST_RUNS_MAX; n++) {
+        assert_int_equal(nth_run(f, HOST, n, &run), 0);
+        ingest_hold(run);
+    }
+    assert_int_equal(nth_run(f, HOST, INGEST_RUNS_MAX, &run), -ENOSPC);
+    assert_int_equal(nth_run(f, HOST + 1, 1, &run), 0); /* others are not held back */
+}
+
+static void a_run_of_nothing_but_gaps_is_stopped_before_its_ticks_reach_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct span stored;
+    uint64_t n = 1;
+    int rc;
+    while ((rc = ingest_admit(f->run, n, n)) == 0) {
+        assert_int_equal(ingest_stored(f->run, n, n, &stored), 0);
+        n += 2;
     }
     assert_int_equal(rc, -ENOSPC);
-    assert_int_equal(made, INGEST_RUNS_MAX);
-    assert_int_equal(ingest_run(f->ingest, HOST + 1, &id, &run, NULL), 0); /* others are not held back */
+    assert_int_equal(f->run->pending.n, 0);
+    assert_true(f->run->stored.n < SPANS_MAX);
 }
 
 /* ---- series tables ---- */
@@ -197,11 +246,11 @@ static void a_host_may_use_only_tables_it_has_sent(void **state)
 static void the_oldest_table_of_a_host_gives_way(void **state)
 {
     struct fixture *f = *state;
-    for (uint8_t mark = 1; mark <= TABLES_PER_HOST + 1; mark++)
-        learn(f, 1, mark);
+    for (int mark = 1; mark <= TABLES_PER_HOST + 1; mark++)
+        learn(f, 1, (uint8_t)mark);
     assert_null(ingest_table(f->ingest, 1, &(struct table_hash){ { 1 } }));
-    for (uint8_t mark = 2; mark <= TABLES_PER_HOST + 1; mark++)
-        assert_non_null(ingest_table(f->ingest, 1, &(struct table_hash){ { mark } }));
+    for (int mark = 2; mark <= TABLES_PER_HOST + 1; mark++)
+        assert_non_null(ingest_table(f->ingest, 1, &(struct table_hash){ { (uint8_t)mark } }));
 }
 
 static void whether_a_table_is_on_disk_is_known_per_host(void **state)
@@ -229,7 +278,10 @@ int main(void)
         TEST(ticks_whose_samples_were_lost_are_stored_again_but_not_judged_again),
         TEST(what_the_store_held_at_start_is_stored_and_judged),
         TEST(runs_of_one_host_are_apart),
-        TEST(a_host_that_keeps_restarting_is_stopped_at_the_limit),
+        TEST(of_a_host_that_keeps_restarting_the_oldest_run_is_forgotten),
+        TEST(a_run_that_is_held_or_pending_is_not_forgotten),
+        TEST(as_many_held_runs_as_there_may_be_are_an_answer),
+        TEST(a_run_of_nothing_but_gaps_is_stopped_before_its_ticks_reach_the_disk),
         TEST(hosts_of_one_kind_share_one_table),
         TEST(a_host_may_use_only_tables_it_has_sent),
         TEST(the_oldest_table_of_a_host_gives_way),

@@ -24,7 +24,8 @@ struct spans {
 
 void spans_done(struct spans *set);
 
-/* Adds first..last, joining what it meets. -ENOSPC: the set would hold more than SPANS_MAX; -ENOMEM. Unchanged on failure. */
+/* Adds first..last, joining what it meets. -ENOSPC: the set would hold more than SPANS_MAX; -ENOMEM. Unchanged on
+ * failure. */
 int spans_add(struct spans *set, uint64_t first, uint64_t last);
 
 /* Takes first..last out of the set, whatever of it is there. Fails as spans_add(). */

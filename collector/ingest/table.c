@@ -92,6 +92,11 @@ const struct ingest_table *table_pool_take(struct table_pool *pool, const struct
             return NULL;
         }
         HASH_ADD(by_hash, pool->tables, table.table.hash, sizeof pooled->table.table.hash, pooled);
+        if (!pooled->by_hash.tbl) { /* uthash had no memory */
+            arena_done(&pooled->arena);
+            free(pooled);
+            return NULL;
+        }
     }
     pooled->holders++;
     return &pooled->table;
