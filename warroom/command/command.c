@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
 
 #include "base/auto.h"
 #include "warroom/command/exchange.h"

@@ -1,7 +1,8 @@
 /* warroom/command/command.h - the console's command line: words in, a request to the collector, its answer shown.
  *
  * Shape    everything the outside gives is in struct console: a test can be the terminal, the clock and the collector
- * Exit     0 done, 1 it failed, 2 it was not understood; what went wrong stands on `err`, and what to do about it
+ *          Exit 0 done, 1 it failed, 2 it was not understood; what went wrong stands on `err`, and what to do about
+ *          it
  * Threads  one; getopt keeps its state in the process
  */
 #pragma once

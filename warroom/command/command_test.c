@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "warroom/command/fake.h"
+#include "warroom/command/fake_fixture.h"
 #include "warroom/command/verb.h"
 
 static int setup(void **state)

@@ -1,7 +1,5 @@
 #include "warroom/command/help.h"
 
-#include <string.h>
-
 enum { VERB_COLUMNS = 28, OPTION_COLUMNS = 24 };
 
 static const char every_verb[] = "  --config FILE           settings (/etc/warroom/console.yaml)\n"

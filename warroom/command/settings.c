@@ -47,8 +47,7 @@ static int read_file(struct settings *settings, const char *path, struct arena *
     struct config_faults faults = { 0 };
     if (config_read(path, fields, settings, sizeof *settings, arena, &faults) == 0)
         return 0;
-    for (size_t i = 0; i < faults.n && i < CONFIG_FAULTS_MAX; i++)
-        fprintf(complaints, "warroom: %s\n", faults.at[i].text);
+    config_faults_print(&faults, complaints);
     return -EINVAL;
 }
 

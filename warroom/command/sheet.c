@@ -38,6 +38,8 @@ static void *sure(void *memory)
     exit(1);
 }
 
+static char *format_clean(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
 static char *format_clean(const char *format, va_list args)
 {
     AUTO(auto_free) char *text = NULL;
@@ -82,11 +84,6 @@ void table_cell(struct table *table, enum tone tone, const char *format, ...)
     va_start(args, format);
     table->cells[table->n++] = (struct cell){ format_clean(format, args), tone };
     va_end(args);
-}
-
-size_t table_rows(const struct table *table)
-{
-    return table->n / table->n_columns;
 }
 
 static void measure(const struct table *table, int widths[TABLE_COLUMNS_MAX])

@@ -38,7 +38,5 @@ struct table *table_new(const struct column *columns, size_t n, int indent);
 /* The next cell, row by row; copied and cleaned. */
 void table_cell(struct table *table, enum tone tone, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-size_t table_rows(const struct table *table);
-
 /* Prints head and rows; then it is freed. Always returns NULL. */
 struct table *table_print(struct table *table, const struct sheet *sheet);

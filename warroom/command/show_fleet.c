@@ -1,6 +1,4 @@
 #include <inttypes.h>
-#include <math.h>
-#include <string.h>
 
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
@@ -43,12 +41,9 @@ void show_tenants(const json_t *data, const struct sheet *sheet)
 static const struct {
     const char *key, *label, *unit;
 } limits[] = {
-    { "egress", "egress", "By/s" },
-    { "ingress", "ingress", "By/s" },
-    { "connections", "connections", "" },
-    { "new_connections", "new connections", "/s" },
-    { "disk_read", "disk read", "By/s" },
-    { "disk_write", "disk write", "By/s" },
+    { "egress", "egress", "By/s" },       { "ingress", "ingress", "By/s" },
+    { "connections", "connections", "" }, { "new_connections", "new connections", "/s" },
+    { "disk_read", "disk read", "By/s" }, { "disk_write", "disk write", "By/s" },
 };
 
 static void put_limits(const json_t *host, const struct sheet *sheet)

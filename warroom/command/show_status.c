@@ -1,4 +1,3 @@
-#include <inttypes.h>
 
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "warroom/command/fake.h"
+#include "warroom/command/fake_fixture.h"
 
 static const char status[] =
     "{'ok':true,'data':{'version':'0.1.0','now':'2026-11-23T02:41:00.000Z',"

@@ -6,21 +6,23 @@
 #include <string.h>
 #include <wchar.h>
 
-/* One character, 0 at the end. What is not UTF-8 counts as one byte of U+FFFD: it is never printed as it is. */
+#include "base/utf8.h"
+
+/* The next character; `text` is not at its end. What is not UTF-8 counts as one byte of U+FFFD: it is never printed as
+ * it is. */
 static size_t next_character(const char *text, uint32_t *ret)
 {
     const uint8_t *at = (const uint8_t *)text;
-    size_t len = at[0] < 0x80 ? 1 : at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : at[0] >= 0xc2 ? 2 : 0;
-    uint32_t value = len == 1 ? at[0] : len == 0 ? 0xfffd : at[0] & (0x7fU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80) { /* also stops at the terminator */
-            *ret = 0xfffd;
-            return 1;
-        }
-        value = value << 6 | (at[i] & 0x3fU);
+    size_t len = utf8_len(text, strnlen(text, 4));
+    if (len == 0) {
+        *ret = 0xfffd;
+        return 1;
     }
+    uint32_t value = len == 1 ? at[0] : at[0] & (0x7fU >> len);
+    for (size_t i = 1; i < len; i++)
+        value = value << 6 | (at[i] & 0x3fU);
     *ret = value;
-    return len ? len : 1;
+    return len;
 }
 
 static bool printable(uint32_t character)
@@ -30,7 +32,7 @@ static bool printable(uint32_t character)
     } never[] = {
         { 0x00, 0x1f },     { 0x7f, 0x9f },     /* control characters */
         { 0x200e, 0x200f }, { 0x2028, 0x202e }, /* marks of direction, line and paragraph separators */
-        { 0x2066, 0x2069 }, { 0xfffd, 0xfffd }, { 0x110000, UINT32_MAX },
+        { 0x2066, 0x2069 }, { 0xfffd, 0xfffd },
     };
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         if (character >= never[i].first && character <= never[i].last)

@@ -1,7 +1,6 @@
 #include "warroom/command/verb.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,7 +61,7 @@ const struct verb *verb_at(size_t i)
     return i < N_VERBS ? &verbs[i] : NULL;
 }
 
-const struct param *param_find(const char *key, size_t len)
+static const struct param *param_find(const char *key, size_t len)
 {
     for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
         if (strlen(params[i].key) == len && memcmp(params[i].key, key, len) == 0)

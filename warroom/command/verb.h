@@ -63,5 +63,3 @@ void verb_params(const struct verb *verb, struct verb_params *ret);
 
 /* The verb's literal words, "incident ack". Returns `text`. */
 char *verb_words(char *text, size_t size, const struct verb *verb);
-
-const struct param *param_find(const char *key, size_t len);

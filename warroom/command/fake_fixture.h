@@ -1,5 +1,5 @@
-/* warroom/command/fake.h - for tests: a console whose clock stands still, whose terminal is memory and whose collector
- * answers from a list. */
+/* warroom/command/fake_fixture.h - for tests: a console whose clock stands still, whose terminal is memory and
+ * whose collector answers from a list. */
 #pragma once
 #include "warroom/command/command.h"
 

@@ -1,4 +1,4 @@
-#include "warroom/command/fake.h"
+#include "warroom/command/fake_fixture.h"
 
 #include <errno.h>
 #include <locale.h>
