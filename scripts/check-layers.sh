@@ -17,7 +17,7 @@ proto/codec         base proto/metric
 proto/link          base
 proto/ledger        base proto/codec
 agent/read          base proto/metric proto/codec
-agent/probe         base proto/metric proto/codec agent/read/readings.h
+agent/probe         base proto/metric proto/codec proto/link/address.h agent/read/readings.h
 agent/spool         base
 agent/uplink        base proto agent/read/readings.h agent/spool
 agent               base proto agent

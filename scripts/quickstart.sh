@@ -60,8 +60,12 @@ stop() {
 	exit "$status"
 }
 trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+if [ -n "$once" ]; then
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+else
+	trap 'exit 0' INT TERM # the way it is meant to end
+fi
 
 fail() {
 	say "$*"
@@ -173,6 +177,7 @@ say "paged: $(incident_field title)"
 warroom incident ack "$number" >/dev/null || fail "incident $number could not be acknowledged"
 kill "$stress" 2>/dev/null || true
 wait "$stress" 2>/dev/null || true
+unset 'started[-1]' # gone: its number may be another's soon
 say "acknowledged; waiting for the recovery"
 until_true 180 "the incident did not resolve after the load was gone" incident_field resolved
 

@@ -3,9 +3,10 @@
 
     scripts/receiver.py --port 0 --port-file PORT --log PAGES
 
-PORT gets the port it listens on (127.0.0.1). A line of PAGES holds the time it came, the Idempotency-Key and the body.
+PORT gets the port it listens on (127.0.0.1). A line of PAGES holds the time it came, the path asked for, the
+Idempotency-Key and the body.
 --answer makes it misbehave, for tests: a comma-separated list of what to answer, the last for all that follow:
-a status (200, 503, 429:2 with Retry-After 2), hang, close, garbage, redirect.
+a status (200, 503, 429:2 with Retry-After 2), hang, close, garbage, redirect:PORT (to another receiver on this host).
 """
 import argparse
 import http.server
@@ -22,7 +23,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = self.server.next_answer()
-        self.server.record(self.headers.get("Idempotency-Key"), body, answer)
+        self.server.record(self.path, self.headers.get("Idempotency-Key"), body, answer)
         if answer == "hang":
             self.server.stopping.wait()
             self.close_connection = True
@@ -31,8 +32,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif answer == "garbage":
             self.wfile.write(b"\x00\xff this is not HTTP\r\n\r\n")
             self.close_connection = True
-        elif answer == "redirect":
-            self.answer(302, {"Location": "http://127.0.0.1:1/elsewhere"})
+        elif answer.startswith("redirect:"):
+            port = answer.partition(":")[2]
+            self.answer(307, {"Location": f"http://127.0.0.1:{port}/elsewhere"})  # 307: a POST that is followed stays one
         else:
             status, _, retry_after = answer.partition(":")
             self.answer(int(status), {"Retry-After": retry_after} if retry_after else {})
@@ -62,13 +64,14 @@ class Receiver(socketserver.ThreadingMixIn, http.server.HTTPServer):
         with self.lock:
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
-    def record(self, key, body, answer):
+    def record(self, path, key, body, answer):
         try:
             page = json.loads(body)
         except ValueError:
             page = None
         with self.lock:
-            print(json.dumps({"at": time.time(), "key": key, "answer": answer, "page": page}), file=self.log)
+            print(json.dumps({"at": time.time(), "path": path, "key": key, "answer": answer, "page": page}),
+                  file=self.log)
 
 
 def main():

@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 
-from bench import BenchWorld, cpu_s, emit, memory_kib, say, threads
+from bench import BenchWorld, cpu_s, emit, memory_kib, run, say, threads
 from world import Failed, wait_for
 
 HEADERS = 20 + 32  # IPv4, and TCP with its timestamps: what a segment costs on a real network, also where loopback has none
@@ -93,4 +93,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

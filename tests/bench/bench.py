@@ -3,13 +3,24 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "program"))
 import world  # noqa: E402  (its folder had to be named first)
 
-PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+def run(main):
+    """main(), such that whatever ends it stops what it started, and a failure is one line behind the logs."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _: sys.exit(128 + got))
+    try:
+        main()
+    except world.Failed as failed:
+        say(failed)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def say(text):

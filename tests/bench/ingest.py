@@ -3,7 +3,7 @@ import argparse
 import json
 import subprocess
 
-from bench import BenchWorld, emit, say
+from bench import BenchWorld, emit, run, say
 from world import BIN, ROOT, Failed
 
 ENROL_AND_JOIN_S = 300
@@ -46,4 +46,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,8 +1,8 @@
 #include "tests/bench/member.h"
 
-#include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "proto/codec/codec.h"
 #include "proto/link/sp.h"
+
+enum { FAILURES_TOLD = 5 };
 
 static const uint8_t hello_of_req[SP_HELLO_LEN] = { 0, 'S', 'P', 0, 0, 0x30, 0, 0 };
 
@@ -33,8 +35,8 @@ static void leave(struct member *member)
 
 static void fail(struct member *member, const char *why)
 {
-    fprintf(stderr, "swarm: host %016llx: %s\n", (unsigned long long)member->host, why);
-    member->crew->tally.failed++;
+    if (member->crew->tally.failed++ < FAILURES_TOLD)
+        fprintf(stderr, "swarm: host %016" PRIx64 ": %s\n", member->host, why);
     leave(member);
 }
 
@@ -81,7 +83,7 @@ static void send_envelope(struct member *member, enum envelope_kind kind, const 
     struct crew *crew = member->crew;
     struct envelope envelope = { .kind = kind, .counter = member->counter, .inner.at = crew->inner };
     struct err err;
-    size_t len;
+    size_t len = 0;
     int rc = codec_encode_request(request, crew->inner, sizeof crew->inner, &envelope.inner.len, &err);
     if (rc == 0)
         rc = codec_encode_envelope(&envelope, crew->outer + SP_HEAD_LEN, sizeof crew->outer - SP_HEAD_LEN, &len, &err);
@@ -231,7 +233,7 @@ static void on_body(struct member *member, const uint8_t *bytes, size_t len)
 {
     struct crew *crew = member->crew;
     struct envelope envelope;
-    struct answer answer;
+    struct answer answer = { 0 };
     struct err err;
     arena_reset(&crew->arena);
     int rc = codec_decode_envelope(bytes, len, &envelope, &err);

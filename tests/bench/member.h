@@ -3,7 +3,7 @@
  * Shape    connects, shakes hands, says hello, sends one report with the table: then it is *joined*. From then on each
  *          member_due() is one batch of one tick to be sent, at once or as soon as the answer before it is here
  * Words    stored, busy and refused are answers; a busy batch is sent again with the next one due. A member that
- *          *failed* (hung up on, no session, refused a hello) sends nothing any more and says why once, on stderr
+ *          *failed* (hung up on, no session, refused a hello) sends nothing any more; the first few say why on stderr
  * Threads  the loop's
  */
 #pragma once

@@ -5,7 +5,7 @@ import random
 import statistics
 import time
 
-from bench import BenchWorld, emit, say
+from bench import BenchWorld, emit, run, say
 from world import wait_for
 
 
@@ -54,4 +54,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,9 +1,10 @@
 /* warroom-swarm: many agents in one process, to see what a collector's work costs.
  *
- * Three phases on one loop. Joining: hosts are enrolled, a limited number at a time connects, says hello and sends a first report
- * with its table. Warming: batches fall due at an even rate, in turn over the members. Measuring: the same, counted. The rate is of
- * batches due, whether or not the collector keeps up; a batch that had to wait for the one before it is counted from when it was due,
- * so that a slow collector cannot hide by slowing the load down. Prints one JSON object. */
+ * Three phases on one loop. Joining: hosts are enrolled, a limited number at a time connects, says hello and sends
+ * a first report with its table. Warming: batches fall due at an even rate, in turn over the members. Measuring:
+ * the same, counted. The rate is of batches due, whether or not the collector keeps up; a batch that had to wait
+ * for the one before it is counted from when it was due, so that a slow collector cannot hide by slowing the load
+ * down. Prints one JSON object. */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +82,7 @@ static uint64_t process_rss_bytes(unsigned pid)
 
 static double ms(int64_t ns)
 {
-    return (double)(ns / NS_PER_US) / 1000;
+    return (double)ns / 1e6;
 }
 
 static json_t *latency_json(const struct latency *latency)
@@ -152,8 +153,8 @@ static void on_pace(uv_timer_t *timer)
     struct swarm *swarm = timer->data;
     const struct options *options = swarm->options;
     int64_t now_ns = (int64_t)uv_hrtime();
-    if (swarm->crew.tally.failed > 0 && swarm->phase != MEASURING) {
-        end(swarm); /* what does not begin well is not measured */
+    if (swarm->crew.tally.failed > 0 && (swarm->phase != MEASURING || swarm->crew.tally.failed == options->members)) {
+        end(swarm); /* what does not begin well is not measured, nor what nobody is left of */
         return;
     }
     if (swarm->phase == JOINING)

@@ -2,11 +2,13 @@
 
 A test reads as what a person would see; waiting is always for a condition, with a deadline that only a failure reaches.
 """
+import contextlib
 import json
 import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -72,8 +74,8 @@ class World:
         self.running = {}
         self.host = FakeHost(self.folder / "proc")
         self.port = 0
-        self.receiver_port = 0
-        self.webhooks = []
+        self.receiver_ports = {}
+        self.mounted = False
 
     def __enter__(self):
         return self
@@ -81,6 +83,8 @@ class World:
     def __exit__(self, kind, *_):
         for name in list(self.running):
             self.kill(name)
+        if self.mounted:
+            subprocess.run(["umount", self.folder / "state"], check=True)
         if kind is not None:
             for log in sorted(self.folder.glob("*.log")):
                 sys.stderr.write(f"---- {log.name}\n{log.read_text(errors='replace')[-4000:]}\n")
@@ -118,12 +122,16 @@ class World:
     # ---- receiver
 
     def start_receiver(self, answer="200", name="receiver"):
+        """The same port again after a restart. Answers: see scripts/receiver.py."""
         port_file = self.folder / f"{name}.port"
         port_file.unlink(missing_ok=True)
-        self.start(name, sys.executable, ROOT / "scripts/receiver.py", "--port", self.receiver_port, "--port-file",
-                   port_file, "--log", self.folder / f"{name}.jsonl", "--answer", answer)
+        self.start(name, sys.executable, ROOT / "scripts/receiver.py", "--port", self.receiver_ports.get(name, 0),
+                   "--port-file", port_file, "--log", self.folder / f"{name}.jsonl", "--answer", answer)
         wait_for("the receiver listens", port_file.exists)
-        self.receiver_port = int(port_file.read_text())
+        self.receiver_ports[name] = int(port_file.read_text())
+
+    def url(self, name="receiver", path="page"):
+        return f"http://127.0.0.1:{self.receiver_ports.get(name, 1)}/{path}"
 
     def pages(self, name="receiver"):
         path = self.folder / f"{name}.jsonl"
@@ -134,10 +142,12 @@ class World:
     # ---- collector and console
 
     def configure(self, hold="0s", rules=None, webhooks=None):
+        """Webhooks: (name, URL) or (name, URL, tenant); without a list, the one receiver."""
         (self.folder / "rules.yaml").write_text(rules or MEMORY_RULE.format(hold=hold))
         if webhooks is None:
-            webhooks = [("war-room", f"http://127.0.0.1:{self.receiver_port or 1}/page")]
-        listing = "".join(f"  - {{name: {name}, url: '{url}'}}\n" for name, url in webhooks)
+            webhooks = [("war-room", self.url())]
+        listing = "".join(f"  - {{name: {webhook[0]}, url: '{webhook[1]}'"
+                          + (f", tenant: {webhook[2]}" if len(webhook) > 2 else "") + "}\n" for webhook in webhooks)
         (self.folder / "collector.yaml").write_text(
             f"listen: 127.0.0.1:{self.port}\ncontrol: {self.folder}/control.sock\nfeed: {self.folder}/feed.sock\n"
             f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\n"
@@ -174,13 +184,60 @@ class World:
     def start_agent(self):
         self.start("agent", BIN / "warroom-agent", "--config", self.folder / "agent.yaml")
 
+    def wait_for_ticks(self, count):
+        """Until the agent has read its host `count` times more, whether or not anybody takes the ticks."""
+        a_tick = sum(file.stat().st_size for file in self.host.folder.rglob("*") if file.is_file())
+
+        def read_so_far():
+            with open(f"/proc/{self.running['agent'].pid}/io", encoding="ascii") as file:
+                return int(file.readline().split()[1])
+        before = read_so_far()
+        wait_for(f"the agent reads its host {count} times", lambda: read_so_far() >= before + count * a_tick)
+
+    def wait_for_stored_ticks(self, count):
+        seen = self.must("status")["store"]["ticks"]
+        wait_for(f"{count} more ticks are stored", lambda: self.must("status")["store"]["ticks"] >= seen + count)
+
+    # ---- what is on disk
+
+    def small_disk(self, size):
+        """A disk of its own for the collector's state, that a test can fill. Needs root, as mount does."""
+        (self.folder / "state").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "warroom-test", self.folder / "state"], check=True)
+        self.mounted = True
+
+    def stored(self):
+        """The intervals (run, first, last) of the first tenant's file, once every tick was seen to be held exactly once."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/state/tenant-1.db?mode=ro", uri=True)) as db:
+            db.execute("BEGIN")  # both as of one moment, whatever is being written
+            intervals = db.execute("SELECT run, first, last FROM interval ORDER BY run, first").fetchall()
+            batches = db.execute("SELECT run, first, n FROM batch ORDER BY run, first").fetchall()
+        held = {}
+        for run, first, count in batches:
+            for number in range(first, first + count):
+                if number in held.setdefault(run, set()):
+                    raise Failed(f"tick {number} of run {run} is stored twice")
+                held[run].add(number)
+        for run, first, last in intervals:
+            missing = set(range(first, last + 1)) - held.get(run, set())
+            if missing:
+                raise Failed(f"run {run} says it holds {first}..{last}, but not {sorted(missing)}")
+            held[run] -= set(range(first, last + 1))
+        if any(held.values()):
+            raise Failed("ticks are held that no interval names")
+        return intervals
+
     # ---- the usual beginning
 
-    def begin(self, hold="0s", answer="200"):
+    def begin(self, hold="0s", answer="200", **config):
         """A live event over one host that reports each second, and a receiver."""
-        self.start_receiver(answer)
-        self.configure(hold)
+        if "receiver" not in self.running:
+            self.start_receiver(answer)
+        self.configure(hold, **config)
         self.start_collector()
+        self.live_event()
+
+    def live_event(self):
         self.must("tenant", "add", "acme")
         host = self.must("host", "enroll", "web-1", "--tenant", "acme")["host"]
         today = time.strftime("%Y-%m-%d", time.gmtime())

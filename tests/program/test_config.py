@@ -1,0 +1,313 @@
+"""Configuration: every fault is told with its place, what is wrong and what is allowed; a bad file changes nothing."""
+import signal
+import unittest
+
+from world import ROOT, World, wait_for
+
+TOKEN = "s3cr3t-t0ken-0123456789"
+
+AGENT = 'collector: 127.0.0.1:9740\nhost: "0123456789abcdef"\n'
+AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's name
+    "interval: often\n": [":3: `interval` is \"often\", want a duration from 100ms to 1h (a whole number and us, ms, s, m, h or d)"],
+    "interval: 2h\n": [":3: `interval` is \"2h\", want a duration from 100ms to 1h (a whole number and us, ms, s, m, h or d)"],
+    "queue: 1\n": [":3: `queue` is \"1\", want a whole number from 262144 to 1073741824: bytes"],
+    "queue: [1]\n": [":3: `queue` is a list of 1 items, want a whole number from 262144 to 1073741824: bytes"],
+    "log_level: loud\n": [":3: `log_level` is \"loud\", want one of debug, info, warn, error"],
+    "intervall: 10s\n": [":3: unknown key `intervall`, did you mean `interval`?"],
+    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are collector, host, interval, queue, "
+                                 "log_level, probes, procfs, sysfs, rootfs"],
+    "collector: 127.0.0.1:1\n": [":3: `collector` is given again, line 1 has it already"],
+    "probes: none\n": [":3: `probes` is \"none\", want a list of at most 64 mappings"],
+    "probes:\n  - {name: db, address: 'db:5432', count: 21}\n":
+        [":4: `count` is \"21\", want a whole number from 1 to 20"],
+    "probes:\n  - {name: db, address: 'db:1'}\n  - {name: db, address: 'db:2'}\n":
+        [":5: probe db: the name is taken by the probe in line 4"],
+    "queue: x\nlog_level: y\n\nfoo: 1\n": [":3: `queue`", ":4: `log_level`", ":6: unknown key `foo`"],  # all, not the first
+    "procfs: [\n": [":4: broken YAML"],
+}
+COLLECTOR_FAULTS = {
+    "listen: [a, b]\n": [":5: `listen` is a list of 2 items, want a text of 1 to 255 bytes: HOST:PORT"],
+    "webhooks:\n  - {name: ops}\n": [":6: `url` is missing, want a text of 1 to 2047 bytes: http:// or https://"],
+    "webhooks:\n  - {name: ops, url: 'ftp://x/'}\n": [":6: `url`: the URL must begin with http:// or https://"],
+    "webhooks:\n  - {name: ops, url: 'http://x/'}\n  - {name: ops, url: 'http://y/'}\n": [":7: `name`: ops stands twice"],
+    "webhooks:\n  - {name: ops, url_file: nowhere}\n": [":6: `url_file`: cannot read "],
+    "webhooks:\n  - {name: ops, ulr: 'http://x/'}\n": [":6: unknown key `ulr`, allowed are name, url (or its _file), tenant",
+                                                     ":6: `url` is missing"],
+    "log_levle: info\n": [":5: unknown key `log_levle`, did you mean `log_level`?"],
+}
+RULE = "rules:\n  - name: r\n    metric: system.memory.utilization\n    severity: critical\n    summary: s\n"
+RULE_FAULTS = {
+    RULE: [":2: rule r wants either `above` or `below`"],
+    RULE + "    above: 90\n": [":2: rule r: system.memory.utilization runs from 0 to 1, not to 90: 90 % is 0.9"],
+    RULE + "    above: 0.8\n    clear: 0.9\n": [":2: rule r: `clear` 0.9 lies beyond `above` 0.8, want it there or below"],
+    RULE + "    above: 0.8\n    hold: 10m\n":
+        [":2: rule r pages, so it may hold for 300s at most: people must hear of it within ten minutes"],
+    RULE.replace("memory.utilization", "memory.utilisation") + "    above: 0.8\n":
+        [":2: rule r: there is no metric system.memory.utilisation; docs/metrics.md lists them"],
+    RULE + "    above: 0.8\n    in_force: [live, sometimes]\n": [":7: `in_force` holds \"sometimes\", want a list of some of "],
+    RULE + "    above: 0.8\n" + RULE.split("\n", 1)[1] + "    above: 0.9\n": [":7: rule r stands in line 2 already"],
+    RULE.replace("name: r", "name: silence") + "    above: 0.8\n":
+        [":2: the name silence is kept for the collector's own rule"],
+}
+CONSOLE_FAULTS = {
+    "control: [a]\n": [":1: `control` is a list of 1 items, want a text of 1 to 107 bytes: the path of a local socket"],
+    "kontrol: /x\n": [":1: unknown key `kontrol`, did you mean `control`?"],
+    "control: " + "x" * 108 + "\n": [":1: `control` is "],
+}
+
+
+class Check(unittest.TestCase):
+    """--check-config of each program."""
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.file = self.world.folder / "the.yaml"
+
+    def check(self, program, text):
+        self.file.write_text(text)
+        return self.world.run(program, "--config", self.file, "--check-config")
+
+    def assert_faults(self, program, text, faults, file=None):
+        status, out, error = self.check(program, text)
+        self.assertEqual((status, out), (1, ""), text)
+        lines = error.splitlines()
+        self.assertEqual(len(lines), len(faults), error)
+        for line, fault in zip(lines, faults):
+            self.assertTrue(line.startswith(f"{file or self.file}{fault}"), f"{line}\nwanted {fault}")
+
+    def collector_file(self, more=""):
+        self.world.configure(webhooks=[])
+        rules = self.world.folder / "rules.yaml"
+        return f"control: c\nfeed: f\nstate: s\nrules: {rules}\n{more}"
+
+    def test_a_good_file_of_the_agent(self):
+        for text in (AGENT, AGENT + "interval: 1s\nprobes:\n  - {name: db, address: 'db.example.com:5432', every: 5s}\n"):
+            self.assertEqual(self.check("warroom-agent", text), (0, f"{self.file}: ok\n", ""))
+
+    def test_faults_of_the_agents_file(self):
+        for more, faults in AGENT_FAULTS.items():
+            with self.subTest(more):
+                self.assert_faults("warroom-agent", AGENT + more, faults)
+
+    def test_an_agent_needs_a_collector_and_a_host(self):
+        self.assert_faults("warroom-agent", "{}\n", [
+            ":1: `collector` is missing, want a text of 1 to 300 bytes: HOST:PORT",
+            ":1: `host` is missing, want a text of 16 to 16 bytes: the 16 hexadecimal digits that `warroom host enroll` "
+            "printed, in quotes"])
+
+    def test_an_agent_refuses_a_collector_on_another_host(self):
+        for address in ("192.0.2.1:9740", "0.0.0.0:9740", "collector.example.com:9740", "[2001:db8::1]:9740"):
+            self.assert_faults("warroom-agent", AGENT.replace("127.0.0.1:9740", f'"{address}"'), [
+                f":1: collector: `{address}` is not on this host; until the uplink is encrypted the agent reports only to a "
+                "loopback address, 127.0.0.1:9740 or [::1]:9740"])
+
+    def test_a_host_id_that_is_none(self):
+        self.assert_faults("warroom-agent", AGENT.replace("0123456789abcdef", "0123456789abcdeX"), [
+            ":2: host: `0123456789abcdeX` is no host id, want the 16 hexadecimal digits that `warroom host enroll` printed"])
+
+    def test_a_good_file_of_the_collector(self):
+        text = self.collector_file("webhooks:\n  - {name: ops, url: 'https://example.com/hook'}\n")
+        self.assertEqual(self.check("warroom-collector", text), (0, f"{self.file}: ok, 1 rules, 1 webhooks\n", ""))
+
+    def test_faults_of_the_collectors_file(self):
+        for more, faults in COLLECTOR_FAULTS.items():
+            with self.subTest(more):
+                self.assert_faults("warroom-collector", self.collector_file(more), faults)
+
+    def test_faults_of_the_rules(self):
+        text = self.collector_file()
+        rules = self.world.folder / "rules.yaml"
+        for broken, faults in RULE_FAULTS.items():
+            with self.subTest(broken):
+                rules.write_text(broken)
+                self.assert_faults("warroom-collector", text, faults, file=rules)
+        rules.unlink()
+        self.assert_faults("warroom-collector", text, [": cannot read the file: No such file or directory"], file=rules)
+
+    def test_a_collector_listens_on_loopback_only(self):
+        for address in ("0.0.0.0:9740", "192.0.2.1:9740", "[::]:9740"):
+            self.assert_faults("warroom-collector", self.collector_file(f"listen: '{address}'\n"), [
+                f":5: listen: `{address}` is not a loopback address; until the uplink is encrypted the collector listens on "
+                "127.0.0.1 or [::1] only"])
+        self.assertEqual(self.check("warroom-collector", self.collector_file("listen: '[::1]:9740'\n"))[0], 0)
+
+    def test_a_good_file_of_the_console(self):
+        self.assertEqual(self.check("warroom", "control: /run/warroom/control.sock\n"), (0, "", ""))
+
+    def test_faults_of_the_consoles_file(self):
+        for text, faults in CONSOLE_FAULTS.items():
+            with self.subTest(text):
+                self.assert_faults("warroom", text, faults)
+
+    def test_a_file_that_is_not_there(self):
+        for program in ("warroom-agent", "warroom-collector", "warroom"):
+            nowhere = self.world.folder / "nowhere.yaml"
+            status, out, error = self.world.run(program, "--config", nowhere, "--check-config")
+            self.assertEqual((status, out), (1, ""))
+            self.assertEqual(error, f"{nowhere}: cannot read the file: No such file or directory\n")
+
+    def test_a_file_that_is_no_text(self):
+        for program in ("warroom-agent", "warroom-collector", "warroom"):
+            for junk in (bytes(range(256)) * 16, b"\0", b"- a\n- b\n", b"a: &x 1\nb: *x\n", b"{" * 1000):
+                self.file.write_bytes(junk)
+                status, out, error = self.world.run(program, "--config", self.file, "--check-config")
+                self.assertEqual((status, out), (1, ""))
+                self.assertIn(str(self.file), error)
+
+    def test_the_shipped_files_are_good(self):
+        for program in ("warroom-agent", "warroom-collector", "warroom"):
+            shipped = ROOT / "packaging" / {"warroom": "console"}.get(program, program.split("-")[-1])
+            text = shipped.with_suffix(".yaml").read_text()
+            if program == "warroom-collector":  # whose rules are not installed here
+                text += f"rules: {ROOT}/share/rules/default.yaml\n"
+            status, _, error = self.check(program, text)
+            self.assertEqual((status, error), (0, ""), program)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+
+    def test_help_and_version(self):
+        for program in ("warroom-agent", "warroom-collector", "warroom"):
+            status, out, error = self.world.run(program, "--help")
+            self.assertEqual((status, error), (0, ""))
+            self.assertTrue(out.startswith(f"Usage: {program} "), out)
+            for option in ("--config", "--check-config", "--version"):
+                self.assertIn(option, out)
+            status, out, error = self.world.run(program, "--version")
+            self.assertEqual((status, error), (0, ""))
+            self.assertRegex(out, rf"^{program} \d+\.\d+\.\d+\n$")
+
+    def test_what_is_not_understood(self):
+        for command in (["warroom-agent", "--nonsense"], ["warroom-agent", "word"], ["warroom-agent", "--raw"],
+                        ["warroom-agent", "--once", "--format", "xml"], ["warroom-agent", "--once", "--check-config"],
+                        ["warroom-agent", "--config"], ["warroom-collector", "--nonsense"], ["warroom-collector", "word"],
+                        ["warroom"], ["warroom", "statsu"], ["warroom", "status", "word"], ["warroom", "--nonsense"],
+                        ["warroom", "incident", "ack", "twelve"], ["warroom", "event", "create", "x"]):
+            status, out, error = self.world.run(*command)
+            self.assertEqual((status, out), (2, ""), command)
+            self.assertTrue(error, command)
+
+
+class Running(unittest.TestCase):
+    """Faults at the start, and SIGHUP."""
+
+    def reload(self, world, program, event):
+        """One more line with that event, after SIGHUP."""
+        before = world.log(program).count(f"event={event} ")
+        world.signal(program, signal.SIGHUP)
+        wait_for(f"{program} says {event}",
+                 lambda: world.log(program).replace("\n", " \n").count(f"event={event} ") > before)
+
+    def test_a_program_with_a_bad_file_does_not_start(self):
+        with World() as world:
+            world.configure()
+            world.configure_agent("0123456789abcdef", "nonsense: 1\n")
+            text = (world.folder / "collector.yaml").read_text()
+            (world.folder / "collector.yaml").write_text(text.replace("127.0.0.1:0", "0.0.0.0:9740"))
+            for program, words in (("agent", "unknown key `nonsense`"),
+                                   ("collector", "0.0.0.0:9740` is not a loopback address; until the uplink is encrypted")):
+                status, out, error = world.run(f"warroom-{program}", "--config", world.folder / f"{program}.yaml")
+                self.assertEqual((status, out), (1, ""))
+                self.assertIn(words, error)
+            self.assertFalse((world.folder / "state").exists(), "nothing was begun")
+
+    def test_a_second_collector_on_the_same_state_is_refused(self):
+        with World() as world:
+            world.begin()
+            text = (world.folder / "collector.yaml").read_text()
+            second = world.folder / "second.yaml"
+            second.write_text(text.replace(f"127.0.0.1:{world.port}", "127.0.0.1:0").replace(".sock", "2.sock"))
+            status, _, error = world.run("warroom-collector", "--config", second)
+            self.assertEqual(status, 1)
+            self.assertIn(f"another collector holds {world.folder}/state: stop it first", error)
+            world.wait_for_stored_ticks(1)
+
+    def test_a_collector_whose_port_is_taken_says_so(self):
+        with World() as world:
+            world.begin()
+            text = (world.folder / "collector.yaml").read_text()
+            second = world.folder / "second.yaml"
+            second.write_text(text.replace("/state", "/state2").replace(".sock", "2.sock"))
+            status, _, error = world.run("warroom-collector", "--config", second)
+            self.assertEqual(status, 1)
+            self.assertIn("event=collector_not_started", error)
+            self.assertIn("ddress already in use", error)
+
+    def test_a_collector_told_to_reload_a_bad_file_keeps_the_old_one(self):
+        with World() as world:
+            world.begin()
+            good = (world.folder / "collector.yaml").read_text()
+            (world.folder / "collector.yaml").write_text(good + "nonsense: 1\n")
+            self.reload(world, "collector", "reload_refused")
+            self.assertIn("unknown key `nonsense`", world.log("collector"))
+            (world.folder / "collector.yaml").write_text(good)
+            (world.folder / "rules.yaml").write_text("rules:\n  - {name: x}\n")
+            self.reload(world, "collector", "reload_refused")
+            self.assertNotIn("event=reloaded", world.log("collector"))
+            world.host.use_memory(0.97)
+            wait_for("the old rule pages the old webhook", world.pages)
+
+    def test_a_collector_told_to_reload_a_good_file_takes_it(self):
+        with World() as world:
+            world.begin()
+            world.start_receiver(name="other")
+            world.configure(hold="1s", webhooks=[("other", world.url("other"))])
+            self.reload(world, "collector", "reloaded")
+            world.host.use_memory(0.97)
+            incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
+            self.assertEqual([page["contact"] for page in world.must("incident", "show", incident["id"])["pages"]], ["other"])
+            self.assertEqual(len(world.pages("other")), 1)
+            self.assertEqual(world.pages(), [])
+
+    def test_an_agent_told_to_reload(self):
+        with World() as world:
+            world.begin()
+            good = (world.folder / "agent.yaml").read_text()
+            (world.folder / "agent.yaml").write_text(good + "nonsense: 1\n")
+            self.reload(world, "agent", "settings_kept")
+            self.assertIn("unknown key `nonsense`", world.log("agent"))
+            self.assertNotIn("event=settings_reloaded", world.log("agent"))
+            probe = f"probes:\n  - {{name: us, address: '127.0.0.1:{world.port}', every: 1s, count: 2, timeout: 500ms}}\nqueue: 300000\n"
+            (world.folder / "agent.yaml").write_text(good + probe)
+            self.reload(world, "agent", "settings_reloaded")
+            self.assertIn("event=setting_waits_for_restart key=queue", world.log("agent"))
+            wait_for("the new probe is reported", lambda: world.must(
+                "query", "web-1", "probe.loss", "--from", "-10m")["series"])
+
+    def test_secrets_are_in_no_log(self):
+        with World() as world:
+            world.start_receiver("503,503,200")
+            secret = world.folder / "hook.url"
+            secret.write_text(world.url(path=f"hook/{TOKEN}?key={TOKEN}") + "\n")
+            secret.chmod(0o600)
+            world.begin(webhooks=[("plain", f"http://127.0.0.1:1/{TOKEN}")])
+            text = (world.folder / "collector.yaml").read_text()
+            (world.folder / "collector.yaml").write_text(text + f"  - {{name: kept, url_file: {secret}}}\n")
+            self.reload(world, "collector", "reloaded")
+            world.host.use_memory(0.97)
+            incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
+            self.assertIn(TOKEN, world.pages()[0]["path"], "the secret is used")
+            wait_for("the other is refused", lambda: "contact=plain" in world.log("collector"))
+            secret.write_text("http://127.0.0.1:1/" + TOKEN + "\0")
+            self.reload(world, "collector", "reload_refused")
+            (world.folder / "collector.yaml").write_text(text + f"  - {{name: kept, url: [{TOKEN}]}}\n")
+            self.reload(world, "collector", "reload_refused")
+            (world.folder / "collector.yaml").write_text(text + f"  - {{name: kept, url: 'gopher://{TOKEN}'}}\n")
+            self.reload(world, "collector", "reload_refused")
+            told = [world.console(*command)[1] for command in (("incident", "show", incident["id"]), ("status",),
+                                                               ("incident", "show", incident["id"], "--json"))]
+            process = world.running["collector"].pid
+            with open(f"/proc/{process}/cmdline", encoding="ascii") as file:
+                told.append(file.read())
+            for log in world.folder.glob("*.log"):
+                told.append(log.read_text())
+            for text in told:
+                self.assertNotIn(TOKEN, text)
+            for file in (world.folder / "state").iterdir():
+                self.assertNotIn(TOKEN.encode(), file.read_bytes(), f"{file} holds the secret")
+
+
+if __name__ == "__main__":
+    unittest.main()

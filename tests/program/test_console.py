@@ -1,0 +1,309 @@
+"""The console on a live world: every verb for people and as JSON, and what it says when something is wrong."""
+import json
+import re
+import signal
+import time
+import unicodedata
+import unittest
+
+from world import BIN, ROOT, World, wait_for
+
+COLUMNS = 100
+LONG = "a-host-with-a-name-as-long-as-somebody-may-well-give-it-in-anger"[:63]
+
+
+def width(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def documented():
+    """What docs/control.md says: {form or verb: names of its keys}; of a form within another, dotted."""
+    text = (ROOT / "docs/control.md").read_text(encoding="utf-8")
+    found = {}
+
+    def names(part, prefix=""):
+        part = re.sub(r"\((?:[^()`]|`[^`]*`)*\)", "", part)  # what a value may be
+        at = 0
+        for match in re.finditer(r"`(\w+)`\s*([\[{]?)", part):
+            if match.start() < at:
+                continue
+            if match.group(2) == "{" and part[match.end()] == "`":
+                at = part.index("}", match.end())
+                yield prefix + match.group(1)
+                yield from names(part[match.end():at], f"{prefix}{match.group(1)}.")
+            else:
+                yield prefix + match.group(1)
+                if match.group(2) == "[":
+                    at = part.index("]", match.end())
+    forms = text[text.index("\n**tenant**:"):text.index("## Feed")]
+    for form in re.findall(r"^\*\*(\w+)\*\*: (.*?)(?=^\*\*|\Z)", forms, re.MULTILINE | re.DOTALL):
+        found[form[0]] = set(names(form[1]))
+    for row in re.findall(r"^\| (`.*?) \|(.*?) \| (.*) \|$", text[text.index("## Verbs"):text.index("\n**tenant**:")], re.M):
+        for verb in re.findall(r"`([a-z ]+)`", row[0]):
+            found[f"{verb}:"] = set(names(row[2].split(";")[0]))
+    return found
+
+
+FORMS = documented()
+
+
+class Console(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = world = cls.enterClassContext(World())
+        world.begin()
+        world.must("tenant", "add", "globex")
+        world.must("host", "enroll", "web-1", "--tenant", "globex", "--group", "shop", "--egress", "1.5Gbit",
+                   "--new-connections", "2000")
+        world.must("host", "enroll", LONG, "--tenant", "acme", "--disk-read", "200MB")
+        cls.today = time.strftime("%Y-%m-%d", time.gmtime())
+        for tenant in ("acme", "globex"):
+            world.must("event", "create", "twice", "--tenant", tenant, "--zone", "Asia/Shanghai", "--from", "2099-01-31",
+                       "--hosts", "web-*,db-1")
+        world.host.use_memory(0.97)
+        cls.incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
+
+    def keys(self, form, data, prefix=""):
+        """Names of an object's keys are those of the docs, no more and no fewer."""
+        wanted = {name for name in FORMS[form] if name.startswith(prefix) and "." not in name[len(prefix):]}
+        self.assertEqual({prefix + key for key in data}, wanted, form)
+        for key, value in data.items():
+            if isinstance(value, dict) and any(name.startswith(f"{prefix}{key}.") for name in FORMS[form]):
+                self.keys(form, value, f"{prefix}{key}.")
+
+    def form(self, verb, *words):
+        """The verb's data, with the keys that the docs give it; its human form fits."""
+        data = self.world.must(*verb.split(), *words)
+        self.keys(f"{verb}:", data)
+        plural = {"hosts": "host", "events": "event", "incidents": "incident", "alerts": "alert", "pages": "page",
+                  "tenants": "tenant"}
+        for name, value in data.items():
+            if isinstance(value, list) and name in plural:
+                for row in value:
+                    self.keys(plural[name], row)
+            elif isinstance(value, dict) and name in FORMS:
+                self.keys(name, value)
+        return data
+
+    def human(self, *words):
+        status, out, error = self.world.console(*words)
+        self.assertEqual((status, error), (0, ""))
+        self.assertTrue(out.endswith("\n"))
+        for line in out.splitlines():
+            self.assertLessEqual(width(line), COLUMNS, line)
+            self.assertNotIn("\033", line)
+        return out
+
+    def assert_fails(self, exit_status, says, *words):
+        status, out, error = self.world.console(*words)
+        self.assertEqual((status, out), (exit_status, ""), error)
+        self.assertIn(says, error)
+        self.assertEqual(len(error.splitlines()), 1)
+
+    # ---- verbs
+
+    def test_the_docs_were_understood(self):
+        self.assertEqual(FORMS["tenant"], {"id", "name", "created"})
+        self.assertIn("limits.egress", FORMS["host"])
+        self.assertIn("store.samples", FORMS["status:"])
+        self.assertEqual(len(FORMS["incident"]), 20)
+
+    def test_status(self):
+        data = self.form("status")
+        self.assertGreaterEqual(data["hosts"]["total"], 3)
+        self.assertEqual((data["hosts"]["reporting"], data["hosts"]["silent"]), (1, 0))
+        self.assertEqual([event["name"] for event in data["events"]], ["sale"])
+        out = self.human("status")
+        self.assertIn(" enrolled   1 reporting   0 silent", out)
+        self.assertIn("1 open   1 unacknowledged", out)
+
+    def test_tenants(self):
+        self.assertEqual([row["name"] for row in self.form("tenant list")["tenants"]][:2], ["acme", "globex"])
+        self.assertIn("globex", self.human("tenant", "list"))
+        self.assertEqual(self.form("tenant add", "initech")["tenant"]["name"], "initech")
+        self.assertIn("hooli", self.human("tenant", "add", "hooli"))
+
+    def test_hosts(self):
+        rows = self.form("hosts")["hosts"]
+        reporting = [row for row in rows if row["state"] == "reporting"]
+        self.assertEqual([row["name"] for row in reporting], ["web-1"])
+        self.assertAlmostEqual(reporting[0]["memory"], 0.97)
+        globex = self.form("hosts", "--tenant", "globex")["hosts"]
+        self.assertEqual(globex[0]["limits"], {"egress": 187500000.0, "ingress": None, "connections": None,
+                                               "new_connections": 2000.0, "disk_read": None, "disk_write": None})
+        out = self.human("hosts")
+        for row in rows:
+            self.assertIn(row["id"], out)
+        self.assertIn("…", out, "the long name gives way")
+
+    def test_a_host_is_enrolled_and_changed(self):
+        self.world.must("tenant", "add", "initrode")
+        host = self.form("host enroll", "cache-1", "--tenant", "initrode", "--group", "cache")["host"]
+        self.assertRegex(host["id"], r"^[0-9a-f]{16}$")
+        self.assertEqual((host["state"], host["group"]), ("never", "cache"))
+        changed = self.form("host set", host["id"], "--ingress", "100Mbit", "--group", "kv")["host"]
+        self.assertEqual((changed["group"], changed["limits"]["ingress"]), ("kv", 12500000.0))
+        self.assertIn(host["id"], self.human("host", "set", "cache-1", "--connections", "5000"))
+        out = self.human("host", "enroll", "cache-2", "--tenant", "initrode")
+        self.assertRegex(out, r"\b[0-9a-f]{16}\b")
+
+    def test_events(self):
+        rows = self.form("event list")["events"]
+        self.assertEqual([(row["name"], row["tenant"]) for row in rows[:3]],
+                         [("sale", "acme"), ("twice", "acme"), ("twice", "globex")])
+        self.assertEqual((rows[1]["start"], rows[1]["start_local"]), ("2099-01-30T16:00:00.000Z", "2099-01-31 00:00:00"))
+        self.assertIn("sale", self.human("event", "list"))
+        shown = self.form("event show", "sale")
+        self.assertEqual(len(shown["hosts"]), 2)
+        self.assertEqual(shown["incidents"][0]["id"], self.incident["id"])
+        self.assertIn("2 in scope of \"*\"", self.human("event", "show", "sale"))
+
+    def test_an_event_from_beginning_to_end(self):
+        made = self.form("event create", "fair", "--tenant", "globex", "--zone", "UTC", "--from", self.today, "--days", "2",
+                         "--hosts", "web-1")["event"]
+        self.assertEqual(made["state"], "draft")
+        self.assertEqual(self.form("event start", "fair")["event"]["state"], "live")
+        self.assertIn("live", self.human("event", "show", "fair"))
+        self.assertEqual(self.form("event close", "fair")["event"]["state"], "closed")
+        self.assert_fails(1, "event fair is closed", "event", "start", "fair")
+
+    def test_incidents(self):
+        rows = self.form("incident list")["incidents"]
+        self.assertEqual([row["id"] for row in rows], [self.incident["id"]])
+        self.assertIn("Memory nearly full", self.human("incident", "list"))
+        self.assertIn("Memory nearly full", self.human("incident", "list", "--all"))
+        self.assertEqual(self.form("incident list", "--tenant", "globex")["incidents"], [])
+        shown = self.form("incident show", self.incident["id"])
+        self.assertEqual((len(shown["alerts"]), len(shown["pages"])), (1, 1))
+        out = self.human("incident", "show", self.incident["id"])
+        for word in ("crossed", "detected", "delivered", "acknowledged", "resolved", "budget", "of the 600 s budget"):
+            self.assertIn(word, out)
+
+    def test_a_query(self):
+        data = self.form("query", "web-1", "system.memory.utilization", "--tenant", "acme", "--from", "-10m")
+        self.assertEqual(set(data["series"][0]), {"instance", "points"})
+        instant, least, mean, most, count = data["series"][0]["points"][-1]
+        self.assertRegex(instant, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertLessEqual(least, mean)
+        self.assertLessEqual(mean, most)
+        self.assertGreaterEqual(count, 1)
+        out = self.human("query", "web-1", "system.memory.utilization", "--tenant", "acme", "--from", "-10m")
+        self.assertIn("MIN", out)
+        self.assertIn("97.0 %", out)
+        self.human("query", "web-1", "system.network.io.rate{direction=transmit}", "--tenant", "acme", "--from", "-10m")
+
+    # ---- what is wrong
+
+    def test_names_that_nobody_has(self):
+        self.assert_fails(1, "there is no host web-9; warroom hosts shows them", "host", "set", "web-9", "--group", "x")
+        self.assert_fails(1, "there is no host web-9; warroom hosts shows them", "query", "web-9", "system.uptime")
+        self.assert_fails(1, "there is no event gala; warroom event list shows them", "event", "show", "gala")
+        self.assert_fails(1, "there is no incident 99; warroom incident list --all shows them", "incident", "show", "99")
+        self.assert_fails(1, "there is no open incident 99", "incident", "ack", "99")
+        self.assert_fails(1, "there is no tenant umbrella; warroom tenant list shows them", "hosts", "--tenant", "umbrella")
+        self.assert_fails(1, "there is no metric system.cpu; docs/metrics.md lists them", "query", "web-1", "system.cpu",
+                          "--tenant", "acme")
+
+    def test_names_that_several_have(self):
+        self.assert_fails(2, "several tenants have a host web-1: say which with --tenant", "query", "web-1", "system.uptime")
+        self.assert_fails(2, "several tenants have an event twice: say which with --tenant", "event", "show", "twice")
+        self.assertEqual(self.world.must("event", "show", "twice", "--tenant", "globex")["event"]["tenant"], "globex")
+
+    def test_names_that_are_taken(self):
+        self.assert_fails(1, "there already is a tenant acme", "tenant", "add", "acme")
+        self.assert_fails(1, "this tenant already has a host web-1", "host", "enroll", "web-1", "--tenant", "acme")
+        self.assert_fails(1, "this tenant already has an event sale", "event", "create", "sale", "--tenant", "acme", "--zone",
+                          "UTC", "--from", self.today, "--hosts", "*")
+
+    def test_names_that_are_none(self):
+        for name in ("two words", "-x", "ü", "x" * 64, "a/b"):
+            status, out, error = self.world.console("tenant", "add", "--", name)
+            self.assertEqual((status, out), (2, ""), name)
+            self.assertIn("not a tenant name: want 1 to 63 letters", error)
+
+    def test_windows_that_cannot_be(self):
+        def create(**changed):
+            given = {"zone": "UTC", "from": self.today, "days": "1", "hosts": "*", **changed}
+            return ["event", "create", "gala", "--tenant", "acme"] + [
+                word for name, value in given.items() for word in (f"--{name}", value)]
+        self.assert_fails(2, 'no time zone "Mars/Olympus", want an IANA name such as Asia/Shanghai or UTC',
+                          *create(zone="Mars/Olympus"))
+        self.assert_fails(2, "2026-02-30", *create(**{"from": "2026-02-30"}))
+        self.assert_fails(2, "0", *create(days="0"))
+        self.assert_fails(2, "want such as web-*,db-1", *create(hosts="a b"))
+        self.assert_fails(1, "event twice: its window opens at 2099-01-31", "event", "start", "twice", "--tenant", "acme")
+        self.assert_fails(1, "start it then", "event", "start", "twice", "--tenant", "acme")
+        self.world.must(*create(**{"from": "2020-01-01"}))
+        self.assert_fails(1, "create a new event", "event", "start", "gala")
+
+    def test_queries_that_cannot_be(self):
+        query = ["query", "web-1", "system.uptime", "--tenant", "acme"]
+        self.assert_fails(2, "from is not before to", *query, "--from", "-1m", "--to", "-2m")
+        self.assert_fails(2, "points: want 1 to 2000", *query, "--points", "2001")
+        self.assert_fails(2, "--from", *query, "--from", "yesterday")
+
+    def test_words_that_are_not_understood(self):
+        self.assert_fails(2, 'do you mean "status"?', "statsu")
+        self.assert_fails(2, "there are: incident list, incident show, incident ack, incident resolve", "incident")
+        self.assert_fails(2, "--tenant NAME is missing", "host", "enroll", "x")
+        self.assert_fails(2, "one word too many", "status", "please")
+
+    def test_no_collector_is_running(self):
+        for verb in (["status"], ["incident", "list", "--follow"]):
+            status, out, error = self.world.run("warroom", "--control", self.world.folder / "nowhere.sock", *verb)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(f"{self.world.folder}/", error)
+            self.assertRegex(error, "start warroom-collector|start it")
+
+
+class Followed(unittest.TestCase):
+    def follow(self, world, name, *more):
+        world.start(name, BIN / "warroom", "--control", world.folder / "control.sock", "incident", "list", "--follow", *more)
+
+    def test_an_incident_is_told_as_it_goes(self):
+        with World() as world:
+            world.begin()
+            self.follow(world, "people")
+            wait_for("the list comes first", lambda: "no incidents" in world.log("people"))
+            self.follow(world, "machine", "--json")
+            world.start("other", BIN / "warroom", "--control", world.folder / "control.sock", "incident", "list", "--follow",
+                        "--json", "--tenant", "globex")
+            wait_for("all three listen", lambda: all(self.listens(world, name) for name in ("machine", "other")))
+            world.host.use_memory(0.97)
+            wait_for("it is told", lambda: len(self.items(world)) >= 2)
+            incident = world.incident_with("delivered")
+            world.must("incident", "ack", incident["id"])
+            world.must("incident", "resolve", incident["id"])
+            wait_for("its end is told", lambda: self.items(world)[-1]["incident"]["resolved"])
+            items = self.items(world)
+            self.assertEqual({item["kind"] for item in items}, {"incident"})
+            self.assertEqual([item["id"] for item in items], sorted(item["id"] for item in items))
+            steps = [(item["incident"]["state"], item["incident"]["delivered"] is not None) for item in items]
+            self.assertEqual(steps, [("triggered", False), ("triggered", True), ("acknowledged", True), ("resolved", True)])
+            self.assertEqual(set(items[0]["incident"]), FORMS["incident"])
+            self.assertEqual(items[1]["incident"], incident)
+            for state in ("triggered", "acknowledged", "resolved"):
+                wait_for(f"people read {state}", lambda state=state: f"  {state}  Memory nearly full" in world.log("people"))
+            for line in world.log("people").splitlines():
+                self.assertLessEqual(width(line), COLUMNS)
+            self.assertEqual(world.log("other"), "", "another tenant's")
+
+    def listens(self, world, name):
+        """Its connection to the feed is there: the console's end of the local socket."""
+        with open("/proc/net/unix", encoding="ascii") as file:
+            on_feed = sum(str(world.folder / "feed.sock") in line and line.split()[5] == "03" for line in file)
+        return world.alive(name) and on_feed >= 3
+
+    def items(self, world):
+        return [json.loads(line) for line in world.log("machine").splitlines() if line.endswith("}")]
+
+    def test_it_ends_when_it_is_told_to(self):
+        with World() as world:
+            world.begin()
+            self.follow(world, "people")
+            wait_for("the list comes first", lambda: "no incidents" in world.log("people"))
+            self.assertNotEqual(world.kill("people", signal.SIGINT), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
