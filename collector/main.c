@@ -175,6 +175,15 @@ static int open_program(struct program *program, struct err *err)
     return 0;
 }
 
+static void say_started(const struct program *program)
+{
+    const struct collector_config *config = &program->loaded->config;
+    struct collector_status status;
+    collector_status(program->collector, &status);
+    log_event(&program->log, LOG_INFO, "collector_started", KV_TEXT("version", WARROOM_VERSION),
+              KV_TEXT("listen", config->listen), KV_INT("port", status.port), KV_TEXT("state", config->state));
+}
+
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
@@ -199,8 +208,7 @@ int main(int argc, char **argv)
     uv_loop_init(&program.loop);
     int rc = open_program(&program, &err);
     if (rc == 0)
-        log_event(&program.log, LOG_INFO, "collector_started", KV_TEXT("version", WARROOM_VERSION),
-                  KV_TEXT("listen", program.loaded->config.listen), KV_TEXT("state", program.loaded->config.state));
+        say_started(&program);
     else
         log_event(&program.log, LOG_ERROR, "collector_not_started", KV_TEXT("error", err.text));
     uv_run(&program.loop, UV_RUN_DEFAULT);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -125,6 +126,7 @@ int verb_event_show(struct call *call, struct err *err)
     int rc = find_event(call, &row, err);
     if (rc < 0)
         return rc;
+    assert(row);
     json_t *hosts = json_array();
     const struct fleet *fleet = collector_fleet(call->collector);
     for (const struct host *host = NULL; (host = fleet_next_host(fleet, host));)

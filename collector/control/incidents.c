@@ -93,9 +93,10 @@ static void on_listed(void *user, const struct store_incidents *result, const st
 
 int verb_incident_list(struct call *call, struct err *err)
 {
-    uint64_t asked, tenant, below;
+    uint64_t asked = 0;
+    uint64_t below = 0;
     int rc = call_tenant(call, &asked, err);
-    tenant = asked;
+    uint64_t tenant = asked;
     if (rc == 0)
         rc = continue_from(call, &tenant, &below, err);
     if (rc < 0)

@@ -127,10 +127,13 @@ static void rows_come_in_the_order_they_were_enrolled(void **state)
         snprintf(name, sizeof name, "h%zu", i);
         add_host(fleet, ids[i], 1, name);
     }
-    size_t n = 0;
-    for (const struct host *row = NULL; (row = fleet_next_host(fleet, row)); n++)
-        assert_int_equal(row->id, ids[n]);
-    assert_int_equal(n, 3);
+    const struct host *row = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        row = fleet_next_host(fleet, row);
+        assert_non_null(row);
+        assert_int_equal(row->id, ids[i]);
+    }
+    assert_null(fleet_next_host(fleet, row));
 }
 
 static void names_that_could_confuse_people_or_files_are_refused(void **state)

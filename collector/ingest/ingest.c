@@ -152,7 +152,10 @@ int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, s
                struct err *err)
 {
     struct run_entry *entry;
-    struct run_key key = { .host = host, .run = *run };
+    struct run_key key;
+    memset(&key, 0, sizeof key);
+    key.host = host;
+    memcpy(&key.run, run, sizeof key.run);
     struct host_entry *owner = need_host(ingest, host);
     if (!owner)
         return err_set(err, -ENOMEM, "ingest: out of memory");

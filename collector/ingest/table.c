@@ -1,5 +1,6 @@
 #include "collector/ingest/table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct table_pool *table_pool_new(void)
 
 static void drop(struct table_pool *pool, struct pooled *pooled)
 {
+    assert(pool->tables);
     HASH_DELETE(by_hash, pool->tables, pooled);
     arena_done(&pooled->arena);
     free(pooled);
