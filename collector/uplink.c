@@ -23,7 +23,7 @@ static void send_answer(struct session *session, uint32_t ticket, enum envelope_
     uint8_t inner[1024];
     uint8_t outer[1100];
     struct envelope envelope = { .kind = kind, .counter = session->counter_out };
-    size_t len;
+    size_t len = 0;
     answer->received_us = received_us;
     answer->sent_us = now_us(session->collector);
     if (!answer->text)

@@ -62,7 +62,36 @@ syntax() {
 }
 
 # The files to tidy: all .c, or those that changed and those that include a header that changed.
-to_# A file that was clean and has not changed since, nor any header, is not read again: build/lint keeps a stamp for it.
+to_tidy() {
+	if [ -z "$since" ]; then
+		ours '*.c'
+		return
+	fi
+	{
+		git diff --name-only --diff-filter=d "$since" -- '*.c' '*.h'
+		git ls-files --others --exclude-standard -- '*.c' '*.h'
+	} | sort -u | while read -r f; do
+		case $f in
+		*.c) echo "$f" ;;
+		*.h) ours '*.c' | xargs -r grep -lF "#include \"$f\"" || true ;;
+		esac
+	done | sort -u
+}
+
+# clang-tidy needs each file's command line, and the headers that the build generates.
+configure() {
+	cmake --preset dev >build/lint.log 2>&1 || {
+		cat build/lint.log
+		return 1
+	}
+	ninja -C build/dev -t targets all | sed -n 's/^\(.*\.[ch]\): CUSTOM_COMMAND$/\1/p' |
+		xargs -r ninja -C build/dev >build/lint.log 2>&1 || {
+		cat build/lint.log
+		return 1
+	}
+}
+
+# A file that was clean and has not changed since, nor any header, is not read again: build/lint keeps a stamp for it.
 still_clean() {
 	local stamp=build/lint/$1.ok
 	[ "$stamp" -nt "$1" ] && [ "$stamp" -nt "$newest" ]
@@ -72,9 +101,8 @@ tidy() {
 	mkdir -p build/lint
 	configure || return 1
 	newest=$(ours '*.h' .clang-tidy CMakeLists.txt | xargs ls -t | head -n 1)
-	to_tidy | while read -r f; do still_clean "$f" || echo "$f"; done |
-		# "N warnings generated." counts what it has suppressed; findings themselves go to stdout
-		xargs -r -P "$(nproc)" -n 1 sh -c '
+	# "N warnings generated." counts what it has suppressed; findings themselves go to stdout
+	to_tidy | while read -r f; do still_clean "$f" || echo "$f"; done | xargs -r -P "$(nproc)" -n 1 sh -c '
 		mkdir -p "build/lint/${1%/*}"
 		said=$(clang-tidy -p build/dev --quiet "$1" 2>&1) && touch "build/lint/$1.ok" && exit 0
 		printf "%s\n" "$said" | grep -vE "^[0-9]+ (warning|error)s?( and [0-9]+ errors?)? generated\.$"
