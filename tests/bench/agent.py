@@ -50,7 +50,7 @@ def main():
     with BenchWorld() as world:
         world.configure(webhooks=[])
         world.start_collector()
-        host = world.live_event()
+        host = world.event_without_agent()
         (world.folder / "agent.yaml").write_text(f"collector: 127.0.0.1:{world.port}\nhost: \"{host}\"\n")
         world.start_agent()
         wait_for("the host reports each second", world.reports_each_second)

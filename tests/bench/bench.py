@@ -68,7 +68,7 @@ class BenchWorld(world.World):
     def pid(self, name):
         return self.running[name].pid
 
-    def live_event(self):
+    def event_without_agent(self):
         """A tenant, a host and a live event over it. Returns the host's id."""
         self.must("tenant", "add", "acme")
         host = self.must("host", "enroll", "web-1", "--tenant", "acme")["host"]
