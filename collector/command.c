@@ -73,7 +73,7 @@ static int keep_host(struct collector *collector, const struct host *row, const 
         return rc;
     if (scope_add_host(collector, *ret_row, &state) < 0 || store_put_host(collector->store, row) < 0)
         return err_set(err, -ENOMEM, "out of memory");
-    scope_refresh(collector, row->tenant);
+    scope_refresh_host(collector, state);
     return 0;
 }
 

@@ -131,6 +131,7 @@ int scope_add_host(struct collector *collector, const struct host *row, struct h
 /* Works out anew what holds for the hosts of a tenant (0: all): rules in force, live event, policy. Settles what
  * follows. */
 void scope_refresh(struct collector *collector, uint64_t tenant);
+void scope_refresh_host(struct collector *collector, struct host_state *state); /* one alone: it is new, or changed */
 /* Tells the watch what holds for one host. The caller settles. */
 void scope_tell_watch(struct collector *collector, struct host_state *state);
 int scope_add_event(struct collector *collector, const struct event *event, struct event **ret_event);

@@ -108,6 +108,12 @@ static void refresh_host(struct collector *collector, struct host_state *state)
     scope_tell_watch(collector, state);
 }
 
+void scope_refresh_host(struct collector *collector, struct host_state *state)
+{
+    refresh_host(collector, state);
+    desk_settle(collector);
+}
+
 void scope_refresh(struct collector *collector, uint64_t tenant)
 {
     for (struct host_state *state = collector->hosts; state; state = state->by_id.next)
