@@ -1,7 +1,10 @@
 #include "proto/codec/message.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
+
+#include "base/arena.h"
 
 static const int64_t powers[SERIES_EXPONENT_MAX + 1] = {
     1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000,
@@ -29,6 +32,29 @@ static double scale(int64_t value, int exponent)
         return (double)((__int128)value * powers[exponent]);
     bool exact = value >= -(INT64_C(1) << 53) && value <= INT64_C(1) << 53;
     return exact ? (double)value / (double)powers[-exponent] : divide_large(value, powers[-exponent]);
+}
+
+int batch_cut(const struct batch *batch, uint64_t first, uint32_t n, struct arena *arena, struct batch *ret)
+{
+    assert(n > 0 && first >= batch->first && first - batch->first + n <= batch->n_ticks);
+    size_t from = (size_t)(first - batch->first);
+    struct column *columns = arena_alloc(arena, batch->n_columns, sizeof *columns);
+    if (!columns)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < batch->n_columns; i++) {
+        columns[i] = batch->columns[i];
+        if (columns[i].real)
+            columns[i].values += from;
+        else
+            columns[i].fixed += from;
+    }
+    *ret = *batch;
+    ret->first = first;
+    ret->n_ticks = n;
+    ret->mono_us += from;
+    ret->wall_us += from;
+    ret->columns = columns;
+    return 0;
 }
 
 double batch_value(const struct batch *batch, const struct series_table *table, uint32_t column, uint32_t tick)

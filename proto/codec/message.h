@@ -77,6 +77,11 @@ struct batch {
     const struct column *columns;
 };
 
+/* Ticks first..first+n-1 of a batch that has them, as a batch of its own: its columns lie in `arena` and point into
+ * those of the whole. -ENOMEM. */
+struct arena;
+int batch_cut(const struct batch *batch, uint64_t first, uint32_t n, struct arena *arena, struct batch *ret);
+
 /* The value of a column at a tick in the unit of its series; NaN: absent. */
 double batch_value(const struct batch *batch, const struct series_table *table, uint32_t column, uint32_t tick);
 
@@ -92,15 +97,35 @@ struct hello { /* opens a session: the payload of the handshake's first message 
     const char *system; /* "Linux 6.1.0-18-amd64 x86_64" */
 };
 
+enum drop_cause {                  /* why ticks will never come */
+                  DROP_OTHER,      /* also a cause this program does not know */
+                  DROP_OVERFLOW,   /* the agent's spool was full: the oldest gave way */
+                  DROP_EXPIRED,    /* older than the agent keeps them */
+                  DROP_UNREADABLE, /* the agent's disk did not give them back */
+                  DROP_REFUSED,    /* the collector would not have them */
+                  DROP_COUNT
+};
+
+struct dropped {
+    struct run_id run;
+    uint64_t first, last; /* 1 <= first <= last <= INT64_MAX */
+    enum drop_cause cause;
+};
+
+enum { DROPPED_MAX = 32 }; /* of a report */
+
 struct report {
-    struct batch batch;
+    struct batch batch;       /* of the session's run, or of an earlier one of this host */
     struct bytes batch_bytes; /* the batch as it was encoded: what the store keeps */
-    uint64_t highest;         /* the largest n of this run so far, 1..INT64_MAX: no batch may go above it */
+    uint64_t highest;         /* the largest n of the batch's run so far, 1..INT64_MAX: no batch may go above it */
     uint64_t policy_revision; /* in force at the agent */
     int64_t interval_us;      /* likewise: the tick interval it samples at */
     int64_t sent_us;          /* of the exchange before this one, agent's mono: request sent... */
     int64_t answered_us;      /* ...and its answer received; both 0: none yet */
-    bool has_table;           /* carried until a batch with it is acked; decoded: it is the batch's own */
+    bool same_boot;           /* the batch is of an earlier run, and its monotonic clock is the session's own */
+    uint32_t n_dropped;       /* declared with each report until one of them is answered `stored` */
+    const struct dropped *dropped;
+    bool has_table; /* carried until a batch with it is acked; decoded: it is the batch's own */
     struct series_table table;
     struct bytes table_bytes;
 };
@@ -155,6 +180,8 @@ struct answer {
 
 /* "unknown-host", "overlap"...: stable, for logs and counters. */
 const char *refusal_name(enum refusal refusal);
+/* "overflow", "expired"...: stable, for logs, rows and what people read. */
+const char *drop_cause_name(enum drop_cause cause);
 
 /* ---- what carries them ---- */
 

@@ -41,7 +41,80 @@ static int hello_read(const Warroom__Wire__Hello *wire, struct hello *ret, struc
 
 /* ---- report ---- */
 
-static int report_write(const struct report *report, Warroom__Wire__Report *ret, struct err *err)
+static Warroom__Wire__Cause cause_write(enum drop_cause cause)
+{
+    static const Warroom__Wire__Cause causes[DROP_COUNT] = {
+        [DROP_OTHER] = WARROOM__WIRE__CAUSE__UNKNOWN_CAUSE, [DROP_OVERFLOW] = WARROOM__WIRE__CAUSE__OVERFLOW,
+        [DROP_EXPIRED] = WARROOM__WIRE__CAUSE__EXPIRED,     [DROP_UNREADABLE] = WARROOM__WIRE__CAUSE__UNREADABLE,
+        [DROP_REFUSED] = WARROOM__WIRE__CAUSE__REFUSED,
+    };
+    return causes[cause];
+}
+
+static enum drop_cause cause_read(Warroom__Wire__Cause cause)
+{
+    for (int i = DROP_OTHER + 1; i < DROP_COUNT; i++)
+        if (cause_write((enum drop_cause)i) == cause)
+            return (enum drop_cause)i;
+    return DROP_OTHER;
+}
+
+const char *drop_cause_name(enum drop_cause cause)
+{
+    static const char *const names[DROP_COUNT] = {
+        [DROP_OTHER] = "other",           [DROP_OVERFLOW] = "overflow", [DROP_EXPIRED] = "expired",
+        [DROP_UNREADABLE] = "unreadable", [DROP_REFUSED] = "refused",
+    };
+    return names[cause];
+}
+
+static int dropped_write(const struct report *report, struct arena *arena, Warroom__Wire__Report *ret, struct err *err)
+{
+    assert(report->n_dropped <= DROPPED_MAX);
+    Warroom__Wire__Dropped **list = arena_alloc(arena, report->n_dropped, sizeof *list);
+    Warroom__Wire__Dropped *rows = arena_alloc(arena, report->n_dropped, sizeof *rows);
+    if (!list || !rows)
+        return err_set(err, -ENOMEM, "codec: out of memory");
+    for (uint32_t i = 0; i < report->n_dropped; i++) {
+        const struct dropped *dropped = &report->dropped[i];
+        assert(dropped->first >= 1 && dropped->first <= dropped->last && dropped->last <= INT64_MAX);
+        rows[i] = (Warroom__Wire__Dropped)WARROOM__WIRE__DROPPED__INIT;
+        rows[i].run = wire_bytes(dropped->run.bytes, RUN_BYTES);
+        rows[i].first = dropped->first;
+        rows[i].further = dropped->last - dropped->first;
+        rows[i].cause = cause_write(dropped->cause);
+        list[i] = &rows[i];
+    }
+    ret->dropped = list;
+    ret->n_dropped = report->n_dropped;
+    return 0;
+}
+
+static int dropped_read(const Warroom__Wire__Report *wire, struct arena *arena, struct report *ret, struct err *err)
+{
+    if (wire->n_dropped > DROPPED_MAX)
+        return err_set(err, -EMSGSIZE, "codec: report: %zu declarations of dropped ticks, at most %d are allowed",
+                       wire->n_dropped, DROPPED_MAX);
+    struct dropped *rows = arena_alloc(arena, wire->n_dropped, sizeof *rows);
+    if (!rows)
+        return err_set(err, -ENOMEM, "codec: out of memory");
+    for (size_t i = 0; i < wire->n_dropped; i++) {
+        const Warroom__Wire__Dropped *from = wire->dropped[i];
+        if (from->first == 0 || from->first > INT64_MAX || from->further > INT64_MAX - from->first)
+            return err_set(err, -EBADMSG, "codec: report: dropped tick number out of range");
+        rows[i] = (struct dropped){ .first = from->first,
+                                    .last = from->first + from->further,
+                                    .cause = cause_read(from->cause) };
+        int rc = wire_id_read("report: dropped run", &from->run, rows[i].run.bytes, RUN_BYTES, err);
+        if (rc < 0)
+            return rc;
+    }
+    ret->dropped = rows;
+    ret->n_dropped = (uint32_t)wire->n_dropped;
+    return 0;
+}
+
+static int report_write(const struct report *report, struct arena *arena, Warroom__Wire__Report *ret, struct err *err)
 {
     assert(report->batch_bytes.len > 0 && (!report->has_table || report->table_bytes.len > 0));
     assert(report->highest > 0 && report->highest <= INT64_MAX);
@@ -58,7 +131,8 @@ static int report_write(const struct report *report, Warroom__Wire__Report *ret,
     ret->batch = wire_bytes(report->batch_bytes.at, report->batch_bytes.len);
     if (report->has_table)
         ret->table = wire_bytes(report->table_bytes.at, report->table_bytes.len);
-    return 0;
+    ret->same_boot = report->same_boot;
+    return dropped_write(report, arena, ret, err);
 }
 
 static int numbers_read(const Warroom__Wire__Report *wire, struct report *ret, struct err *err)
@@ -101,8 +175,11 @@ static int table_read(const Warroom__Wire__Report *wire, struct arena *arena, st
 static int report_read(const Warroom__Wire__Report *wire, struct arena *arena, struct report *ret, struct err *err)
 {
     int rc = numbers_read(wire, ret, err);
+    if (rc == 0)
+        rc = dropped_read(wire, arena, ret, err);
     if (rc < 0)
         return rc;
+    ret->same_boot = wire->same_boot;
     ret->batch_bytes = (struct bytes){ wire->batch.data, wire->batch.len };
     rc = codec_decode_batch(wire->batch.data, wire->batch.len, arena, &ret->batch, err);
     return rc < 0 ? rc : table_read(wire, arena, ret, err);
@@ -128,7 +205,7 @@ int codec_encode_request(const struct request *request, uint8_t *buffer, size_t 
     case REQUEST_REPORT:
         wire.kind_case = WARROOM__WIRE__REQUEST__KIND_REPORT;
         wire.report = &report;
-        rc = report_write(&request->report, &report, err);
+        rc = report_write(&request->report, &arena, &report, err);
         break;
     }
     assert(rc != -EINVAL); /* there is no third kind */

@@ -216,6 +216,32 @@ static void a_report_may_come_without_its_table_and_without_an_exchange_before_i
     assert_int_equal(got.report.answered_us, 0);
 }
 
+static void dropped_ticks_come_back_as_they_went(void **state)
+{
+    struct fixture *f = *state;
+    struct series_table table = sample_table();
+    struct request want = sample_report(f, &table);
+    struct dropped dropped[DROPPED_MAX];
+    for (uint32_t i = 0; i < DROPPED_MAX; i++)
+        dropped[i] = (struct dropped){ .run = sample_run(),
+                                       .first = i + 1,
+                                       .last = i % 2 ? i + 1 : INT64_MAX,
+                                       .cause = (enum drop_cause)(i % DROP_COUNT) };
+    want.report.same_boot = true;
+    want.report.dropped = dropped;
+    want.report.n_dropped = DROPPED_MAX;
+    encode(f, &want);
+    struct request got = decode(f);
+    assert_true(got.report.same_boot);
+    assert_int_equal(got.report.n_dropped, DROPPED_MAX);
+    for (uint32_t i = 0; i < DROPPED_MAX; i++) {
+        assert_memory_equal(&got.report.dropped[i].run, &dropped[i].run, sizeof dropped[i].run);
+        assert_int_equal(got.report.dropped[i].first, dropped[i].first);
+        assert_int_equal(got.report.dropped[i].last, dropped[i].last);
+        assert_int_equal(got.report.dropped[i].cause, dropped[i].cause);
+    }
+}
+
 /* `n` series and as many columns, each of `n_ticks` values, all of them absent: few bytes, much room. */
 static struct request wide_report(struct fixture *f, uint32_t n, uint32_t n_ticks)
 {
@@ -341,6 +367,49 @@ static void each_fault_within_a_report_is_found(void **state)
     }
 }
 
+static void each_fault_within_dropped_ticks_is_found(void **state)
+{
+    struct fixture *f = *state;
+    struct series_table table = sample_table();
+    struct request right = sample_report(f, &table);
+    const struct {
+        size_t run_len;
+        uint64_t first, further, cause;
+        size_t times;
+        int code;
+    } rows[] = {
+        { RUN_BYTES, 1, 0, 1, 1, 0 },
+        { RUN_BYTES, 1, 0, 99, DROPPED_MAX, 0 }, /* a cause of a later version */
+        { RUN_BYTES, 1, 0, 1, DROPPED_MAX + 1, -EMSGSIZE },
+        { RUN_BYTES - 1, 1, 0, 1, 1, -EBADMSG },
+        { RUN_BYTES, 0, 5, 1, 1, -EBADMSG },
+        { RUN_BYTES, (uint64_t)INT64_MAX + 1, 0, 1, 1, -EBADMSG },
+        { RUN_BYTES, INT64_MAX, 1, 1, 1, -EBADMSG },
+        { RUN_BYTES, 2, UINT64_MAX, 1, 1, -EBADMSG },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t one[64], bytes[8192];
+        struct run_id run = sample_run();
+        struct hand dropped = hand_over(one, sizeof one);
+        put_bytes(&dropped, 1, run.bytes, rows[i].run_len);
+        put_number(&dropped, 2, rows[i].first);
+        put_number(&dropped, 3, rows[i].further);
+        put_number(&dropped, 4, rows[i].cause);
+        struct hand inner = hand_over(bytes, sizeof bytes);
+        put_number(&inner, 1, 302);
+        put_bytes(&inner, 7, right.report.batch_bytes.at, right.report.batch_bytes.len);
+        for (size_t k = 0; k < rows[i].times; k++)
+            put_bytes(&inner, 9, one, hand_len(&dropped));
+        struct hand hand = hand_over(f->bytes, sizeof f->bytes);
+        put_bytes(&hand, 2, bytes, hand_len(&inner));
+        f->len = hand_len(&hand);
+        if (rows[i].code < 0)
+            assert_refused(f, f->bytes, f->len, rows[i].code);
+        else
+            assert_int_equal(decode(f).report.dropped[0].cause, rows[i].cause == 1 ? DROP_OVERFLOW : DROP_OTHER);
+    }
+}
+
 /* ---- either ---- */
 
 static void a_request_of_an_unknown_kind_is_refused(void **state)
@@ -453,6 +522,8 @@ int main(void)
         CODEC_TEST(a_batch_over_its_limit_is_not_sent),
         CODEC_TEST(a_report_over_one_message_is_not_sent),
         CODEC_TEST(each_fault_within_a_report_is_found),
+        CODEC_TEST(dropped_ticks_come_back_as_they_went),
+        CODEC_TEST(each_fault_within_dropped_ticks_is_found),
         CODEC_TEST(a_request_of_an_unknown_kind_is_refused),
         CODEC_TEST(a_request_over_one_message_is_refused_unread),
         CODEC_TEST(fields_of_a_later_version_are_passed_over),

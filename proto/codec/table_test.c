@@ -169,12 +169,13 @@ static void a_name_that_is_not_utf8_is_sent_with_question_marks(void **state)
     static const struct {
         const char *text, *sent;
     } names[] = {
-        { "/srv/caf\xe9", "/srv/caf?" },           /* Latin-1 */
-        { "\xc3\xa9\xc3", "\xc3\xa9?" },           /* cut within a character */
-        { "\xed\xa0\x80", "???" },                 /* a surrogate */
-        { "\xc0\xafx", "??x" },                    /* overlong */
-        { "\xf4\x90\x80\x80", "????" },            /* past U+10FFFF */
-        { "\xf0\x9f\x94\xa5", "\xf0\x9f\x94\xa5" } /* four bytes are fine */
+        { "/srv/caf\xe9", "/srv/caf?" },            /* Latin-1 */
+        { "\xc3\xa9\xc3", "\xc3\xa9?" },            /* cut within a character */
+        { "\xed\xa0\x80", "???" },                  /* a surrogate */
+        { "\xc0\xafx", "??x" },                     /* overlong */
+        { "\xf4\x90\x80\x80", "????" },             /* past U+10FFFF */
+        { "\xf0\x9f\x94\xa5", "\xf0\x9f\x94\xa5" }, /* four bytes are fine */
+        { "a\nb\x7f", "a?b?" }                      /* control characters */
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const struct series series = { "m", names[i].text, "1", 0 };
@@ -226,6 +227,9 @@ static void each_fault_within_a_table_is_found(void **state)
         { text, SERIES_KEY_MAX + 1, "1", 0, 0, "i", 1, -EMSGSIZE },
         { "m\0m", 3, "1", 0, 0, "i", 1, -EBADMSG },
         { "\xff", 1, "1", 0, 0, "i", 1, -EBADMSG },
+        { "a\n", 2, "1", 0, 0, "i", 1, -EBADMSG },
+        { "k", 1, "\x1f", 0, 0, "i", 1, -EBADMSG },
+        { "k", 1, "1", 0, 0, "i\x7f", 2, -EBADMSG },
         { "m", 1, "", 0, 0, "i", 1, -EBADMSG },
         { "m", 1, text + 299 - SERIES_UNIT_MAX - 1, 0, 0, "i", 1, -EMSGSIZE },
         { "m", 1, "\x80", 0, 0, "i", 1, -EBADMSG },

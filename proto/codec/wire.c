@@ -53,11 +53,17 @@ int wire_pack(const ProtobufCMessage *message, size_t most, uint8_t *buffer, siz
     return 0;
 }
 
+/* These would be obeyed by terminals and break lines of text formats. */
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 static bool is_text(const char *text, size_t len)
 {
     size_t at = 0;
     for (size_t step = 1; at < len && step > 0; at += step)
-        step = utf8_len(text + at, len - at);
+        step = is_control(text[at]) ? 0 : utf8_len(text + at, len - at);
     return at == len;
 }
 
@@ -69,7 +75,7 @@ int wire_text_read(const char *what, const ProtobufCBinaryData *field, size_t le
     if (field->len < least)
         return err_set(err, -EBADMSG, "codec: %s is missing", what);
     if (!is_text((const char *)field->data, field->len))
-        return err_set(err, -EBADMSG, "codec: %s is not UTF-8 text", what);
+        return err_set(err, -EBADMSG, "codec: %s is not UTF-8 text without control characters", what);
     *ret = field->len > 0 ? (const char *)field->data : "";
     return 0;
 }
@@ -88,6 +94,9 @@ int wire_text_write(const char *what, const char *text, size_t least, size_t mos
     if (!copy)
         return err_set(err, -ENOMEM, "codec: no memory left for %s", what);
     *ret = wire_bytes(copy, utf8_clean(copy, len, text, len));
+    for (size_t i = 0; i < ret->len; i++)
+        if (is_control(copy[i]))
+            copy[i] = '?';
     return 0;
 }
 

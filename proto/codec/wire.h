@@ -18,10 +18,10 @@ int wire_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, si
 int wire_pack(const ProtobufCMessage *message, size_t most, uint8_t *buffer, size_t size, size_t *ret_len,
               struct err *err);
 
-/* A text of least..most bytes, UTF-8 without NUL. Borrowed from the field. */
+/* A text of least..most bytes, UTF-8 without control characters. Borrowed from the field. */
 int wire_text_read(const char *what, const ProtobufCBinaryData *field, size_t least, size_t most, const char **ret,
                    struct err *err);
-/* The same way out; NULL is "". What is not UTF-8 becomes '?' in a copy in the arena. */
+/* The same way out; NULL is "". What is not that becomes '?' in a copy in the arena. */
 int wire_text_write(const char *what, const char *text, size_t least, size_t most, struct arena *arena,
                     ProtobufCBinaryData *ret, struct err *err);
 
