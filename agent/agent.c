@@ -124,7 +124,7 @@ static void on_drained(void *user)
     struct uplink_counts counts = uplink_counts(agent->uplink);
     log_event(agent->log, counts.queued ? LOG_WARN : LOG_INFO, "agent_left", KV_COUNT("stored", counts.stored),
               KV_COUNT("refused", counts.refused), KV_COUNT("dropped", counts.dropped),
-              KV_COUNT("undelivered", counts.queued));
+              KV_COUNT("undelivered", counts.queued), KV_COUNT("spooled", counts.spooled));
     close_parts(agent);
 }
 
@@ -228,6 +228,9 @@ static void say_what_waits(const struct agent *agent, const struct settings *now
     say_waits(agent, "host", was->host == now->host);
     say_waits(agent, "interval", was->interval_us == now->interval_us);
     say_waits(agent, "queue", was->queue_bytes == now->queue_bytes);
+    say_waits(agent, "spool", strcmp(was->spool, now->spool) == 0);
+    say_waits(agent, "spool_size", was->spool_bytes == now->spool_bytes);
+    say_waits(agent, "spool_age", was->spool_age_us == now->spool_age_us);
     say_waits(agent, "procfs", strcmp(was->procfs, now->procfs) == 0);
     say_waits(agent, "sysfs", strcmp(was->sysfs, now->sysfs) == 0);
     say_waits(agent, "rootfs", strcmp(was->rootfs, now->rootfs) == 0);
@@ -260,6 +263,10 @@ static int open_uplink(struct agent *agent, struct err *err)
         .host = settings->host,
         .interval_us = settings->interval_us,
         .queue_bytes = (size_t)settings->queue_bytes,
+        .spool = settings->spool,
+        .spool_bytes = (uint64_t)settings->spool_bytes,
+        .spool_age_us = settings->spool_age_us,
+        .boot = self_boot(),
         .hostname = names.nodename,
         .system = system,
     };

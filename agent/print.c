@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/moment.h"
+#include "proto/metric/family.h"
 
 enum { NUMBER_TEXT = 40, NAME_COLUMNS = 63, VALUE_COLUMNS = 15 };
 
@@ -139,44 +140,6 @@ static void print_json(FILE *out, const struct readings *readings, struct print_
 
 /* ---- OpenMetrics ---- */
 
-enum { FAMILY_MAX = METRIC_KEY_MAX + 32 };
-
-/* "{packet}/s": an annotation says what is counted and is no unit. */
-static const char *unit_suffix(const char *unit)
-{
-    static const struct {
-        const char *unit, *suffix;
-    } units[] = {
-        { "1", "ratio" },
-        { "s", "seconds" },
-        { "By", "bytes" },
-        { "By/s", "bytes_per_second" },
-    };
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(unit, units[i].unit) == 0)
-            return units[i].suffix;
-    return unit[0] == '{' && strstr(unit, "}/s") ? "per_second" : "";
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-/* `system.disk.io.rate{direction=read}` in By/s is of the family system_disk_io_rate_bytes_per_second. */
-static const char *family_name(char name[FAMILY_MAX], const struct metric *metric)
-{
-    size_t len = strcspn(metric->key, "{");
-    for (size_t i = 0; i < len; i++)
-        name[i] = metric->key[i] == '.' ? '_' : metric->key[i];
-    name[len] = '\0';
-    const char *suffix = unit_suffix(metric->unit);
-    if (*suffix && !ends_with(name, suffix))
-        snprintf(name + len, FAMILY_MAX - len, "_%s", suffix);
-    return name;
-}
-
 static void openmetrics_text(FILE *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -204,13 +167,9 @@ static void openmetrics_label(FILE *out, const char **before, const char *name, 
 static void openmetrics_labels(FILE *out, const struct metric *metric, const char *instance)
 {
     const char *before = "{";
-    for (const char *at = strchr(metric->key, '{'); at && *at != '}';) {
-        const char *name = at + 1;
-        const char *value = strchr(name, '=') + 1;
-        size_t len = strcspn(value, ",}");
-        openmetrics_label(out, &before, name, (size_t)(value - 1 - name), value, len);
-        at = value + len;
-    }
+    struct metric_attribute attribute;
+    for (const char *at = NULL; metric_next_attribute(metric->key, &at, &attribute);)
+        openmetrics_label(out, &before, attribute.name, attribute.name_len, attribute.value, attribute.value_len);
     if (metric->instance_label)
         openmetrics_label(out, &before, metric->instance_label, strlen(metric->instance_label), instance,
                           strlen(instance));
@@ -220,7 +179,7 @@ static void openmetrics_labels(FILE *out, const struct metric *metric, const cha
 
 static void openmetrics_head(FILE *out, const char *family, const struct metric *metric)
 {
-    const char *unit = unit_suffix(metric->unit);
+    const char *unit = metric_family_unit(metric->key, metric->unit);
     fprintf(out, "# TYPE %s gauge\n", family);
     if (*unit)
         fprintf(out, "# UNIT %s %s\n", family, unit);
@@ -249,8 +208,8 @@ static void openmetrics_metric(FILE *out, const struct readings *readings, enum 
 
 static bool is_family(enum metric_id id, const char *family)
 {
-    char name[FAMILY_MAX];
-    return strcmp(family_name(name, metric_get(id)), family) == 0;
+    char name[METRIC_FAMILY_MAX];
+    return strcmp(metric_family(name, metric_get(id)->key, metric_get(id)->unit), family) == 0;
 }
 
 /* Metrics that differ in attributes alone are one family, and a family must not be interrupted. */
@@ -260,8 +219,8 @@ static void print_openmetrics(FILE *out, const struct readings *readings)
     for (int first = 0; first < METRIC_COUNT; first++) {
         if (done[first])
             continue;
-        char family[FAMILY_MAX];
-        family_name(family, metric_get((enum metric_id)first));
+        char family[METRIC_FAMILY_MAX];
+        metric_family(family, metric_get((enum metric_id)first)->key, metric_get((enum metric_id)first)->unit);
         bool headed = false;
         for (int id = first; id < METRIC_COUNT; id++) {
             if (!is_family((enum metric_id)id, family))

@@ -1,10 +1,13 @@
 #include "agent/self.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <math.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/scan.h"
 
@@ -54,6 +57,28 @@ static double resident_bytes(const struct self *self)
     if (!scan_u64(&scan, &size) || !scan_char(&scan, ' ') || !scan_u64(&scan, &resident))
         return NAN;
     return (double)resident * (double)self->page_bytes;
+}
+
+/* random(4): 32 hexadecimal digits with dashes between them. */
+struct boot_id self_boot(void)
+{
+    struct boot_id boot = { { 0 } };
+    char text[64], digits[2 * SPOOL_BOOT_BYTES];
+    AUTO(auto_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
+    size_t n = 0;
+    for (ssize_t i = 0; i < len && n < sizeof digits; i++)
+        if (text[i] != '-')
+            digits[n++] = text[i];
+    struct scan high = scan_over(digits, n / 2), low = scan_over(digits + n / 2, n / 2);
+    uint64_t halves[2];
+    if (n < sizeof digits || !scan_hex64(&high, &halves[0]) || !scan_hex64(&low, &halves[1]) || !scan_done(&high) ||
+        !scan_done(&low))
+        return boot;
+    for (int i = 0; i < 2; i++)
+        halves[i] = htobe64(halves[i]);
+    memcpy(boot.bytes, halves, sizeof halves);
+    return boot;
 }
 
 void self_take(struct self *self, const struct uplink_counts *counts, int64_t mono_us, struct readings *readings)

@@ -1,6 +1,7 @@
 /* agent/self.h - what the agent says of itself: warroom.agent.*.
  *
- * Source   getrusage(2); /proc/self/statm of the real /proc, whatever root the readers were given
+ * Source   getrusage(2); /proc/self/statm and /proc/sys/kernel/random/boot_id of the real /proc, whatever root the
+ *          readers were given
  * Threads  one caller
  */
 #pragma once
@@ -16,5 +17,8 @@ struct self {
 
 void self_init(struct self *self);
 void self_done(struct self *self);
+
+/* Zeros: the kernel does not say. */
+struct boot_id self_boot(void);
 
 void self_take(struct self *self, const struct uplink_counts *counts, int64_t mono_us, struct readings *readings);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/spool/spool.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/scan.h"
@@ -79,6 +80,24 @@ static const struct config_field fields[] = {
       .least = 256 << 10,
       .most = 1 << 30,
       .help = "bytes" },
+    { .key = "spool",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct settings, spool),
+      .least = 1,
+      .most = 4000,
+      .line_at = 1 + offsetof(struct settings, spool_line),
+      .help = "a directory" },
+    { .key = "spool_size",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct settings, spool_bytes),
+      .least = SPOOL_SIZE_MIN,
+      .most = 1LL << 40,
+      .help = "bytes" },
+    { .key = "spool_age",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct settings, spool_age_us),
+      .least = 60.0 * US_PER_S,
+      .most = 366.0 * 86400 * US_PER_S },
     { .key = "log_level",
       .kind = CONFIG_CHOICE,
       .at = offsetof(struct settings, log_level),
@@ -102,6 +121,9 @@ struct settings settings_default(void)
     return (struct settings){
         .interval_us = 10 * US_PER_S,
         .queue_bytes = 8 << 20,
+        .spool = "/var/lib/warroom-agent",
+        .spool_bytes = 256 << 20,
+        .spool_age_us = 7 * 86400 * US_PER_S,
         .log_level = LOG_INFO,
         .procfs = "/proc",
         .sysfs = "/sys",
@@ -151,8 +173,16 @@ static void check_probes(const struct settings *settings, const char *name, stru
     }
 }
 
+/* It is looked for at any time, whatever directory the agent was started in. */
+static void check_spool(const struct settings *settings, const char *name, struct config_faults *faults)
+{
+    if (settings->spool[0] != '/')
+        config_fault(faults, name, settings->spool_line, "spool: `%s` is no absolute path", settings->spool);
+}
+
 static int check(struct settings *settings, const char *name, struct config_faults *faults)
 {
+    check_spool(settings, name, faults);
     check_host(settings, name, faults);
     check_collector(settings, name, faults);
     check_probes(settings, name, faults);

@@ -29,6 +29,10 @@ struct settings {
     uint64_t host;
     int64_t interval_us; /* until the collector says otherwise */
     int64_t queue_bytes;
+    const char *spool; /* its directory */
+    int spool_line;
+    int64_t spool_bytes;
+    int64_t spool_age_us;
     int log_level;             /* enum log_level */
     struct config_list probes; /* struct settings_probe */
     const char *procfs;

@@ -1,4 +1,6 @@
 /* What the collector says, and what it does to session, queue and policy. */
+#include <string.h>
+
 #include "agent/uplink/parts.h"
 #include "base/arena.h"
 #include "base/auto.h"
@@ -22,7 +24,7 @@ void uplink_hear_down(void *user)
 {
     struct uplink *uplink = user;
     log_event(uplink->log, LOG_WARN, "uplink_down", KV_TEXT("collector", uplink->collector),
-              KV_COUNT("queued", queue_counts(uplink->queue).ticks));
+              KV_COUNT("queued", uplink_counts(uplink).queued));
     session_down(&uplink->session);
     uplink_take_back(uplink);
     uplink_pump(uplink);
@@ -56,36 +58,154 @@ static void end_overflow(struct uplink *uplink)
               KV_COUNT("ticks_dropped", queue.dropped - uplink->overflowed_from));
 }
 
+/* ---- what becomes of the ticks ---- */
+
+static void on_told(void *user, const struct dropped *dropped)
+{
+    struct uplink *uplink = user;
+    if (uplink->shelf)
+        shelf_declared(uplink->shelf, dropped);
+}
+
+/* Ticks of our own run that are done. Returns how many of them the queue held. */
+static uint64_t cut(struct uplink *uplink, uint64_t first, uint64_t last)
+{
+    if (uplink->shelf)
+        shelf_done(uplink->shelf, &uplink->run, first, last);
+    return queue_cut(uplink->queue, first, last);
+}
+
+static void refuse(struct uplink *uplink, uint64_t first, uint64_t last)
+{
+    uplink_drop(uplink, &uplink->run, first, last, DROP_REFUSED);
+    uplink->counts.refused += queue_cut(uplink->queue, first, last);
+}
+
 static void take_stored(struct uplink *uplink, const struct answer *answer)
 {
-    uint64_t n = queue_cut(uplink->queue, answer->first, answer->last);
+    uint64_t n = cut(uplink, answer->first, answer->last);
     uplink->counts.stored += n;
     uplink->last_refusal = REFUSAL_NONE;
     uplink->told_busy = false;
     end_overflow(uplink);
 }
 
+static void say_busy(struct uplink *uplink, const struct answer *answer)
+{
+    log_event(uplink->log, uplink->told_busy ? LOG_DEBUG : LOG_WARN, "collector_busy",
+              KV_REAL("retry_s", (double)answer->retry_us / US_PER_S));
+    uplink->told_busy = true;
+}
+
+static void say_refused(struct uplink *uplink, const struct answer *answer, uint64_t first, uint64_t last)
+{
+    enum log_level level = answer->refusal == uplink->last_refusal ? LOG_DEBUG : LOG_WARN;
+    uplink->last_refusal = answer->refusal;
+    log_event(uplink->log, level, "batch_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
+              KV_TEXT("error", answer->text), KV_COUNT("first", first), KV_COUNT("last", last));
+}
+
 static void take_refused(struct uplink *uplink, const struct answer *answer)
 {
     const struct parcel *parcel = &uplink->parcel;
     uint64_t last = parcel->first + parcel->n_ticks - 1;
-    enum log_level level = answer->refusal == uplink->last_refusal ? LOG_DEBUG : LOG_WARN;
-    uplink->last_refusal = answer->refusal;
-    log_event(uplink->log, level, "batch_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
-              KV_TEXT("error", answer->text), KV_COUNT("first", parcel->first), KV_COUNT("last", last));
+    say_refused(uplink, answer, parcel->first, last);
     if (answer->refusal == REFUSAL_OVERLAP) {
-        uint64_t n = queue_cut(uplink->queue, answer->first, answer->last);
+        uint64_t n = cut(uplink, answer->first, answer->last);
         uplink->counts.stored += n;
         if (n > 0) {
             queue_rewind(uplink->queue, parcel->first); /* what is left of it is as live as it was */
             return;
         }
     }
-    uplink->counts.refused += queue_cut(uplink->queue, parcel->first, last);
+    refuse(uplink, parcel->first, last);
 }
+
+/* ---- what came out of the spool ---- */
+
+static void forget_known(struct uplink *uplink, const struct table_hash *hash)
+{
+    for (size_t i = uplink->n_known; i-- > 0;)
+        if (memcmp(&uplink->known[i], hash, sizeof *hash) == 0) {
+            memmove(uplink->known + i, uplink->known + i + 1, (uplink->n_known - i - 1) * sizeof *uplink->known);
+            uplink->n_known--;
+        }
+}
+
+static void note_known(struct uplink *uplink, const struct table_hash *hash)
+{
+    forget_known(uplink, hash);
+    if (uplink->n_known == SHELF_KNOWN_MAX) {
+        struct table_hash oldest = uplink->known[0];
+        forget_known(uplink, &oldest);
+    }
+    uplink->known[uplink->n_known++] = *hash;
+}
+
+static bool meets(const struct answer *answer, const struct spool_parcel *late)
+{
+    return answer->first <= late->first + late->n_ticks - 1 && answer->last >= late->first;
+}
+
+static void take_late_stored(struct uplink *uplink, const struct answer *answer)
+{
+    const struct spool_parcel *late = uplink->late;
+    note_known(uplink, &late->hash);
+    if (late->own)
+        queue_cut(uplink->queue, answer->first, answer->last);
+    shelf_done(uplink->shelf, &late->run, answer->first, answer->last);
+    uplink->counts.stored += late->n_ticks;
+    uplink->last_refusal = REFUSAL_NONE;
+    uplink->told_busy = false;
+}
+
+static void take_late_refused(struct uplink *uplink, const struct answer *answer)
+{
+    const struct spool_parcel *late = uplink->late;
+    uint64_t last = late->first + late->n_ticks - 1;
+    say_refused(uplink, answer, late->first, last);
+    if (answer->refusal == REFUSAL_OVERLAP && meets(answer, late)) {
+        shelf_done(uplink->shelf, &late->run, answer->first, answer->last);
+        return;
+    }
+    uplink->counts.refused += late->n_ticks;
+    uplink_drop(uplink, &late->run, late->first, last, DROP_REFUSED);
+}
+
+/* What is left of it is picked anew. */
+static void take_late(struct uplink *uplink, const struct answer *answer)
+{
+    switch (answer->kind) {
+    case ANSWER_STORED:
+        take_late_stored(uplink, answer);
+        break;
+    case ANSWER_REFUSED:
+        take_late_refused(uplink, answer);
+        break;
+    case ANSWER_NO_TABLE:
+        forget_known(uplink, &uplink->late->hash);
+        break;
+    case ANSWER_BUSY:
+        say_busy(uplink, answer);
+        shelf_give_back(uplink->shelf, TAKE(uplink->late));
+        break;
+    case ANSWER_WELCOME:
+        break;
+    }
+    uplink->late = spool_parcel_free(uplink->late);
+}
+
+/* ---- answers ---- */
 
 static void take_answered(struct uplink *uplink, const struct answer *answer)
 {
+    if (answer->kind == ANSWER_STORED)
+        declare_told(&uplink->declare, on_told, uplink);
+    declare_back(&uplink->declare);
+    if (uplink->late) {
+        take_late(uplink, answer);
+        return;
+    }
     struct parcel *parcel = &uplink->parcel;
     switch (answer->kind) {
     case ANSWER_STORED:
@@ -101,9 +221,7 @@ static void take_answered(struct uplink *uplink, const struct answer *answer)
         queue_rewind(uplink->queue, parcel->first);
         break;
     case ANSWER_BUSY:
-        log_event(uplink->log, uplink->told_busy ? LOG_DEBUG : LOG_WARN, "collector_busy",
-                  KV_REAL("retry_s", (double)answer->retry_us / US_PER_S));
-        uplink->told_busy = true;
+        say_busy(uplink, answer);
         queue_rewind(uplink->queue, parcel->first);
         break;
     case ANSWER_WELCOME:
@@ -126,7 +244,8 @@ static void take_opened(struct uplink *uplink)
 {
     uplink->last_refusal = REFUSAL_NONE;
     log_event(uplink->log, LOG_INFO, "session_opened", KV_TEXT("collector", uplink->collector),
-              KV_COUNT("queued", queue_counts(uplink->queue).ticks));
+              KV_COUNT("queued", uplink_counts(uplink).queued));
+    uplink_scatter(uplink);
 }
 
 static void take_answer(struct uplink *uplink, const struct answer *answer)

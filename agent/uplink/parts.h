@@ -1,8 +1,10 @@
 /* agent/uplink/parts.h - the inside of the uplink, shared by uplink.c, which asks, and hear.c, which is answered.
  * Nobody else's. */
 #pragma once
+#include "agent/uplink/declare.h"
 #include "agent/uplink/queue.h"
 #include "agent/uplink/session.h"
+#include "agent/uplink/shelf.h"
 #include "agent/uplink/table.h"
 #include "agent/uplink/uplink.h"
 #include "proto/link/client.h"
@@ -22,11 +24,16 @@ struct uplink {
     struct run_id run;
     struct tables tables;
     struct queue *queue;
+    struct shelf *shelf; /* NULL: there is no spool */
+    struct declare declare;
+    struct table_hash known[SHELF_KNOWN_MAX]; /* tables the collector has that came out of the spool, newest last */
+    size_t n_known;
     struct session session;
     struct link_client *link;
     void (*on_interval)(void *user, int64_t interval_us);
     void (*on_drained)(void *user);
     void *user, *drain_user;
+    bool leaving;         /* drained, but for the spool */
     struct policy policy; /* in force; revision 0: our own */
     uint64_t highest;
     struct uplink_counts counts;
@@ -37,13 +44,20 @@ struct uplink {
     enum refusal last_refusal; /* said once in a row */
     bool told_busy;            /* likewise: that the collector asked to come again later */
     bool had_table;
-    struct parcel parcel; /* reported last */
+    struct parcel parcel;      /* reported last, out of the queue... */
+    struct spool_parcel *late; /* ...or out of the spool */
     uint8_t inner[SENT_MAX];
     uint8_t outer[SENT_MAX];
 };
 
 /* Asks what the session wants asked now; every event ends here. */
 void uplink_pump(struct uplink *uplink);
+
+/* More than a little to be delivered: its beginning is scattered. */
+void uplink_scatter(struct uplink *uplink);
+
+/* Ticks that will never come: to be declared. */
+void uplink_drop(struct uplink *uplink, const struct run_id *run, uint64_t first, uint64_t last, enum drop_cause cause);
 
 /* What was on its way was not carried after all. */
 void uplink_take_back(struct uplink *uplink);

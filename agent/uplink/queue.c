@@ -24,6 +24,9 @@ struct queue {
     struct queue_counts counts;
     uint64_t newest;  /* n of the last tick pushed */
     uint64_t carried; /* ticks up to this one are not live */
+    uint64_t spooled; /* ticks up to this one are on disk */
+    void (*on_lost)(void *user, uint64_t first, uint64_t last);
+    void *user;
     struct cells cells;
 };
 
@@ -68,7 +71,7 @@ static struct span loose_end(const struct queue *queue)
     if (!queue->records)
         return span;
     for (struct record *record = queue->records->prev; record->n_ticks == 1; record = record->prev) {
-        if (span.from && !record_follows(record, span.from))
+        if (span.from && (!record_follows(record, span.from) || !record_is_near(record, queue->records->prev)))
             break;
         span.from = record;
         span.n_ticks++;
@@ -78,6 +81,15 @@ static struct span loose_end(const struct queue *queue)
     if (span.from)
         span.first = span.from->first;
     return span;
+}
+
+/* Of single ticks. */
+static const struct record *last_of(const struct span *span)
+{
+    const struct record *record = span->from;
+    for (uint32_t i = 1; i < span->n_ticks; i++)
+        record = record->next;
+    return record;
 }
 
 static void replace(struct queue *queue, const struct span *span, struct record *merged)
@@ -102,22 +114,27 @@ static void merge_loose_end(struct queue *queue)
     if (rc < 0)
         return;
     struct record *merged = record_new(span.from->table, span.first, span.n_ticks, buffer, len);
-    if (merged)
-        replace(queue, &span, merged);
+    if (!merged)
+        return;
+    merged->from_us = span.from->from_us;
+    merged->to_us = last_of(&span)->to_us;
+    replace(queue, &span, merged);
 }
 
 /* ---- the contract ---- */
 
 int queue_new(struct queue **ret_queue, struct tables *tables, size_t most_bytes, const struct run_id *run,
-              struct err *err)
+              void (*on_lost)(void *user, uint64_t first, uint64_t last), void *user, struct err *err)
 {
-    assert(ret_queue && tables && run);
+    assert(ret_queue && tables && run && on_lost);
     struct queue *queue = calloc(1, sizeof *queue);
     if (!queue)
         return err_set(err, -ENOMEM, "uplink: out of memory for the queue");
     queue->tables = tables;
     queue->most_bytes = most_bytes;
     queue->run = *run;
+    queue->on_lost = on_lost;
+    queue->user = user;
     *ret_queue = queue;
     return 0;
 }
@@ -132,10 +149,27 @@ struct queue *queue_free(struct queue *queue)
     return NULL;
 }
 
+static void lose(struct queue *queue, const struct record *record)
+{
+    uint64_t last = record_last(record);
+    uint64_t first = record->first > queue->spooled ? record->first : queue->spooled + 1;
+    if (first > last)
+        return;
+    queue->counts.dropped += last - first + 1;
+    queue->on_lost(queue->user, first, last);
+}
+
+static bool is_behind_window(const struct queue *queue, const struct record *record)
+{
+    uint64_t last = record_last(record);
+    return last <= queue->spooled && last + QUEUE_WINDOW <= queue->newest;
+}
+
 static void make_room(struct queue *queue)
 {
-    while (queue->counts.bytes > queue->most_bytes && queue->records->next) {
-        queue->counts.dropped += queue->records->n_ticks;
+    while (queue->records && queue->records->next &&
+           (queue->counts.bytes > queue->most_bytes || is_behind_window(queue, queue->records))) {
+        lose(queue, queue->records);
         remove_record(queue, queue->records);
     }
 }
@@ -163,6 +197,7 @@ int queue_push(struct queue *queue, struct table *table, const struct readings *
     struct record *record = record_new(table, n, 1, buffer, len);
     if (!record)
         return err_set(err, -ENOMEM, "uplink: out of memory for a tick");
+    record->from_us = record->to_us = mono_us;
     DL_APPEND(queue->records, record);
     hold(queue, record);
     queue->newest = n;
@@ -197,7 +232,8 @@ static struct span span_at(const struct queue *queue, uint64_t first, uint32_t m
         return (struct span){ .from = NULL };
     struct span span = { .from = record, .first = record->first > first ? record->first : first };
     uint64_t last = record_last(record);
-    while (last - span.first + 1 < most && record_follows(record, record->next)) {
+    while (last - span.first + 1 < most && record_follows(record, record->next) &&
+           record_is_near(span.from, record->next)) {
         record = record->next;
         last = record_last(record);
     }
@@ -279,6 +315,8 @@ static int keep_part(struct queue *queue, struct record *record, uint64_t first,
     struct record *part = record_new(record->table, first, span.n_ticks, buffer, len);
     if (!part)
         return -ENOMEM;
+    part->from_us = record->from_us;
+    part->to_us = record->to_us;
     DL_PREPEND_ELEM(queue->records, record, part);
     hold(queue, part);
     return 0;
@@ -316,7 +354,62 @@ uint64_t queue_cut(struct queue *queue, uint64_t first, uint64_t last)
     return before - queue->counts.ticks;
 }
 
+uint64_t queue_oldest(const struct queue *queue)
+{
+    return queue->records ? queue->records->first : UINT64_MAX;
+}
+
+/* Of one record, so that nothing is encoded anew but where the spool has a part of it. */
+static struct span next_span(const struct queue *queue, uint64_t after)
+{
+    struct record *record = queue->records;
+    if (!record || record_last(record->prev) <= after) /* the list's last one */
+        return (struct span){ .from = NULL };
+    record = record->prev;
+    while (record != queue->records && record_last(record->prev) > after)
+        record = record->prev;
+    uint64_t first = record->first > after ? record->first : after + 1;
+    return (struct span){ record, first, (uint32_t)(record_last(record) - first + 1) };
+}
+
+size_t queue_next_size(const struct queue *queue, uint64_t after)
+{
+    struct span span = next_span(queue, after);
+    if (!span.from)
+        return 0;
+    return span.n_ticks == span.from->n_ticks ? span.from->len : BATCH_MAX;
+}
+
+int queue_next(const struct queue *queue, uint64_t after, uint8_t *buffer, size_t size, size_t *ret_len,
+               uint64_t *ret_first, uint32_t *ret_n_ticks, const struct table **ret_table)
+{
+    struct span span = next_span(queue, after);
+    if (!span.from)
+        return -ENOENT;
+    int rc = span_encode(&span, buffer, size, ret_len, NULL);
+    if (rc < 0)
+        return rc;
+    *ret_first = span.first;
+    *ret_n_ticks = span.n_ticks;
+    *ret_table = span.from->table;
+    return 0;
+}
+
+void queue_spooled(struct queue *queue, uint64_t last)
+{
+    queue->spooled = last;
+    make_room(queue);
+}
+
 struct queue_counts queue_counts(const struct queue *queue)
 {
-    return queue->counts;
+    struct queue_counts counts = queue->counts;
+    struct record *record;
+    DL_FOREACH(queue->records, record)
+    {
+        if (record->first > queue->spooled)
+            break;
+        counts.spooled += record_last(record) <= queue->spooled ? record->n_ticks : queue->spooled - record->first + 1;
+    }
+    return counts;
 }

@@ -3,7 +3,9 @@
  * Shape    a list of records, oldest first; a record is an encoded batch of 1..QUEUE_TICKS consecutive ticks. A tick
  *          comes in alone; when QUEUE_TICKS of them have piled up they become one record, a third of the size
  * Order    live ticks are those no parcel has carried yet, at most the newest QUEUE_TICKS; the rest is backlog
- * Full     bounded in bytes, tables included: the oldest records give way and are counted; the newest tick stays
+ * Full     bounded in bytes, tables included: the oldest records give way; the newest tick stays. What gives way is
+ *          lost, and told so, unless the spool has it
+ * Window   of the ticks the spool has, the newest QUEUE_WINDOW stay: in an outage memory stays flat
  *          Parcels cut out of the records by number, so merging and cutting never disturb what is on its way
  * Threads  one caller; nothing here waits
  */
@@ -16,10 +18,14 @@
 #include "base/err.h"
 #include "proto/codec/message.h"
 
-enum { QUEUE_TICKS = 60 }; /* of a record, and of a parcel */
+enum {
+    QUEUE_TICKS = 60, /* of a record, and of a parcel */
+    QUEUE_WINDOW = 2 * QUEUE_TICKS,
+};
 
-/* The rest of a report and its envelopes, and the seal, beside batch and table: a parcel leaves this much room. */
-enum { QUEUE_REPORT_ROOM = 512 };
+/* The rest of a report (DROPPED_MAX declarations most of all) and its envelopes, and the seal, beside batch and
+ * table: a parcel leaves this much room. */
+enum { QUEUE_REPORT_ROOM = 2 << 10 };
 
 struct queue; /* opaque */
 
@@ -32,14 +38,16 @@ struct parcel {
 };
 
 struct queue_counts {
-    uint64_t ticks; /* held */
+    uint64_t ticks;   /* held */
+    uint64_t spooled; /* of those: on disk as well */
     size_t bytes;
-    uint64_t dropped; /* gave way so far */
+    uint64_t dropped; /* lost so far */
 };
 
-/* `tables` is borrowed for as long as the queue is. -ENOMEM. */
+/* `tables` is borrowed for as long as the queue is. `on_lost` is called for ticks that give way and are nowhere else,
+ * and must not call the queue. -ENOMEM. */
 int queue_new(struct queue **ret_queue, struct tables *tables, size_t most_bytes, const struct run_id *run,
-              struct err *err);
+              void (*on_lost)(void *user, uint64_t first, uint64_t last), void *user, struct err *err);
 
 /* NULL is fine. Always returns NULL. */
 struct queue *queue_free(struct queue *queue);
@@ -67,5 +75,17 @@ void queue_rewind(struct queue *queue, uint64_t first);
 
 /* Removes the ticks first..last; returns how many it held. A record that cannot be shortened stays whole. */
 uint64_t queue_cut(struct queue *queue, uint64_t first, uint64_t last);
+
+/* The first tick held; UINT64_MAX: none. */
+uint64_t queue_oldest(const struct queue *queue);
+
+/* What is held behind tick `after`, for the spool: the bytes it takes at most, 0: nothing; and a batch of it, whose
+ * table is borrowed. */
+size_t queue_next_size(const struct queue *queue, uint64_t after);
+int queue_next(const struct queue *queue, uint64_t after, uint8_t *buffer, size_t size, size_t *ret_len,
+               uint64_t *ret_first, uint32_t *ret_n_ticks, const struct table **ret_table);
+
+/* The spool has the ticks up to `last`, and no others. */
+void queue_spooled(struct queue *queue, uint64_t last);
 
 struct queue_counts queue_counts(const struct queue *queue);

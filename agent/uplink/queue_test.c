@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "agent/spool/spool.h"
 #include "base/arena.h"
 #include "proto/codec/codec.h"
 
@@ -23,7 +24,16 @@ struct fixture {
     struct run_id run;
     uint64_t n;
     int series;
+    uint64_t lost_first, lost_last;
+    int64_t slept_us;
 };
+
+static void on_lost(void *user, uint64_t first, uint64_t last)
+{
+    struct fixture *f = user;
+    f->lost_first = f->lost_first ? f->lost_first : first;
+    f->lost_last = last;
+}
 
 static int setup(void **state)
 {
@@ -32,7 +42,7 @@ static int setup(void **state)
     memset(f->run.bytes, 0xA5, sizeof f->run.bytes);
     f->series = 3;
     *state = f;
-    return queue_new(&f->queue, &f->tables, ROOMY, &f->run, NULL);
+    return queue_new(&f->queue, &f->tables, ROOMY, &f->run, on_lost, f, NULL);
 }
 
 static int teardown(void **state)
@@ -50,7 +60,7 @@ static int teardown(void **state)
 static void use_queue_of(struct fixture *f, size_t bytes)
 {
     f->queue = queue_free(f->queue);
-    assert_int_equal(queue_new(&f->queue, &f->tables, bytes, &f->run, NULL), 0);
+    assert_int_equal(queue_new(&f->queue, &f->tables, bytes, &f->run, on_lost, f, NULL), 0);
 }
 
 static double value_of(uint64_t n, int series)
@@ -66,8 +76,8 @@ static void push_shape(struct fixture *f, const char *instance)
         readings_add(&f->readings, METRIC_DISK_READ_BYTES, instance, value_of(f->n, i));
     struct table *table;
     assert_int_equal(tables_take(&f->tables, &f->readings, &table, NULL), 0);
-    int rc =
-        queue_push(f->queue, table, &f->readings, f->n, (int64_t)f->n * 1000000, (int64_t)f->n * 1000000 + 77, NULL);
+    int64_t mono_us = (int64_t)f->n * 1000000 + f->slept_us;
+    int rc = queue_push(f->queue, table, &f->readings, f->n, mono_us, mono_us + 77, NULL);
     tables_drop(&f->tables, table);
     assert_int_equal(rc, 0);
 }
@@ -367,6 +377,87 @@ static void a_parcel_on_its_way_keeps_its_table_when_its_ticks_give_way(void **s
     assert_int_equal(f->parcel.table->series.n, 3);
 }
 
+static void ticks_before_and_after_a_long_sleep_never_share_a_batch(void **state)
+{
+    struct fixture *f = *state;
+    push(f, 30);
+    f->slept_us = SPOOL_PARCEL_SPAN_US;
+    push(f, 70);
+    pick_oldest(f);
+    assert_int_equal(f->parcel.first, 1);
+    assert_int_equal(f->parcel.n_ticks, 30);
+    queue_cut(f->queue, 1, 30);
+    pick_oldest(f);
+    assert_int_equal(f->parcel.first, 31);
+    assert_int_equal(f->parcel.n_ticks, 60);
+}
+
+static void what_gives_way_is_told_as_lost(void **state)
+{
+    struct fixture *f = *state;
+    use_queue_of(f, 16 << 10);
+    push(f, 3000);
+    struct queue_counts counts = queue_counts(f->queue);
+    assert_true(counts.dropped > 0);
+    assert_int_equal(f->lost_first, 1);
+    assert_int_equal(f->lost_last, counts.dropped);
+    assert_int_equal(queue_oldest(f->queue), counts.dropped + 1);
+}
+
+static void of_what_is_spooled_only_a_window_stays_and_nothing_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    push(f, 1000);
+    assert_int_equal(queue_counts(f->queue).ticks, 1000);
+    queue_spooled(f->queue, 990);
+    struct queue_counts counts = queue_counts(f->queue);
+    assert_true(counts.ticks >= QUEUE_WINDOW && counts.ticks < QUEUE_WINDOW + QUEUE_TICKS);
+    assert_int_equal(counts.spooled, counts.ticks - 10);
+    assert_int_equal(counts.dropped, 0);
+    assert_int_equal(f->lost_first, 0);
+    push(f, 1000); /* these are not */
+    assert_int_equal(queue_counts(f->queue).ticks, 1000 + 10 + (counts.ticks - 10) % QUEUE_TICKS);
+}
+
+static void of_what_gives_way_only_what_is_not_spooled_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    use_queue_of(f, 16 << 10);
+    push(f, 60);
+    queue_spooled(f->queue, 50); /* a record of sixty, and its last ten are nowhere else */
+    push(f, 3000);
+    assert_int_equal(f->lost_first, 51);
+    assert_int_equal(queue_counts(f->queue).dropped, f->lost_last - 50);
+}
+
+/* What is behind tick `after` for the spool is first..last. */
+static void assert_next(struct fixture *f, uint64_t after, uint64_t first, uint64_t last)
+{
+    size_t size = queue_next_size(f->queue, after);
+    const struct table *table;
+    assert_true(size > 0 && size <= sizeof f->parcel.bytes);
+    assert_int_equal(queue_next(f->queue, after, f->parcel.bytes, size, &f->parcel.len, &f->parcel.first,
+                                &f->parcel.n_ticks, &table),
+                     0);
+    f->parcel.table = table_keep((struct table *)table);
+    assert_parcel(f, first, last);
+    parcel_done(&f->tables, &f->parcel);
+}
+
+static void the_spool_gets_records_as_they_are_and_a_part_where_it_has_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(queue_next_size(f->queue, 0), 0);
+    push(f, 62); /* sixty became one */
+    assert_next(f, 0, 1, 60);
+    assert_next(f, 58, 59, 60);
+    assert_next(f, 60, 61, 61);
+    assert_next(f, 61, 62, 62);
+    assert_int_equal(queue_next_size(f->queue, 62), 0);
+    queue_cut(f->queue, 61, 61); /* stored before it was written */
+    assert_next(f, 60, 62, 62);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -390,6 +481,11 @@ int main(void)
         test(a_parcel_leaves_room_for_the_table_until_that_is_known),
         test(doubles_and_absent_values_survive_merging),
         test(a_parcel_on_its_way_keeps_its_table_when_its_ticks_give_way),
+        test(ticks_before_and_after_a_long_sleep_never_share_a_batch),
+        test(what_gives_way_is_told_as_lost),
+        test(of_what_is_spooled_only_a_window_stays_and_nothing_is_lost),
+        test(of_what_gives_way_only_what_is_not_spooled_is_lost),
+        test(the_spool_gets_records_as_they_are_and_a_part_where_it_has_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

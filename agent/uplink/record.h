@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/spool/spool.h"
 #include "agent/uplink/table.h"
 #include "base/err.h"
 
@@ -19,6 +20,7 @@ struct record {
     uint64_t first;
     uint32_t n_ticks;
     uint32_t len;
+    int64_t from_us, to_us; /* monotonic, of its first and last tick or of what they were cut from */
     uint8_t bytes[];
 };
 
@@ -39,7 +41,13 @@ static inline bool record_follows(const struct record *before, const struct reco
     return after && after->table == before->table && after->first == record_last(before) + 1;
 }
 
-/* Copies the bytes. NULL: out of memory. */
+/* Whether all from the one to the other can be. */
+static inline bool record_is_near(const struct record *from, const struct record *to)
+{
+    return to->to_us - from->from_us <= SPOOL_PARCEL_SPAN_US;
+}
+
+/* Copies the bytes. The times are the caller's to set. NULL: out of memory. */
 struct record *record_new(struct table *table, uint64_t first, uint32_t n_ticks, const uint8_t *bytes, size_t len);
 
 /* Writes the span's ticks as one batch. -EMSGSIZE: they need more than `size` bytes; -ENOMEM. */

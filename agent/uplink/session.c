@@ -12,13 +12,18 @@ void session_init(struct session *session, uint64_t seed)
     *session = (struct session){ .back_off_us = SESSION_BACK_OFF_LEAST_US, .random = seed ? seed : 1 };
 }
 
-/* xorshift64: scatter, not secrecy. */
-static int64_t scattered(struct session *session, int64_t us)
+/* 0..us. xorshift64: scatter, not secrecy. */
+static int64_t draw(struct session *session, int64_t us)
 {
     session->random ^= session->random << 13;
     session->random ^= session->random >> 7;
     session->random ^= session->random << 17;
-    return us / 2 + (int64_t)(session->random % (uint64_t)(us / 2 + 1));
+    return (int64_t)(session->random % (uint64_t)(us + 1));
+}
+
+static int64_t scattered(struct session *session, int64_t us)
+{
+    return us / 2 + draw(session, us / 2);
 }
 
 static int64_t back_off(struct session *session)
@@ -91,6 +96,11 @@ enum session_step session_next(struct session *session, int64_t now_us, bool liv
     if (greeting)
         return SESSION_HELLO;
     return live ? SESSION_LIVE : SESSION_BACKLOG;
+}
+
+void session_scatter_backlog(struct session *session, int64_t now_us, int64_t most_us)
+{
+    session->backlog_us = now_us + draw(session, most_us);
 }
 
 uint64_t session_asked(struct session *session, enum session_step step, int64_t now_us)

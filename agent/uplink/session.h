@@ -70,6 +70,10 @@ void session_down(struct session *session);
 enum session_step session_next(struct session *session, int64_t now_us, bool live, bool backlog, bool hurry,
                                int64_t *ret_wake_us);
 
+/* Holds the backlog back for a random part of `most_us`, so that the hosts of a collector that was away do not bring
+ * theirs all at once. */
+void session_scatter_backlog(struct session *session, int64_t now_us, int64_t most_us);
+
 /* The step was done. Returns the counter of its sealed message (nothing for a hello). Call before encoding it. */
 uint64_t session_asked(struct session *session, enum session_step step, int64_t now_us);
 

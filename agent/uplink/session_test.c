@@ -380,6 +380,28 @@ static void stamps_are_not_told_when_the_exchange_before_had_no_answer(void **st
     assert_int_equal(f->session.answered_us, 0);
 }
 
+static void a_scattered_backlog_begins_within_its_time_and_live_ticks_do_not_wait_for_it(void **state)
+{
+    struct fixture *f = *state;
+    struct session other;
+    session_init(&other, 43);
+    f->backlog = true;
+    open_session(f);
+    session_scatter_backlog(&f->session, f->now_us, UPLINK_SCATTER_US);
+    session_scatter_backlog(&other, f->now_us, UPLINK_SCATTER_US);
+    assert_true(f->session.backlog_us != other.backlog_us);
+    f->live = true;
+    assert_int_equal(next(f), SESSION_LIVE);
+    f->live = false;
+    int64_t opened_us = f->now_us;
+    wait_for_wake(f);
+    assert_true(f->now_us <= opened_us + UPLINK_SCATTER_US);
+    assert_int_equal(next(f), SESSION_BACKLOG);
+    f->now_us = opened_us;
+    f->hurry = true;
+    assert_int_equal(next(f), SESSION_BACKLOG);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -405,6 +427,7 @@ int main(void)
         test(a_host_the_collector_no_longer_knows_keeps_its_ticks_and_shakes_hands_again),
         test(what_comes_unasked_or_out_of_its_state_moves_nothing),
         test(a_report_tells_the_stamps_of_the_exchange_before_it),
+        test(a_scattered_backlog_begins_within_its_time_and_live_ticks_do_not_wait_for_it),
         test(stamps_are_not_told_when_the_exchange_before_had_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,8 +45,46 @@ static int say_hello(struct uplink *uplink, struct err *err)
     return send_inner(uplink, &request, ENVELOPE_HANDSHAKE, 0, err);
 }
 
+/* ---- what goes next ---- */
+
+static bool is_known(const struct uplink *uplink, const struct table_hash *hash)
+{
+    for (size_t i = 0; i < uplink->n_known; i++)
+        if (memcmp(&uplink->known[i], hash, sizeof *hash) == 0)
+            return true;
+    return false;
+}
+
+/* Ticks on disk that are older than what the queue holds, and a disk that gives them back. */
+static bool has_older(const struct uplink *uplink)
+{
+    if (!uplink->shelf)
+        return false;
+    struct shelf_figures shelf = shelf_figures(uplink->shelf);
+    return shelf.readable && shelf.older > 0;
+}
+
+static bool has_backlog(const struct uplink *uplink)
+{
+    if (uplink->shelf && shelf_has_parcel(uplink->shelf))
+        return true;
+    return queue_has_any(uplink->queue) && !has_older(uplink);
+}
+
+static void fetch_older(struct uplink *uplink)
+{
+    if (uplink->session.state == SESSION_REPORTING && !uplink->late && has_older(uplink))
+        shelf_want(uplink->shelf, uplink->known, uplink->n_known);
+}
+
 static int pick(struct uplink *uplink, enum session_step step, struct err *err)
 {
+    if (step == SESSION_AGAIN && uplink->late)
+        return 0;
+    if (step == SESSION_BACKLOG && uplink->shelf && shelf_has_parcel(uplink->shelf)) {
+        uplink->late = shelf_take_parcel(uplink->shelf);
+        return 0;
+    }
     switch (step) {
     case SESSION_AGAIN:
         return queue_pick_again(uplink->queue, &uplink->parcel, err);
@@ -57,38 +95,60 @@ static int pick(struct uplink *uplink, enum session_step step, struct err *err)
     }
 }
 
+static void load_queued(const struct uplink *uplink, struct report *report)
+{
+    const struct parcel *parcel = &uplink->parcel;
+    report->batch_bytes = (struct bytes){ parcel->bytes, parcel->len };
+    report->highest = uplink->highest;
+    report->has_table = !parcel->table->known;
+    report->table_bytes = (struct bytes){ parcel->table->bytes, parcel->table->len };
+}
+
+static void load_late(const struct uplink *uplink, struct report *report)
+{
+    const struct spool_parcel *late = uplink->late;
+    report->batch_bytes = (struct bytes){ late->bytes, late->len };
+    report->highest = late->own ? uplink->highest : late->highest;
+    report->same_boot = late->same_boot;
+    report->has_table = !is_known(uplink, &late->hash);
+    report->table_bytes = late->table;
+}
+
 static int report(struct uplink *uplink, enum session_step step, struct err *err)
 {
     int rc = pick(uplink, step, err);
     if (rc < 0)
         return rc;
-    const struct parcel *parcel = &uplink->parcel;
     struct session *session = &uplink->session;
-    if (parcel->n_ticks == 0) { /* what was to be sent again gave way meanwhile */
+    if (!uplink->late && uplink->parcel.n_ticks == 0) { /* what was to be sent again gave way meanwhile */
         session->in_flight = false;
         return 0;
     }
-    uplink->had_table = !parcel->table->known;
     int64_t now_us = clock_mono_us(uplink->clock);
     uint64_t counter = session_asked(session, step, now_us);
     struct request request = {
         .kind = REQUEST_REPORT,
         .report = {
-            .batch_bytes = { parcel->bytes, parcel->len },
-            .highest = uplink->highest,
             .policy_revision = uplink->policy.revision,
             .interval_us = uplink->policy.interval_us,
             .sent_us = session->sent_us,
             .answered_us = session->answered_us,
-            .has_table = uplink->had_table,
-            .table_bytes = { parcel->table->bytes, parcel->table->len },
         },
     };
+    if (uplink->late)
+        load_late(uplink, &request.report);
+    else
+        load_queued(uplink, &request.report);
+    uplink->had_table = request.report.has_table;
+    declare_carry(&uplink->declare, &request.report);
     return send_inner(uplink, &request, ENVELOPE_SEALED, counter, err);
 }
 
 void uplink_take_back(struct uplink *uplink)
 {
+    declare_back(&uplink->declare);
+    if (uplink->late)
+        shelf_give_back(uplink->shelf, TAKE(uplink->late));
     if (uplink->parcel.n_ticks > 0)
         queue_rewind(uplink->queue, uplink->parcel.first);
     parcel_done(&uplink->tables, &uplink->parcel);
@@ -133,18 +193,32 @@ static void arm(struct uplink *uplink, int64_t wake_us, int64_t now_us)
     uv_timer_start(&uplink->timer, on_timer, (uint64_t)wait_ms, 0);
 }
 
+static void on_spooled(void *user);
+
 /* `done` comes from the loop: it may close us, and must not from within the link's own call. */
 static void on_drain_timer(uv_timer_t *timer)
 {
     struct uplink *uplink = timer->data;
+    if (uplink->shelf && !uplink->leaving) {
+        uplink->leaving = true;
+        uv_timer_start(timer, on_drain_timer, UPLINK_LEAVE_US / US_PER_MS, 0);
+        shelf_leave(uplink->shelf, on_spooled, uplink);
+        return;
+    }
     void (*done)(void *user) = TAKE(uplink->on_drained);
     if (done)
         done(uplink->drain_user);
 }
 
+static void on_spooled(void *user)
+{
+    struct uplink *uplink = user;
+    uv_timer_start(&uplink->drain_timer, on_drain_timer, 0, 0);
+}
+
 static void check_drained(struct uplink *uplink)
 {
-    if (uplink->on_drained && !queue_has_any(uplink->queue))
+    if (uplink->on_drained && !uplink->leaving && !queue_has_any(uplink->queue))
         uv_timer_start(&uplink->drain_timer, on_drain_timer, 0, 0);
 }
 
@@ -154,11 +228,12 @@ void uplink_pump(struct uplink *uplink)
     if (uplink->pumping)
         return;
     uplink->pumping = true;
+    fetch_older(uplink);
     for (;;) {
         int64_t now_us = clock_mono_us(uplink->clock);
         int64_t wake_us;
         enum session_step step = session_next(&uplink->session, now_us, queue_has_live(uplink->queue),
-                                              queue_has_any(uplink->queue), uplink->on_drained != NULL, &wake_us);
+                                              has_backlog(uplink), uplink->on_drained != NULL, &wake_us);
         if (step == SESSION_WAIT) {
             arm(uplink, wake_us, now_us);
             break;
@@ -169,6 +244,42 @@ void uplink_pump(struct uplink *uplink)
     check_drained(uplink);
 }
 
+/* ---- what will never come, and what is on disk ---- */
+
+void uplink_drop(struct uplink *uplink, const struct run_id *run, uint64_t first, uint64_t last, enum drop_cause cause)
+{
+    struct dropped dropped = { .run = *run, .first = first, .last = last, .cause = cause };
+    declare_add(&uplink->declare, &dropped);
+    if (uplink->shelf)
+        shelf_dropped(uplink->shelf, &dropped);
+}
+
+static void on_lost(void *user, uint64_t first, uint64_t last)
+{
+    struct uplink *uplink = user;
+    uplink_drop(uplink, &uplink->run, first, last, DROP_OVERFLOW);
+}
+
+static void on_dropped(void *user, const struct dropped *dropped)
+{
+    struct uplink *uplink = user;
+    declare_add(&uplink->declare, dropped);
+}
+
+void uplink_scatter(struct uplink *uplink)
+{
+    if (uplink_counts(uplink).queued > QUEUE_TICKS)
+        session_scatter_backlog(&uplink->session, clock_mono_us(uplink->clock), UPLINK_SCATTER_US);
+}
+
+static void on_round(void *user, bool opened)
+{
+    struct uplink *uplink = user;
+    if (opened && uplink->session.state == SESSION_REPORTING)
+        uplink_scatter(uplink);
+    uplink_pump(uplink);
+}
+
 /* ---- the contract ---- */
 
 static void uplink_free(struct uplink *uplink)
@@ -176,6 +287,7 @@ static void uplink_free(struct uplink *uplink)
     if (!uplink)
         return;
     queue_free(uplink->queue);
+    spool_parcel_free(uplink->late);
     parcel_done(&uplink->tables, &uplink->parcel);
     tables_done(&uplink->tables);
     free(uplink->collector);
@@ -211,7 +323,24 @@ static int prepare(struct uplink *uplink, const struct uplink_config *config, st
     uint64_t seed;
     memcpy(&seed, uplink->run.bytes, sizeof seed);
     session_init(&uplink->session, seed);
-    return queue_new(&uplink->queue, &uplink->tables, config->queue_bytes, &uplink->run, err);
+    return queue_new(&uplink->queue, &uplink->tables, config->queue_bytes, &uplink->run, on_lost, uplink, err);
+}
+
+static int open_shelf(struct uplink *uplink, const struct uplink_config *config, struct err *err)
+{
+    struct spool_config spool = {
+        .directory = config->spool,
+        .size_bytes = config->spool_bytes,
+        .age_us = config->spool_age_us,
+        .host = config->host,
+        .boot = config->boot,
+        .run = uplink->run,
+    };
+    struct shelf_handlers handlers = { on_round, on_dropped, uplink };
+    int rc = shelf_open(&uplink->shelf, uplink->loop, &spool, uplink->queue, handlers, uplink->clock, uplink->log, err);
+    if (rc == 0)
+        shelf_kick(uplink->shelf);
+    return rc;
 }
 
 int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink_config *config,
@@ -234,6 +363,11 @@ int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink
     rc = link_client_open(&uplink->link, loop, config->collector, handlers, err);
     if (rc < 0)
         return rc;
+    rc = config->spool ? open_shelf(uplink, config, err) : 0;
+    if (rc < 0) {
+        link_client_close(uplink->link);
+        return rc;
+    }
     uv_timer_init(loop, &uplink->timer); /* never fails */
     uv_timer_init(loop, &uplink->drain_timer);
     uplink->timer.data = uplink->drain_timer.data = uplink;
@@ -278,10 +412,13 @@ void uplink_push(struct uplink *uplink, const struct readings *readings, int64_t
     }
     if (rc < 0) {
         uplink->counts.dropped++;
+        uplink_drop(uplink, &uplink->run, uplink->highest, uplink->highest, DROP_OTHER);
         log_event(uplink->log, LOG_ERROR, "tick_lost", KV_TEXT("error", err.text));
     }
     note_overflow(uplink, dropped_before);
-    uplink_pump(uplink);
+    uplink_pump(uplink); /* the network first: the disk may take its time */
+    if (uplink->shelf)
+        shelf_kick(uplink->shelf);
 }
 
 void uplink_drain(struct uplink *uplink, int64_t within_us, void (*done)(void *user), void *user)
@@ -298,6 +435,12 @@ struct uplink_counts uplink_counts(const struct uplink *uplink)
     struct queue_counts queue = queue_counts(uplink->queue);
     counts.dropped += queue.dropped;
     counts.queued = queue.ticks;
+    if (uplink->shelf) {
+        struct shelf_figures shelf = shelf_figures(uplink->shelf);
+        counts.dropped += shelf.lost;
+        counts.queued += shelf.older;
+        counts.spooled = shelf.older + queue.spooled;
+    }
     return counts;
 }
 
@@ -313,6 +456,7 @@ struct uplink *uplink_close(struct uplink *uplink)
     if (!uplink)
         return NULL;
     uplink->on_drained = NULL;
+    uplink->shelf = shelf_close(uplink->shelf);
     uplink->link = link_client_close(uplink->link);
     uv_close((uv_handle_t *)&uplink->timer, on_handle_closed);
     uv_close((uv_handle_t *)&uplink->drain_timer, on_handle_closed);

@@ -5,7 +5,10 @@
  *          (design: rule 3).
  * Session  hello, welcome, then reports; `no-session` makes it shake hands again, with back-off; an answer that does
  *          not come within UPLINK_ANSWER_US is asked again, after three such the connection is dialled anew
- * Full     the queue is bounded in bytes: the oldest ticks give way and are counted; in a war room fresh beats complete
+ * Spool    each tick is written to disk as well, so that it outlives a kill, a restart, and an outage longer than the
+ *          queue is. What earlier runs left there is backlog like any other. Without a disk the queue has to do
+ * Full     queue and spool are bounded: the oldest ticks give way, are counted, and declared to the collector; in a war
+ *          room fresh beats complete
  * Refused  a refused batch is logged with its reason and dropped; an overlapping one is cut by what is stored and
  *          sent again
  * Threads  all calls and callbacks on the loop's thread
@@ -14,11 +17,16 @@
 #include <uv.h>
 
 #include "agent/read/readings.h"
+#include "agent/spool/spool.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 
-enum { UPLINK_ANSWER_US = 10000000 };
+enum {
+    UPLINK_ANSWER_US = 10000000,
+    UPLINK_SCATTER_US = 10000000, /* within which the backlogs of many hosts begin */
+    UPLINK_LEAVE_US = 1000000,
+};
 
 struct uplink; /* opaque */
 
@@ -27,6 +35,10 @@ struct uplink_config {
     uint64_t host;
     int64_t interval_us;  /* until the collector's first policy */
     size_t queue_bytes;   /* of encoded ticks held at most */
+    const char *spool;    /* its directory; NULL: no spool */
+    uint64_t spool_bytes; /* as spool_open() wants them */
+    int64_t spool_age_us;
+    struct boot_id boot;
     const char *hostname; /* for the hello */
     const char *system;
 };
@@ -35,7 +47,8 @@ struct uplink_counts {
     uint64_t stored;  /* ticks the collector confirmed */
     uint64_t dropped; /* ticks that gave way to newer ones, or that there was no memory for */
     uint64_t refused; /* ticks in refused batches */
-    uint64_t queued;  /* ticks held now */
+    uint64_t queued;  /* ticks held now, in memory or on disk */
+    uint64_t spooled; /* of those: on disk */
 };
 
 /* `on_interval` is called when a policy changes the tick interval. Texts are copied; clock and log are borrowed. */
@@ -46,7 +59,8 @@ int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink
 /* Queues one tick taken at (mono, wall); copies. Sends it at once if nothing is in flight. */
 void uplink_push(struct uplink *uplink, const struct readings *readings, int64_t mono_us, int64_t wall_us);
 
-/* Calls `done` on the loop when everything queued is stored, or after `within_us` at the latest. Once. */
+/* Calls `done` on the loop when everything in the queue is stored, or after `within_us`; when there is a spool, once
+ * what is left is safe in it, UPLINK_LEAVE_US later at the latest. Once. */
 void uplink_drain(struct uplink *uplink, int64_t within_us, void (*done)(void *user), void *user);
 
 struct uplink_counts uplink_counts(const struct uplink *uplink);
