@@ -3,6 +3,7 @@
 #include "collector/agent_fixture.h"
 
 #include <endian.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -162,6 +163,8 @@ static unsigned send_request(struct agent *agent, enum envelope_kind kind, uint6
 static struct run_id run_of(uint8_t n)
 {
     struct run_id run = { .bytes = { n } };
+    if (n == IMPORTED_RUN)
+        memcpy(run.bytes, STORE_IMPORT_MARK, sizeof STORE_IMPORT_MARK - 1);
     return run;
 }
 
@@ -181,9 +184,16 @@ unsigned send_hello(struct agent *agent)
     return send_request(agent, ENVELOPE_HANDSHAKE, 0, &request);
 }
 
-static size_t encode_table(uint8_t *buffer, size_t size)
+static size_t encode_table(uint32_t no, uint8_t *buffer, size_t size)
 {
-    const struct series_table table = { .n = N_SERIES, .at = series };
+    char instance[16] = "";
+    struct series rows[N_SERIES];
+    const struct series_table table = { .n = N_SERIES, .at = rows };
+    memcpy(rows, series, sizeof rows);
+    if (no > 0)
+        snprintf(instance, sizeof instance, "%" PRIu32, no);
+    if (no > 0)
+        rows[N_SERIES - 1].instance = instance;
     size_t len = 0;
     assert_int_equal(codec_encode_table(&table, buffer, size, &len, NULL), 0);
     return len;
@@ -198,8 +208,8 @@ static size_t encode_batch(const struct agent *agent, const struct report_of *of
     assert_true(n <= REPORT_TICKS);
     for (uint32_t i = 0; i < n; i++) {
         int64_t ago_us = of->age_us + (int64_t)(n - 1 - i) * US_PER_S;
-        mono_us[i] = clock_mono_us(&agent->f->clock) - ago_us;
-        wall_us[i] = clock_wall_us(&agent->f->clock) - ago_us;
+        mono_us[i] = clock_mono_us(&agent->f->clock) - ago_us + of->mono_off_us;
+        wall_us[i] = clock_wall_us(&agent->f->clock) - ago_us + of->wall_off_us;
         cpu[i] = llround((i == n - 1 && of->last_cpu > 0 ? of->last_cpu : of->cpu) * 1e4);
         egress[i] = llround(of->egress);
     }
@@ -225,13 +235,23 @@ unsigned send_report(struct agent *agent, const struct report_of *of)
     int64_t interval_us = of->interval_us ? of->interval_us : 10 * US_PER_S;
     struct request request = { .kind = REQUEST_REPORT };
     struct report *row = &request.report;
-    row->table_bytes = (struct bytes){ table, encode_table(table, sizeof table) };
+    row->table_bytes = (struct bytes){ table, encode_table(of->table, table, sizeof table) };
     struct table_hash hash = codec_table_hash(table, row->table_bytes.len);
     row->batch_bytes = (struct bytes){ batch, encode_batch(agent, of, n, &hash, batch, sizeof batch) };
     row->has_table = !of->without_table;
     row->highest = of->highest ? of->highest : of->first + n - 1;
     row->interval_us = interval_us;
     row->policy_revision = of->policy_revision ? of->policy_revision : (uint64_t)(interval_us / US_PER_MS);
+    uint8_t run = of->run ? of->run : agent->run;
+    struct dropped dropped = { .run = run_of(of->dropped_run ? of->dropped_run : run),
+                               .first = of->dropped_first ? of->dropped_first : 1,
+                               .last = of->dropped };
+    dropped.cause = DROP_OVERFLOW;
+    row->same_boot = of->same_boot;
+    if (of->sent_off_us != 0)
+        row->sent_us = row->answered_us = clock_mono_us(&agent->f->clock) + of->sent_off_us;
+    row->n_dropped = of->dropped > 0;
+    row->dropped = &dropped;
     uint64_t counter = of->counter ? *of->counter : agent->counter;
     agent->counter = counter + 1;
     return send_request(agent, ENVELOPE_SEALED, counter, &request);

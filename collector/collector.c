@@ -47,6 +47,7 @@ void collector_tick(struct collector *collector)
     uplink_tick(collector);
     scope_tick(collector);
     watch_tick(collector->watch, now, &collector->transitions);
+    trouble_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
     desk_settle(collector);
     desk_send_due(collector);
@@ -59,7 +60,10 @@ void collector_tick(struct collector *collector)
 
 static void on_second(uv_timer_t *timer)
 {
-    collector_tick(timer->data);
+    struct collector *collector = timer->data;
+    collector_tick(collector);
+    if (collector->listener.start_anew && store_wants_start(collector->store))
+        collector->listener.start_anew(collector->listener.user); /* it may close us */
 }
 
 static int open_parts(struct collector *collector, struct err *err)
@@ -84,6 +88,7 @@ static int start(struct collector *collector, struct err *err)
     if (!address_is_loopback(collector->config->listen)) /* the file's reader said so already; this is what holds */
         return err_set(err, -EPERM, "the uplink is not encrypted yet: %s is not a loopback address",
                        collector->config->listen);
+    store_retain(collector->store, &collector->config->retention);
     int rc = restore_all(collector, err);
     if (rc == 0)
         rc = link_server_open(&collector->server, collector->loop, collector->config->listen, link_limits_default(),
@@ -142,6 +147,7 @@ int collector_reload(struct collector *collector, const struct collector_config 
     if (rc == 0) {
         collector->config = config;
         collector->log.least = (enum log_level)config->log_level;
+        store_retain(collector->store, &config->retention);
     }
     desk_settle(collector);
     return rc;
@@ -157,6 +163,7 @@ static void free_collector(uv_handle_t *handle)
         free(state);
     }
     desk_forget_sendings(collector);
+    trouble_free(collector);
     for (size_t i = 0; i < collector->n_events; i++)
         free(collector->events[i]);
     free(collector->events);

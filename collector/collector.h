@@ -4,8 +4,9 @@
  * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c sessions and reports · desk.c what follows from transitions, and
- *          pages out · scope.c events over hosts, policies · restore.c the start · command.c what people ask for ·
+ * Files    collector.c life and timer · uplink.c sessions · report.c their reports · desk.c what follows from
+ *          transitions, and pages out · trouble.c the disk's troubles · scope.c events over hosts, policies ·
+ *          restore.c the start · command.c what people ask for · import.c history from elsewhere · backup.c copies ·
  *          config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
@@ -48,10 +49,13 @@ struct collector_config { /* texts live in the arena it was read into */
     const char *control;
     const char *feed;
     const char *state;
-    const char *rules;           /* path */
-    int log_level;               /* enum log_level */
-    struct config_list webhooks; /* of struct webhook_config */
-    struct rule *rule_rows;      /* read from `rules` */
+    const char *backup; /* folder for backups; NULL: none */
+    int backup_line;
+    const char *rules;                /* path */
+    int log_level;                    /* enum log_level */
+    struct store_retention retention; /* 0: as the store has it */
+    struct config_list webhooks;      /* of struct webhook_config */
+    struct rule *rule_rows;           /* read from `rules` */
     size_t n_rules;
 };
 
@@ -78,6 +82,9 @@ struct happening {
 
 struct collector_listener {
     void (*happened)(void *user, const struct happening *happening); /* borrowed during the call */
+    /* What could not be read at start can be read now: the collector wants to be closed and opened anew. NULL: it
+     * goes on without, as each second until then. */
+    void (*start_anew)(void *user);
     void *user;
 };
 
@@ -118,6 +125,41 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
 int collector_acknowledge(struct collector *collector, uint64_t incident, const char *by, struct err *err);
 int collector_resolve(struct collector *collector, uint64_t incident, const char *by, struct err *err);
 
+/* ---- history from elsewhere (import.c) ---- */
+
+struct import_source { /* what tells one file from another */
+    uint8_t bytes[16];
+};
+
+struct import_batch { /* borrowed during the call */
+    uint64_t host;
+    struct import_source source;
+    struct bytes table; /* codec's; both empty: only ask how far it is */
+    struct bytes batch;
+};
+
+struct collector_imported {
+    struct run_id run; /* the ticks of this source are of */
+    uint64_t stored;   /* ticks 1..stored are on disk */
+    int64_t stored_us; /* time of the last of them; 0: none */
+    bool had;          /* the batch brought nothing new */
+};
+typedef void collector_imported_fn(void *user, const struct collector_imported *result, const struct err *err);
+
+/* `fn` is called once, on the loop, when the batch is on disk. -EINVAL: it is not whole; -EAGAIN: another import into
+ * this host is under way, or too much waits; as `err` of `fn` also -EPERM: it is not the next of its run, -EIO: the
+ * disk. */
+int collector_import(struct collector *collector, const struct import_batch *import, collector_imported_fn *fn,
+                     void *user, struct err *err);
+
+/* ---- backup (backup.c) ---- */
+
+/* As store_backup(), into the configured folder; how it went is logged. -EPERM: none is configured; -EAGAIN: one is
+ * under way. */
+int collector_backup(struct collector *collector, uint64_t tenant,
+                     void (*fn)(void *user, const struct store_backup *state, const struct err *err), void *user,
+                     struct err *err);
+
 /* ---- views ---- */
 
 enum host_presence { HOST_NEVER, HOST_REPORTING, HOST_SILENT }; /* no tick ever; silence fires; neither */
@@ -150,6 +192,10 @@ struct collector_status {
     unsigned port; /* it listens on */
 };
 void collector_status(const struct collector *collector, struct collector_status *ret);
+
+/* What is wrong with the disk, each in words for people; start with NULL. NULL: no more. Borrowed until the next
+ * second. */
+const char *collector_next_trouble(const struct collector *collector, const char *after);
 
 struct fleet *collector_fleet(const struct collector *collector);
 struct pager *collector_pager(const struct collector *collector);

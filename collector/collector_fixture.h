@@ -26,7 +26,8 @@
 #define CPU         "system.cpu.utilization"
 #define EGRESS      "system.network.io.rate{direction=transmit}"
 
-enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, AGENT_REPLIES = 64 };
+enum { IMPORTED_RUN = 255 }; /* the run of a fixture's agent whose id is of the form of imported ones */
+enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, AGENT_REPLIES = 128 };
 
 struct agent;
 
@@ -134,6 +135,14 @@ struct report_of { /* what a test says of a report; zeros stand for what follows
     int64_t interval_us;      /* [10 s] */
     uint64_t policy_revision; /* [that of the interval] */
     uint8_t run;              /* [the hello's] */
+    bool same_boot;           /* that run, and the hello's */
+    int64_t wall_off_us;      /* the host's wall clock is ahead by so much, in this batch */
+    int64_t mono_off_us;      /* likewise its monotonic one: another boot */
+    uint64_t dropped;         /* ticks 1..dropped of `run` are declared to have overflown */
+    uint8_t dropped_run;      /* of another run [run] */
+    uint64_t dropped_first;   /* [1] */
+    int64_t sent_off_us;      /* the stamps of the exchange before are those of now, so far off [no stamps] */
+    uint32_t table;           /* which of many series tables of one shape [0] */
     bool without_table;
     bool empty_column;       /* one column fewer than its table has */
     const uint64_t *counter; /* [the next] */

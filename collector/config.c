@@ -6,6 +6,8 @@
 #include "collector/watch/rules.h"
 #include "proto/link/address.h"
 
+#define DAY_US (86400.0 * US_PER_S)
+
 static const struct config_field webhook_fields[] = {
     { .key = "name",
       .kind = CONFIG_TEXT,
@@ -45,11 +47,33 @@ static const struct config_field fields[] = {
       .most = 100 },
     { .key = "feed", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, feed), .least = 1, .most = 100 },
     { .key = "state", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, state), .least = 1, .most = 1000 },
+    { .key = "backup",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct collector_config, backup),
+      .line_at = 1 + offsetof(struct collector_config, backup_line),
+      .least = 2,
+      .most = 1000,
+      .help = "a folder's full path, of its own: /var/backups/warroom" },
     { .key = "rules", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, rules), .least = 1, .most = 1000 },
     { .key = "log_level",
       .kind = CONFIG_CHOICE,
       .at = offsetof(struct collector_config, log_level),
       .choices = log_level_names },
+    { .key = "keep_samples",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct collector_config, retention.samples_us),
+      .least = DAY_US,
+      .most = 3650 * DAY_US },
+    { .key = "keep_minutes",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct collector_config, retention.minutes_us),
+      .least = DAY_US,
+      .most = 3650 * DAY_US },
+    { .key = "keep_sketches",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct collector_config, retention.sketches_us),
+      .least = DAY_US,
+      .most = 3650 * DAY_US },
     { .key = "webhooks",
       .kind = CONFIG_LIST,
       .at = offsetof(struct collector_config, webhooks),
@@ -87,6 +111,39 @@ static int check_listen(const char *path, const struct collector_config *config,
         config->listen);
 }
 
+/* A relative path would depend on where the collector was started. */
+static int check_backup(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    if (!config->backup || config->backup[0] == '/')
+        return 0;
+    return config_fault(faults, path, config->backup_line, "backup: `%s` is not a full path", config->backup);
+}
+
+static double days(int64_t us)
+{
+    return (double)us / DAY_US;
+}
+
+/* A tier that went before what it is made of would be made once more of what is sent again. What was not set is kept as
+ * long as the store has it. */
+static int check_retention(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    struct store_retention kept = store_retention_of(&config->retention);
+    int rc = 0;
+    if (kept.minutes_us < kept.samples_us)
+        rc = config_fault(
+            faults, path, 0,
+            "keep_minutes: %gd is shorter than keep_samples (%gd): what is stored would be forgotten before"
+            " its samples",
+            days(kept.minutes_us), days(kept.samples_us));
+    if (kept.sketches_us < kept.minutes_us)
+        rc = config_fault(faults, path, 0,
+                          "keep_sketches: %gd is shorter than keep_minutes (%gd): what is stored would be forgotten"
+                          " before its minutes",
+                          days(kept.sketches_us), days(kept.minutes_us));
+    return rc;
+}
+
 int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
                           struct config_faults *faults)
 {
@@ -102,7 +159,9 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     if (rc < 0)
         return rc;
     rc = check_listen(path, &config, faults);
-    if (check_webhooks(path, &config, faults) < 0)
+    if (check_webhooks(path, &config, faults) < 0 || check_backup(path, &config, faults) < 0)
+        rc = -EINVAL;
+    if (check_retention(path, &config, faults) < 0)
         rc = -EINVAL;
     config.rule_rows = arena_alloc(arena, RULES_MAX, sizeof *config.rule_rows);
     if (!config.rule_rows)

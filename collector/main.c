@@ -2,18 +2,22 @@
  * to stop. */
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "collector/collector.h"
 #include "collector/control/control.h"
+#include "collector/store/upkeep/fsck.h"
 
 struct options {
     const char *config;
     bool check;
+    const char *fsck; /* a tenant, or "all"; NULL: run */
 };
 
 struct loaded_config { /* a config and the memory its texts live in */
@@ -30,6 +34,7 @@ struct program {
     struct collector *collector;
     struct control *control;
     uv_signal_t signals[3];
+    bool again; /* when it has ended, it is to start anew */
 };
 
 enum { CONFIG_ARENA_MAX = 4 << 20 };
@@ -46,6 +51,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'k':
         options->check = true;
         return 0;
+    case 'f':
+        options->fsck = arg;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "takes no arguments, but %s was given", arg);
         return 0;
@@ -59,6 +67,8 @@ static struct options parse_options(int argc, char **argv)
     static const struct argp_option rows[] = {
         { "config", 'c', "FILE", 0, "configuration (default /etc/warroom/collector.yaml)", 0 },
         { "check-config", 'k', NULL, 0, "say what is wrong with the configuration and exit", 0 },
+        { "fsck", 'f', "TENANT", 0,
+          "with the collector stopped: check the tenant's file (or `all` files) to the last byte and exit", 0 },
         { 0 },
     };
     static const struct argp argp = {
@@ -143,6 +153,14 @@ static void watch_signals(struct program *program)
     signal(SIGPIPE, SIG_IGN); /* a peer that went is a return value, not a signal */
 }
 
+static void start_anew(void *user)
+{
+    struct program *program = user;
+    log_event(&program->log, LOG_WARN, "collector_starts_anew");
+    program->again = true;
+    stop(program);
+}
+
 static void happened(void *user, const struct happening *happening)
 {
     struct program *program = user;
@@ -163,7 +181,7 @@ static void raise_descriptor_limit(void)
 static int open_program(struct program *program, struct err *err)
 {
     const struct collector_config *config = &program->loaded->config;
-    struct collector_listener listener = { .happened = happened, .user = program };
+    struct collector_listener listener = { .happened = happened, .start_anew = start_anew, .user = program };
     int rc = collector_open(&program->collector, &program->loop, config, &program->clock, &program->log, listener, err);
     if (rc == 0)
         rc = control_open(&program->control, &program->loop, program->collector, config->control, config->feed, err);
@@ -184,6 +202,31 @@ static void say_started(const struct program *program)
               KV_TEXT("listen", config->listen), KV_INT("port", status.port), KV_TEXT("state", config->state));
 }
 
+static void say_finding(void *user, const char *line)
+{
+    (void)user;
+    puts(line);
+}
+
+/* Exit 0: sound; 1: damaged, or it could not be checked. */
+static int check_files(const char *tenant, const struct program *program)
+{
+    struct fsck_order order = { .dir = program->loaded->config.state,
+                                .tenant = tenant,
+                                .now_us = clock_wall_us(&program->clock),
+                                .retention = store_retention_of(&program->loaded->config.retention),
+                                .say = say_finding };
+    struct fsck_report report;
+    struct err err;
+    if (fsck_run(&order, &report, &err) < 0) {
+        fprintf(stderr, "warroom-collector: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
+    printf("%" PRIu64 " files, %" PRIu64 " rows, %" PRIu64 " ticks: %" PRIu64 " findings\n", report.files, report.rows,
+           report.ticks, report.findings);
+    return report.findings ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
@@ -201,6 +244,11 @@ int main(int argc, char **argv)
         free_config(program.loaded);
         return EXIT_SUCCESS;
     }
+    if (options.fsck) {
+        int status = check_files(options.fsck, &program);
+        free_config(program.loaded);
+        return status;
+    }
     program.log = (struct log){ .fd = STDERR_FILENO,
                                 .least = (enum log_level)program.loaded->config.log_level,
                                 .clock = &program.clock };
@@ -214,5 +262,10 @@ int main(int argc, char **argv)
     uv_run(&program.loop, UV_RUN_DEFAULT);
     uv_loop_close(&program.loop);
     free_config(program.loaded);
+    if (program.again) { /* as the same process: whoever supervises it need not know */
+        execv("/proc/self/exe", argv);
+        log_event(&program.log, LOG_ERROR, "collector_not_started", KV_TEXT("error", "cannot execute itself again"));
+        return EXIT_FAILURE;
+    }
     return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

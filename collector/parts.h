@@ -14,12 +14,15 @@ enum {
     BEAT_US = 10000000,
     DOWNTIME_MAX_US = 60000000,    /* longer within a window is an incident */
     RECONNECT_GRACE_US = 30000000, /* agents' longest back-off */
-    ANCHOR_SAVE_US = 60000000      /* between saves of a run's anchor */
+    ANCHOR_SAVE_US = 60000000,     /* between saves of a run's anchor */
+    STEP_TOLD_US = 60000000        /* between clock steps of a host that are stored and told */
 };
-#define FORGET_US         (3600 * US_PER_S)               /* resolved incidents stay in memory for as long */
-#define EPOCH_LEAST_US    (INT64_C(946684800) * US_PER_S) /* 2000-01-01: no tick of ours is older */
-#define BATCH_SPAN_MAX_US (INT64_C(24 * 3600) * US_PER_S)
-#define NOBODY_TENANT     UINT64_MAX /* of a contact whose tenant does not exist yet */
+#define PASSED_OVER_TOLD_US (3600 * US_PER_S) /* between telling that declarations of a host were passed over */
+#define FORGET_US           (3600 * US_PER_S) /* resolved incidents stay in memory for as long */
+#define EPOCH_LEAST_US      (INT64_C(946684800) * US_PER_S) /* 2000-01-01: no tick of ours is older */
+#define BATCH_SPAN_MAX_US   (INT64_C(24 * 3600) * US_PER_S)
+#define BUSY_RETRY_US       INT64_C(1000000)
+#define NOBODY_TENANT       UINT64_MAX /* of a contact whose tenant does not exist yet */
 
 struct session;
 
@@ -32,6 +35,9 @@ struct host_state { /* what the collector knows of a host beside its row */
     unsigned in_force;       /* rules': IN_FORCE(...) bits */
     uint64_t event;          /* the live event it is in; 0: none */
     int64_t last_tick_us;
+    int64_t stepped_us;     /* monotonic: when a clock step of it was last told */
+    int64_t passed_over_us; /* likewise: that declarations of it were passed over */
+    bool has_stepped, has_passed_over;
     bool silent;          /* the alert of silence fires */
     bool too_many_alerts; /* said already */
     char version[TEXT_MAX + 1];
@@ -51,6 +57,7 @@ struct session { /* of one connection; made by its hello */
     uint64_t counter_out;     /* ...and give */
     struct exchange exchange; /* stamps of our last answer */
     int64_t learned_us;       /* sent_us of the exchange last learned from */
+    int64_t ahead_us;         /* the host's wall clock, of ours, when it said hello */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
@@ -83,6 +90,7 @@ struct collector {
     struct link_server *server;
     struct channel_sender *sender;
     struct sending *sendings;  /* pages on their way: desk.c */
+    struct importing *imports; /* requests that wait for the disk: import.c */
     struct session *strangers; /* connections that have not said hello, the oldest first */
     struct host_state *hosts;
     struct event **events; /* in the order of their ids */
@@ -93,7 +101,8 @@ struct collector {
     int64_t ticked_us; /* wall and monotonic time of the last second... */
     int64_t ticked_mono_us;
     uint64_t last_tenant, last_event;
-    bool fault; /* some file was in declared fault at the last tick */
+    bool fault;               /* some file was in declared fault at the last tick */
+    struct trouble *troubles; /* of the disk, that people were told of: trouble.c */
     bool closing;
     struct arena arena;             /* of the message in hand */
     struct transitions transitions; /* of the call in hand */
@@ -112,9 +121,18 @@ static inline int64_t now_us(const struct collector *collector)
 void collector_tick(struct collector *collector);
 
 /* uplink.c */
+#define UPLINK_RUN_RESERVED "ids of this form are those of imported runs: an agent's run id is random"
 struct link_server_handlers uplink_handlers(struct collector *collector);
 /* Closes connections that do not say hello. Each second. */
 void uplink_tick(struct collector *collector);
+
+void uplink_answer(struct session *session, uint32_t ticket, enum envelope_kind kind, struct answer *answer,
+                   int64_t received_us);
+void uplink_refuse(struct session *session, uint32_t ticket, enum envelope_kind kind, enum refusal refusal,
+                   struct answer *answer, int64_t received_us);
+
+/* report.c */
+void report_take(struct session *session, uint32_t ticket, const struct report *report, int64_t received_us);
 
 /* desk.c: takes collector->transitions and collector->effects, writes them into their groups, and tells people
  * once they are on disk. Both lists are empty afterwards. */
@@ -140,6 +158,11 @@ struct event *scope_event(const struct collector *collector, uint64_t id);
 size_t scope_event_index(const struct collector *collector, uint64_t id);
 /* What the clock alone does to events. */
 void scope_tick(struct collector *collector);
+
+/* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
+void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */
+void trouble_tick(struct collector *collector);
+void trouble_free(struct collector *collector);
 
 /* restore.c */
 int restore_all(struct collector *collector, struct err *err);

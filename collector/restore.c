@@ -46,6 +46,8 @@ static void on_interval(void *user, uint64_t tenant, const struct store_interval
     (void)tenant;
     struct loading *loading = user;
     struct ingest_run *run;
+    if (store_run_is_imported(&row->run))
+        return; /* no agent asks for it, and it would push out runs that one may ask for */
     int rc = ingest_run(loading->collector->ingest, row->host, &row->run, &run, NULL);
     if (rc == 0)
         rc = ingest_restore(run, row->first, row->last);
@@ -57,9 +59,13 @@ static void on_anchor(void *user, uint64_t tenant, const struct store_anchor *ro
 {
     (void)tenant;
     struct loading *loading = user;
-    struct ingest_run *run;
-    if (ingest_run(loading->collector->ingest, row->host, &row->run, &run, NULL) < 0)
-        return; /* its intervals said so already */
+    struct host_state *state = scope_host(loading->collector, row->host);
+    if (state && row->stored_us > state->last_tick_us)
+        state->last_tick_us = row->stored_us;
+    /* Runs are put back by their intervals: those forgotten to make room must not push out others here. */
+    struct ingest_run *run = ingest_find_run(loading->collector->ingest, row->host, &row->run);
+    if (!run)
+        return;
     run->anchor = (struct anchor){ .anchor_us = row->anchor_us,
                                    .target_us = row->anchor_us,
                                    .rtt_us = row->rtt_us,
@@ -67,9 +73,6 @@ static void on_anchor(void *user, uint64_t tenant, const struct store_anchor *ro
                                    .slewed_us = now_us(loading->collector) };
     run->anchored = true;
     run->anchor_saved_us = row->stored_us;
-    struct host_state *state = scope_host(loading->collector, row->host);
-    if (state && row->stored_us > state->last_tick_us)
-        state->last_tick_us = row->stored_us;
 }
 
 static void keep_alert(struct loading *loading, const struct alert *row)
@@ -130,6 +133,8 @@ static void on_replayed(void *user, uint64_t host, const struct series_table *ta
                         const int64_t *at_us)
 {
     struct replay *replay = user;
+    if (store_run_is_imported(&batch->run))
+        return; /* it was not judged when it came */
     watch_judge(replay->watch, host, table, batch, at_us, replay->now_us, &replay->ignored);
     transitions_clear(&replay->ignored);
 }
@@ -153,6 +158,22 @@ static int64_t longest_hold_us(const struct collector_config *config)
     return longest_us;
 }
 
+/* A file that cannot be read holds back its own tenant only, as when its rows were read. */
+static int replay_tenant(struct collector *collector, uint64_t tenant, int64_t from_us, struct replay *replay,
+                         struct err *err)
+{
+    struct err why;
+    if (store_fault(collector->store, STORE_TENANT, tenant))
+        return 0;
+    int rc = store_replay(collector->store, tenant, from_us, on_replayed, replay, &why);
+    if (rc == -ENOMEM)
+        return err_set(err, rc, "%s", why.text);
+    if (rc < 0)
+        log_event(&collector->log, LOG_ERROR, "not_judged_again", KV_COUNT("tenant", tenant),
+                  KV_TEXT("error", why.text));
+    return 0;
+}
+
 static int judge_again(struct collector *collector, struct err *err)
 {
     struct replay replay = { .now_us = now_us(collector) };
@@ -164,7 +185,7 @@ static int judge_again(struct collector *collector, struct err *err)
                        &replay.ignored);
     int64_t from_us = replay.now_us - longest_hold_us(collector->config);
     for (const struct tenant *tenant = NULL; rc == 0 && (tenant = fleet_next_tenant(collector->fleet, tenant));)
-        rc = store_replay(collector->store, tenant->id, from_us, on_replayed, &replay, err);
+        rc = replay_tenant(collector, tenant->id, from_us, &replay, err);
     if (rc == 0)
         watch_each(replay.watch, on_found_bad, collector);
     transitions_done(&replay.ignored);
@@ -189,7 +210,11 @@ static void tell_downtime(struct collector *collector, int64_t beat_us)
                  duration_format_brief(took, now - beat_us), event->name);
         log_event(&collector->log, LOG_ERROR, "downtime_in_window", KV_TEXT("event_name", event->name),
                   KV_INT("seconds", (now - beat_us) / US_PER_S));
-        pager_own(collector->pager, title, beat_us, now, &collector->effects);
+        struct page_own own = {
+            .group = "collector", .title = title, .severity = SEVERITY_CRITICAL, .crossed_us = beat_us
+        };
+        uint64_t incident;
+        pager_own(collector->pager, &own, now, &incident, &collector->effects);
         break;
     }
     desk_settle(collector);
@@ -295,6 +320,7 @@ int restore_all(struct collector *collector, struct err *err)
     if (rc == 0)
         rc = put_back_watch(collector, &loading, err);
     free(loading.alerts);
+    trouble_restore(collector);
     desk_settle(collector);
     if (rc == 0)
         tell_downtime(collector, marks.beat_us);

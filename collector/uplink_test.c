@@ -86,15 +86,6 @@ static void what_is_no_envelope_closes_the_connection(void **state)
 
 /* ---- what a report may hold ---- */
 
-static void a_batch_of_another_run_than_the_hellos_is_refused(void **state)
-{
-    struct fixture *f = *state;
-    struct agent *agent = join_agent(f, f->host, 1);
-    assert_refused(REPORT(agent, .first = 1, .run = 2), REFUSAL_MALFORMED);
-    assert_int_equal(status_of(f).refused[REFUSAL_MALFORMED], 1);
-    assert_stored(REPORT(agent, .first = 1), 1, 1); /* the session goes on */
-}
-
 static void a_batch_with_other_columns_than_its_table_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -360,7 +351,6 @@ int main(void)
         COLLECTOR_TEST(answers_of_a_session_are_counted_from_0),
         COLLECTOR_TEST(another_connection_of_the_same_host_displaces_the_session_with_its_first_report),
         COLLECTOR_TEST(what_is_no_envelope_closes_the_connection),
-        COLLECTOR_TEST(a_batch_of_another_run_than_the_hellos_is_refused),
         COLLECTOR_TEST(a_batch_with_other_columns_than_its_table_is_refused),
         COLLECTOR_TEST(ticks_above_the_declared_highest_are_refused),
         COLLECTOR_TEST(ticks_that_overlap_stored_ones_are_refused_with_what_is_stored),

@@ -81,7 +81,7 @@ static int setup(void **state)
                              .tenant = 1,
                              .incident = 12,
                              .contact = "war-room",
-                             .key = "12-trigger-1-war-room",
+                             .key = "12-trigger-1-6443b1d2a5c40-war-room",
                              .created_us = at("2026-11-23T02:40:41.201Z") };
     f->alerts[0] = an_alert("web-1", "cpu", ALERT_FIRING);
     f->what = (struct webhook_page){ &f->page, &f->incident, f->alerts, 1, "acme", "launch", false };
@@ -338,7 +338,7 @@ static void a_page_reaches_the_receiver_under_its_key(void **state)
         uv_run(&f->loop, UV_RUN_ONCE);
     assert_true(f->outcome.delivered);
     const char *got = receiver_last(f->receiver);
-    assert_non_null(strstr(got, "\r\nIdempotency-Key: 12-trigger-1-war-room\r\n"));
+    assert_non_null(strstr(got, "\r\nIdempotency-Key: 12-trigger-1-6443b1d2a5c40-war-room\r\n"));
     assert_non_null(strstr(got, "\r\nContent-Type: application/json\r\n"));
     f->body = webhook_body(&f->what);
     assert_string_equal(strstr(got, "\r\n\r\n") + 4, f->body);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "collector/control/control.h"
+#include "collector/store/ask.h"
 #include "proto/link/control.h"
 #include "proto/link/feed.h"
 
@@ -40,6 +41,28 @@ int64_t call_int(const struct call *call, const char *name, int64_t otherwise);
 
 /* The tenant of the argument `tenant`: *ret_id 0 when it was not given. -ENOENT. */
 int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err);
+
+/* The event of the argument `event`: by name within the tenant given, else among all, else by id (events.c). -ENOENT,
+ * -ENOTUNIQ. */
+int call_event(const struct call *call, const struct event **ret, struct err *err);
+
+/* An instant's argument. *ret_us stays as it is when it was not given. -EINVAL. (query.c) */
+int call_instant(const struct call *call, const char *name, int64_t *ret_us, struct err *err);
+
+/* The instants `from` and `to` of a verb that needs both. -EINVAL: also when they are not in that order. (query.c) */
+int call_range(const struct call *call, int64_t *ret_from_us, int64_t *ret_to_us, struct err *err);
+
+/* The hosts a read is over, by the arguments `tenant`, `host` (one), `hosts` (globs): hosts of one tenant (scope.c). */
+struct call_hosts {
+    uint64_t tenant;
+    size_t n;
+    uint64_t *at; /* owned; in the order they were enrolled */
+};
+/* Those behind the host `after` (0: all), `most` of them; `event`: of its hosts, may be NULL. -ENOTUNIQ: there are
+ * several tenants, and it was not said which; -EINVAL: also when both `host` and `hosts` were given. */
+int call_hosts(const struct call *call, const struct event *event, uint64_t after, size_t most, struct call_hosts *ret,
+               struct err *err);
+void call_hosts_done(struct call_hosts *hosts);
 
 enum arg_kind { ARG_TEXT, ARG_INT, ARG_REAL, ARG_BOOL };
 
@@ -89,13 +112,28 @@ int verb_incident_show(struct call *call, struct err *err);
 int verb_incident_ack(struct call *call, struct err *err);
 int verb_incident_resolve(struct call *call, struct err *err);
 
-int verb_query(struct call *call, struct err *err); /* query.c */
+int verb_query(struct call *call, struct err *err);           /* query.c */
+int verb_query_latest(struct call *call, struct err *err);    /* latest.c */
+int verb_query_quantiles(struct call *call, struct err *err); /* quantiles.c */
+int verb_query_top(struct call *call, struct err *err);       /* top.c */
+int verb_coverage(struct call *call, struct err *err);        /* coverage.c */
+
+int verb_export(struct call *call, struct err *err); /* export.c */
+int verb_export_series(struct call *call, struct err *err);
+int verb_import(struct call *call, struct err *err); /* import.c */
+
+int verb_backup(struct call *call, struct err *err); /* backup.c */
+struct backup_watch *backup_watch_new(void);         /* NULL: out of memory */
+void backup_watch_leave(struct backup_watch *watch); /* control closes */
+struct backup_watch *call_backup(const struct call *call);
 
 /* Rows as JSON (forms.c): new references, NULL when out of memory. */
 json_t *form_instant(int64_t at_us); /* null for 0 */
 json_t *form_real(double value);     /* null for NaN */
 json_t *form_tenant(const struct tenant *row);
 json_t *form_host(const struct collector *collector, const struct host *row);
+json_t *form_host_id(uint64_t id);
+json_t *form_seconds(int64_t us);
 json_t *form_host_brief(const struct collector *collector, uint64_t host);
 json_t *form_event(const struct collector *collector, const struct event *row);
 json_t *form_incident(const struct collector *collector, const struct incident *row);

@@ -16,6 +16,7 @@ struct control {
     struct control_server *server;
     struct feed *feed;
     uint64_t last_item;
+    struct backup_watch *backup;
     size_t under_way; /* calls not ended yet */
     bool closing;
 };
@@ -103,6 +104,11 @@ static void on_stored(void *user, int rc)
 }
 
 /* ---- requests ---- */
+
+struct backup_watch *call_backup(const struct call *call)
+{
+    return call->control->backup;
+}
 
 const char *call_text(const struct call *call, const char *name)
 {
@@ -208,11 +214,17 @@ int control_open(struct control **ret_control, uv_loop_t *loop, struct collector
     if (!control)
         return err_set(err, -ENOMEM, "out of memory");
     control->collector = collector;
+    control->backup = backup_watch_new();
+    if (!control->backup) {
+        free(control);
+        return err_set(err, -ENOMEM, "out of memory");
+    }
     int rc = feed_open(&control->feed, feed_path, err);
     if (rc == 0)
         rc = control_server_open(&control->server, loop, control_path, on_request, control, err);
     if (rc < 0) {
         feed_close(control->feed);
+        backup_watch_leave(control->backup);
         free(control);
         return rc;
     }
@@ -227,6 +239,7 @@ struct control *control_close(struct control *control)
     control->closing = true;
     control->server = control_server_close(control->server);
     control->feed = feed_close(control->feed);
+    backup_watch_leave(control->backup);
     free_control(control);
     return NULL;
 }

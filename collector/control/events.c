@@ -14,8 +14,7 @@ static bool is_number(const char *text, uint64_t *ret)
     return scan_u64(&scan, ret) && scan_done(&scan);
 }
 
-/* By name within the tenant given, else among all, else by id. */
-static int find_event(const struct call *call, const struct event **ret, struct err *err)
+int call_event(const struct call *call, const struct event **ret, struct err *err)
 {
     const char *name = call_text(call, "event");
     const struct event *found = NULL;
@@ -66,7 +65,7 @@ int verb_event_create(struct call *call, struct err *err)
 static int do_verb(struct call *call, enum event_verb verb, struct err *err)
 {
     const struct event *row;
-    int rc = find_event(call, &row, err);
+    int rc = call_event(call, &row, err);
     if (rc == 0)
         rc = collector_event_do(call->collector, row->id, verb, call->by, &row, err);
     return rc < 0 ? rc : answer_event(call, row);
@@ -123,7 +122,7 @@ static void add_incident(void *user, const struct incident *incident)
 int verb_event_show(struct call *call, struct err *err)
 {
     const struct event *row = NULL;
-    int rc = find_event(call, &row, err);
+    int rc = call_event(call, &row, err);
     if (rc < 0)
         return rc;
     assert(row);

@@ -22,7 +22,7 @@ json_t *form_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *form_seconds(int64_t us)
+json_t *form_seconds(int64_t us)
 {
     return json_real((double)us / (double)US_PER_S);
 }
@@ -45,7 +45,7 @@ json_t *form_tenant(const struct tenant *row)
                      form_instant(row->created_us));
 }
 
-static json_t *host_id(uint64_t id)
+json_t *form_host_id(uint64_t id)
 {
     char text[17];
     snprintf(text, sizeof text, "%016" PRIx64, id);
@@ -74,7 +74,7 @@ json_t *form_host(const struct collector *collector, const struct host *row)
     struct host_view view;
     collector_host_view(collector, row->id, &view);
     return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
-                     host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
+                     form_host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
                      row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence],
                      "connected", view.connected, "last_tick", form_instant(view.last_tick_us), "interval_s",
                      view.interval_us ? form_seconds(view.interval_us) : json_null(), "agent", form_text(view.version),
@@ -85,7 +85,7 @@ json_t *form_host(const struct collector *collector, const struct host *row)
 json_t *form_host_brief(const struct collector *collector, uint64_t host)
 {
     const struct host *row = fleet_host(collector_fleet(collector), host);
-    return json_pack("{s:o, s:s, s:s}", "id", host_id(host), "name", row ? row->name : "", "tenant",
+    return json_pack("{s:o, s:s, s:s}", "id", form_host_id(host), "name", row ? row->name : "", "tenant",
                      row ? tenant_name(collector, row->tenant) : "");
 }
 

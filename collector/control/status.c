@@ -14,6 +14,8 @@ static json_t *refusals(const struct collector_status *status)
 static json_t *faults(const struct collector *collector)
 {
     json_t *texts = json_array();
+    for (const char *text = NULL; (text = collector_next_trouble(collector, text));)
+        json_array_append_new(texts, json_string(text));
     if (store_fault(collector_store(collector), STORE_REGISTRY, 0))
         json_array_append_new(texts, json_string("the registry cannot be written"));
     if (store_fault(collector_store(collector), STORE_TENANT, TENANT_RESERVED))
@@ -22,6 +24,13 @@ static json_t *faults(const struct collector *collector)
         if (store_fault(collector_store(collector), STORE_TENANT, tenant->id))
             json_array_append_new(texts, json_sprintf("the file of tenant %s cannot be written", tenant->name));
     return texts;
+}
+
+static json_t *commit_times(const struct collector *collector)
+{
+    struct store_commits commits = store_commits(collector_store(collector));
+    return json_pack("{s:I, s:f, s:f, s:f}", "groups", (json_int_t)commits.n, "p50", (double)commits.p50_us / 1e3,
+                     "p99", (double)commits.p99_us / 1e3, "max", (double)commits.max_us / 1e3);
 }
 
 static json_t *live_events(const struct collector *collector)
@@ -49,18 +58,18 @@ int verb_status(struct call *call, struct err *err)
     size_t open, unacknowledged;
     collector_status(collector, &status);
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
-    call->data =
-        json_pack("{s:s, s:o, s:o, s:o, s:{s:i, s:i, s:i}, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-                  "s:{s:I, s:I, s:I, s:o}, s:{s:i, s:I, s:o}}",
-                  "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
-                  form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", "total",
-                  (int)fleet_count_hosts(collector_fleet(collector)), "reporting", (int)status.reporting, "silent",
-                  (int)status.silent, "events", live_events(collector), "incidents", "open", (int)open,
-                  "unacknowledged", (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending",
-                  (int)status.pending, "unknown", (int)status.unknown, "pages", "queued", (int)status.pages_queued,
-                  "delivered", (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store",
-                  "samples", (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
-                  (json_int_t)status.store.bytes, "faults", faults(collector), "uplink", "connections",
-                  (int)status.link.open, "reports", (json_int_t)status.reports, "refused", refusals(&status));
+    call->data = json_pack(
+        "{s:s, s:o, s:o, s:o, s:{s:i, s:i, s:i}, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:i, s:I, s:o}}",
+        "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
+        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", "total",
+        (int)fleet_count_hosts(collector_fleet(collector)), "reporting", (int)status.reporting, "silent",
+        (int)status.silent, "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged",
+        (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown",
+        (int)status.unknown, "pages", "queued", (int)status.pages_queued, "delivered",
+        (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store", "samples",
+        (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
+        (json_int_t)status.store.bytes, "commit_ms", commit_times(collector), "faults", faults(collector), "uplink",
+        "connections", (int)status.link.open, "reports", (json_int_t)status.reports, "refused", refusals(&status));
     return CALL_ANSWER;
 }

@@ -1,5 +1,6 @@
 #include "collector/ingest/ingest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,11 @@
 #include "collector/ingest/table.h"
 #include "uthash.h"
 #include "utlist.h"
+
+_Static_assert(sizeof(struct run_id) == QUOTA_NAME_BYTES && sizeof(struct table_hash) == QUOTA_NAME_BYTES,
+               "what is counted has names of one length");
+
+enum { PENDING_MAX = SPANS_MAX / 2 };
 
 struct run_key {
     uint64_t host;
@@ -28,12 +34,15 @@ struct host_entry {
     unsigned n_runs;
     struct run_entry *runs; /* the one heard of last at the end */
     struct table_slots tables;
+    struct quota new_tables;
+    struct quota unknown_runs;
     UT_hash_handle by_id;
 };
 
 struct ingest {
     struct run_entry *runs;
     struct host_entry *hosts;
+    struct host_entry *last; /* found last: a report asks for its host several times */
     struct table_pool *pool;
 };
 
@@ -72,6 +81,8 @@ struct ingest *ingest_free(struct ingest *ingest)
     {
         HASH_DELETE(by_id, ingest->hosts, host);
         table_slots_clear(ingest->pool, &host->tables);
+        quota_done(&host->new_tables);
+        quota_done(&host->unknown_runs);
         free(host);
     }
     table_pool_free(ingest->pool);
@@ -81,8 +92,12 @@ struct ingest *ingest_free(struct ingest *ingest)
 
 static struct host_entry *find_host(struct ingest *ingest, uint64_t host)
 {
-    struct host_entry *entry;
+    struct host_entry *entry = ingest->last;
+    if (entry && entry->host == host)
+        return entry;
     HASH_FIND(by_id, ingest->hosts, &host, sizeof host, entry);
+    if (entry)
+        ingest->last = entry;
     return entry;
 }
 
@@ -148,14 +163,28 @@ static struct run_entry *make_run(struct ingest *ingest, struct host_entry *owne
     return entry;
 }
 
+static struct run_key key_of(uint64_t host, const struct run_id *run)
+{
+    struct run_key key;
+    memset(&key, 0, sizeof key); /* with what lies between its members: it is compared as bytes */
+    key.host = host;
+    key.run = *run;
+    return key;
+}
+
+struct ingest_run *ingest_find_run(const struct ingest *ingest, uint64_t host, const struct run_id *run)
+{
+    struct run_entry *entry;
+    struct run_key key = key_of(host, run);
+    HASH_FIND(by_key, ingest->runs, &key, sizeof key, entry);
+    return entry ? &entry->run : NULL;
+}
+
 int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, struct ingest_run **ret_run,
                struct err *err)
 {
     struct run_entry *entry;
-    struct run_key key;
-    memset(&key, 0, sizeof key);
-    key.host = host;
-    memcpy(&key.run, run, sizeof key.run);
+    struct run_key key = key_of(host, run);
     struct host_entry *owner = need_host(ingest, host);
     if (!owner)
         return err_set(err, -ENOMEM, "ingest: out of memory");
@@ -173,6 +202,17 @@ int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, s
     }
     *ret_run = &entry->run;
     return 0;
+}
+
+bool ingest_may_declare(struct ingest *ingest, uint64_t host, const struct run_id *run, int64_t now_us)
+{
+    struct run_entry *entry;
+    struct run_key key = key_of(host, run);
+    HASH_FIND(by_key, ingest->runs, &key, sizeof key, entry);
+    if (entry)
+        return true;
+    struct host_entry *owner = need_host(ingest, host);
+    return owner && quota_take(&owner->unknown_runs, run->bytes, now_us);
 }
 
 static void refuse(struct ingest_decision *ret, enum refusal refusal)
@@ -218,6 +258,8 @@ void ingest_offer(struct ingest_run *run, const struct report *report, struct in
         ret->verdict = INGEST_BUSY;
         break;
     case SPANS_NONE:
+        if (run->pending.n >= PENDING_MAX)
+            ret->verdict = INGEST_BUSY;
         break;
     }
 }
@@ -231,8 +273,11 @@ int ingest_admit(struct ingest_run *run, uint64_t first, uint64_t last)
 {
     /* Each pending interval may become one of `stored`: what goes to the disk must find its place here when it
      * comes back. */
-    if (run->stored.n + run->pending.n >= SPANS_MAX - 1)
-        return -ENOSPC;
+    assert(run->pending.n < PENDING_MAX); /* ingest_offer() has said so */
+    while (run->stored.n + run->pending.n >= SPANS_MAX - 1)
+        spans_forget_lowest(&run->stored);
+    if (run->judged.n >= SPANS_MAX - 1)
+        spans_forget_lowest(&run->judged);
     int rc = spans_add(&run->pending, first, last);
     if (rc < 0)
         return rc;
@@ -254,9 +299,12 @@ int ingest_stored(struct ingest_run *run, uint64_t first, uint64_t last, struct 
 
 void ingest_lost(struct ingest_run *run, uint64_t first, uint64_t last)
 {
-    /* Taking out what was put in whole cannot need room: a hole is cut only if the interval had been joined with
-     * its neighbours, and then the set was once smaller by that many. */
-    spans_remove(&run->pending, first, last);
+    /* A hole in an interval that was joined with its neighbours needs room. Without it all of the interval goes: its
+     * ticks are taken for new when they come again, and the store knows what it has. What must never be is that a tick
+     * stays pending that no group holds: its sender would be told that it is stored. */
+    const struct span *joined = spans_meeting(&run->pending, first, last);
+    if (spans_remove(&run->pending, first, last) < 0 && joined)
+        spans_remove(&run->pending, joined->first, joined->last);
 }
 
 int ingest_restore(struct ingest_run *run, uint64_t first, uint64_t last)
@@ -277,13 +325,18 @@ const struct ingest_table *ingest_table(struct ingest *ingest, uint64_t host, co
 }
 
 int ingest_learn_table(struct ingest *ingest, uint64_t host, const struct series_table *table, struct bytes encoded,
-                       const struct ingest_table **ret_table, struct err *err)
+                       int64_t now_us, const struct ingest_table **ret_table, struct err *err)
 {
     struct host_entry *entry = need_host(ingest, host);
     if (!entry)
         return err_set(err, -ENOMEM, "ingest: out of memory");
     struct table_slot *slot = table_slots_find(&entry->tables, &table->hash);
     if (!slot) {
+        if (!quota_take(&entry->new_tables, table->hash.bytes, now_us))
+            return err_set(err, -EDQUOT,
+                           "this host has sent %d new sets of series today, further ones are taken from 00:00 UTC on: "
+                           "find what keeps adding and removing its disks, mounts or interfaces",
+                           QUOTA_NAMES);
         const struct ingest_table *shared = table_pool_take(ingest->pool, table, encoded);
         if (!shared)
             return err_set(err, -ENOMEM, "ingest: out of memory");

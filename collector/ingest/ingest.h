@@ -8,7 +8,8 @@
  *          ingest_stored(); the group lost its samples: ingest_lost(). A tick judged whose samples were lost is
  *          stored when it comes again, not judged again.
  * Limits   INGEST_RUNS_MAX runs a host, of which the one not heard of for longest gives way (what it stored the
- *          store still knows); SPANS_MAX intervals a run, TABLES_PER_HOST tables a host
+ *          store still knows); SPANS_MAX intervals a run, TABLES_PER_HOST tables a host; QUOTA_NAMES tables and as
+ *          many runs that only declare losses a host and UTC day that were not known of it
  * Threads  one caller; no I/O, time handed in
  */
 #pragma once
@@ -18,6 +19,7 @@
 
 #include "base/err.h"
 #include "collector/ingest/anchor.h"
+#include "collector/ingest/quota.h"
 #include "collector/ingest/span.h"
 #include "proto/codec/message.h"
 
@@ -45,6 +47,13 @@ struct ingest *ingest_free(struct ingest *ingest);
  * it is held. -ENOSPC: INGEST_RUNS_MAX runs of this host are held at once; -ENOMEM. */
 int ingest_run(struct ingest *ingest, uint64_t host, const struct run_id *run, struct ingest_run **ret_run,
                struct err *err);
+
+/* Whether what `run` says of ticks that never come is to be kept: the run is known, or one of the day's QUOTA_NAMES
+ * that are not: what an agent kept may be lost as a whole. */
+bool ingest_may_declare(struct ingest *ingest, uint64_t host, const struct run_id *run, int64_t now_us);
+
+/* The same, but none is made. NULL: it is not known. */
+struct ingest_run *ingest_find_run(const struct ingest *ingest, uint64_t host, const struct run_id *run);
 
 void ingest_hold(struct ingest_run *run);
 void ingest_let_go(struct ingest_run *run);
@@ -93,10 +102,10 @@ struct ingest_table {
  * ones. */
 const struct ingest_table *ingest_table(struct ingest *ingest, uint64_t host, const struct table_hash *hash);
 
-/* Keeps a copy of a table `host` has sent; the oldest of more than TABLES_PER_HOST gives way. Borrowed while the
- * host has it. */
+/* Keeps a copy of a table `host` has sent at `now_us`; the oldest of more than TABLES_PER_HOST gives way. Borrowed
+ * while the host has it. -EDQUOT: its day has had QUOTA_NAMES new ones; -ENOMEM. */
 int ingest_learn_table(struct ingest *ingest, uint64_t host, const struct series_table *table, struct bytes encoded,
-                       const struct ingest_table **ret_table, struct err *err);
+                       int64_t now_us, const struct ingest_table **ret_table, struct err *err);
 
 /* Whether the store has this host's table for sure. */
 bool ingest_table_is_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash);

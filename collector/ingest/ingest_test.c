@@ -194,19 +194,30 @@ static void as_many_held_runs_as_there_may_be_are_an_answer(void **state)
     assert_int_equal(nth_run(f, HOST + 1, 1, &run), 0); /* others are not held back */
 }
 
-static void a_run_of_nothing_but_gaps_is_stopped_before_its_ticks_reach_the_disk(void **state)
+static void a_run_of_many_gaps_goes_on_and_its_oldest_ticks_are_forgotten_here(void **state)
 {
     struct fixture *f = *state;
     struct span stored;
     uint64_t n = 1;
-    int rc;
-    while ((rc = ingest_admit(f->run, n, n)) == 0) {
+    for (int i = 0; i < 2 * SPANS_MAX; i++, n += 2) {
+        assert_int_equal(ingest_admit(f->run, n, n), 0);
         assert_int_equal(ingest_stored(f->run, n, n, &stored), 0);
-        n += 2;
+        assert_int_equal(stored.first, n);
     }
-    assert_int_equal(rc, -ENOSPC);
+    assert_true(f->run->stored.n < SPANS_MAX && f->run->judged.n < SPANS_MAX);
     assert_int_equal(f->run->pending.n, 0);
-    assert_true(f->run->stored.n < SPANS_MAX);
+    assert_int_equal(spans_hold(&f->run->stored, n - 2, n - 2), SPANS_ALL);
+    assert_int_equal(spans_hold(&f->run->stored, 1, 1), SPANS_NONE); /* the store still knows it */
+}
+
+static void a_run_whose_groups_do_not_come_back_is_to_wait(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t n = 1;
+    for (; offer(f, n, n, n).verdict == INGEST_NEW; n += 2)
+        assert_int_equal(ingest_admit(f->run, n, n), 0);
+    assert_int_equal(offer(f, n, n, n).verdict, INGEST_BUSY);
+    assert_true(f->run->pending.n < SPANS_MAX);
 }
 
 /* ---- series tables ---- */
@@ -220,7 +231,7 @@ static const struct ingest_table *learn(struct fixture *f, uint64_t host, uint8_
     const struct ingest_table *table = NULL;
     struct series_table content = { .hash = { { mark } }, .n = 2, .at = rows };
     uint8_t encoded[] = { mark, 7, 7 };
-    assert_int_equal(ingest_learn_table(f->ingest, host, &content, (struct bytes){ encoded, 3 }, &table, NULL), 0);
+    assert_int_equal(ingest_learn_table(f->ingest, host, &content, (struct bytes){ encoded, 3 }, 0, &table, NULL), 0);
     return table;
 }
 
@@ -253,6 +264,46 @@ static void the_oldest_table_of_a_host_gives_way(void **state)
         assert_non_null(ingest_table(f->ingest, 1, &(struct table_hash){ { (uint8_t)mark } }));
 }
 
+static void a_day_brings_so_many_new_tables_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t tomorrow_us = INT64_C(86400) * 1000000;
+    uint8_t encoded[3] = { 1 };
+    const struct ingest_table *table;
+    struct series row = { .metric = "m", .instance = "", .unit = "1" };
+    struct series_table content = { .hash = { { 0 } }, .n = 1, .at = &row };
+    struct bytes bytes = { encoded, sizeof encoded };
+    for (unsigned i = 0; i < QUOTA_NAMES; i++) {
+        content.hash.bytes[0] = (uint8_t)i;
+        assert_int_equal(ingest_learn_table(f->ingest, 1, &content, bytes, 0, &table, NULL), 0);
+    }
+    content.hash.bytes[0] = QUOTA_NAMES;
+    assert_int_equal(ingest_learn_table(f->ingest, 1, &content, bytes, 0, &table, NULL), -EDQUOT);
+    assert_int_equal(ingest_learn_table(f->ingest, 2, &content, bytes, 0, &table, NULL), 0); /* another host */
+    assert_int_equal(ingest_learn_table(f->ingest, 1, &content, bytes, tomorrow_us, &table, NULL), 0);
+    for (unsigned i = 0; i < QUOTA_NAMES - 1; i++) {
+        content.hash.bytes[0] = (uint8_t)i;
+        assert_int_equal(ingest_learn_table(f->ingest, 1, &content, bytes, tomorrow_us, &table, NULL), 0);
+    }
+    content.hash.bytes[0] = QUOTA_NAMES - 1;
+    assert_int_equal(ingest_learn_table(f->ingest, 1, &content, bytes, tomorrow_us, &table, NULL), -EDQUOT);
+    content.hash.bytes[0] = QUOTA_NAMES - 2; /* it came already */
+    assert_int_equal(ingest_learn_table(f->ingest, 1, &content, bytes, tomorrow_us, &table, NULL), 0);
+}
+
+static void runs_nobody_has_heard_of_may_declare_losses_within_a_days_limit(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < QUOTA_NAMES; i++)
+        assert_true(ingest_may_declare(f->ingest, HOST, &(struct run_id){ { 0xee, (uint8_t)i } }, 0));
+    struct run_id another = { { 0xee, QUOTA_NAMES } };
+    assert_false(ingest_may_declare(f->ingest, HOST, &another, 0));
+    assert_true(ingest_may_declare(f->ingest, HOST, &f->run->run, 0));
+    struct ingest_run *run;
+    assert_int_equal(ingest_run(f->ingest, HOST, &another, &run, NULL), 0); /* it is known from now on */
+    assert_true(ingest_may_declare(f->ingest, HOST, &another, 0));
+}
+
 static void whether_a_table_is_on_disk_is_known_per_host(void **state)
 {
     struct fixture *f = *state;
@@ -281,10 +332,13 @@ int main(void)
         TEST(of_a_host_that_keeps_restarting_the_oldest_run_is_forgotten),
         TEST(a_run_that_is_held_or_pending_is_not_forgotten),
         TEST(as_many_held_runs_as_there_may_be_are_an_answer),
-        TEST(a_run_of_nothing_but_gaps_is_stopped_before_its_ticks_reach_the_disk),
+        TEST(a_run_of_many_gaps_goes_on_and_its_oldest_ticks_are_forgotten_here),
+        TEST(a_run_whose_groups_do_not_come_back_is_to_wait),
         TEST(hosts_of_one_kind_share_one_table),
         TEST(a_host_may_use_only_tables_it_has_sent),
         TEST(the_oldest_table_of_a_host_gives_way),
+        TEST(a_day_brings_so_many_new_tables_and_no_more),
+        TEST(runs_nobody_has_heard_of_may_declare_losses_within_a_days_limit),
         TEST(whether_a_table_is_on_disk_is_known_per_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,11 @@ int spans_remove(struct spans *set, uint64_t first, uint64_t last)
     return 0;
 }
 
+void spans_forget_lowest(struct spans *set)
+{
+    erase(set, 0, 1);
+}
+
 const struct span *spans_meeting(const struct spans *set, uint64_t first, uint64_t last)
 {
     size_t index = seek(set, first);

@@ -31,6 +31,9 @@ int spans_add(struct spans *set, uint64_t first, uint64_t last);
 /* Takes first..last out of the set, whatever of it is there. Fails as spans_add(). */
 int spans_remove(struct spans *set, uint64_t first, uint64_t last);
 
+/* Forgets the lowest interval; there is one. */
+void spans_forget_lowest(struct spans *set);
+
 /* How much of first..last the set holds. */
 enum spans_part { SPANS_NONE, SPANS_SOME, SPANS_ALL };
 enum spans_part spans_hold(const struct spans *set, uint64_t first, uint64_t last);

@@ -21,8 +21,9 @@
  *          the page's creation, then come once a minute for an hour: a late page is still better than none; after
  *          that it has failed, on record. A permanent refusal is tried again in a minute. Retry-After is honoured,
  *          but not past the last 30 s of the budget, and never beyond 10 min
- * Key      incident-kind-clock-contact: the same for all attempts at a page, over restarts too; sent as
- *          Idempotency-Key
+ * Key      incident-kind-clock-created-contact: the same for all attempts at a page, over restarts too; sent as
+ *          Idempotency-Key. When it was created tells it from another page of the same numbers: those of an incident
+ *          that a disk fault kept from being recorded are given again after a restart
  * Effects  every call says what changed; the caller stores that, and only then sends what is due
  * Limit    an incident keeps INCIDENT_ALERTS_MAX alerts as rows, ok ones giving way to others; further ones are
  *          counted, and hold it open while the process lives
@@ -143,8 +144,17 @@ int pager_restore_page(struct pager *pager, const struct page *page);
 /* An alert changed. -ENOMEM. */
 int pager_alert(struct pager *pager, const struct transition *transition, const struct page_scope *scope,
                 int64_t now_us, struct page_effects *out);
-/* The collector's own incident (tenant TENANT_RESERVED): its downtime within a window, say. */
-int pager_own(struct pager *pager, const char *title, int64_t crossed_us, int64_t now_us, struct page_effects *out);
+struct page_own { /* an incident of the collector's own (tenant TENANT_RESERVED): its downtime within a window, say */
+    const char *group; /* what it is about, in a word */
+    const char *title;
+    enum severity severity;
+    int64_t crossed_us;
+};
+/* Opens it and pages, whatever its severity. It ends by people, or by pager_own_ends(). -ENOMEM. */
+int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, uint64_t *ret_incident,
+              struct page_effects *out);
+/* What it was about is over. One that is resolved, or not in memory, is left as it is. */
+int pager_own_ends(struct pager *pager, uint64_t incident, int64_t now_us, struct page_effects *out);
 
 /* -ENOENT: no such incident; -EPERM: it is resolved (ack), or already resolved (resolve). Acknowledging twice keeps the
  * first stamp and is fine. Both end the trigger pages still queued. */

@@ -63,6 +63,14 @@ static int teardown(void **state)
     return 0;
 }
 
+static uint64_t own(struct fixture *f, const char *title, int64_t crossed_us)
+{
+    struct page_own own = { .group = "disk", .title = title, .severity = SEVERITY_WARNING, .crossed_us = crossed_us };
+    uint64_t incident = 0;
+    assert_int_equal(pager_own(f->pager, &own, f->now_us, &incident, &f->out), 0);
+    return incident;
+}
+
 struct change { /* of the CPU alert of web-1, firing since now, unless said otherwise */
     enum alert_state from;
     enum alert_state to;
@@ -123,6 +131,15 @@ static const struct page *take(struct fixture *f)
     const struct page *page = pager_take_due(f->pager, f->now_us);
     assert_non_null(page);
     return page;
+}
+
+/* Between the two stands when it was created. */
+static void assert_key(const char *key, const char *start, const char *contact)
+{
+    size_t len = strlen(key);
+    assert_true(len > strlen(start) + strlen(contact));
+    assert_memory_equal(key, start, strlen(start));
+    assert_string_equal(key + len - strlen(contact), contact);
 }
 
 static void assert_nothing_due(struct fixture *f)
@@ -195,8 +212,8 @@ static void an_alert_that_pages_opens_an_incident_and_queues_a_page_a_contact(vo
     assert_string_equal(f->out.alerts[0].host_name, "web-1");
     assert_string_equal(f->out.alerts[0].summary, "CPU utilisation above 90 %");
     assert_int_equal(f->out.alerts[0].incident, 1);
-    assert_string_equal(f->out.pages[0].key, "1-trigger-1-ops");
-    assert_string_equal(f->out.pages[1].key, "1-trigger-1-boss");
+    assert_key(f->out.pages[0].key, "1-trigger-1-", "-ops");
+    assert_key(f->out.pages[1].key, "1-trigger-1-", "-boss");
     assert_true(f->out.pages[0].id == 1 && f->out.pages[1].id == 2);
     assert_int_equal(f->out.pages[0].next_us, f->now_us);
     assert_memory_equal(pager_incident(f->pager, 1), row, sizeof *row);
@@ -295,7 +312,7 @@ static void a_higher_severity_triggers_again_with_a_new_clock(void **state)
     assert_int_equal(row->detected_us, T0 + 100 * S);
     assert_true(row->delivered_us == 0 && row->acknowledged_us == 0 && row->acknowledged_by[0] == '\0');
     assert_int_equal(f->out.n_pages, 1);
-    assert_string_equal(f->out.pages[0].key, "1-trigger-2-ops");
+    assert_key(f->out.pages[0].key, "1-trigger-2-", "-ops");
     deliver(f);
     assert_int_equal(incident(f, 1)->delivered_us, f->now_us);
 }
@@ -343,7 +360,7 @@ static void an_incident_resolves_when_all_its_alerts_are_ok(void **state)
     assert_string_equal(incident(f, 1)->resolved_by, "recovery");
     assert_int_equal(incident(f, 1)->resolved_us, f->now_us);
     assert_int_equal(f->out.n_pages, 1);
-    assert_string_equal(f->out.pages[0].key, "1-resolve-1-ops");
+    assert_key(f->out.pages[0].key, "1-resolve-1-", "-ops");
     assert_int_equal(f->out.pages[0].kind, PAGE_RESOLVE);
 }
 
@@ -468,7 +485,7 @@ static void a_late_crossing_within_its_budget_pages_normally(void **state)
     assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
     deliver(f); /* recovery does not stop it */
     assert_int_equal(f->out.n_pages, 2);
-    assert_string_equal(f->out.pages[1].key, "1-resolve-1-ops");
+    assert_key(f->out.pages[1].key, "1-resolve-1-", "-ops");
 }
 
 static void an_older_one_inside_an_event_pages_with_its_breach_on_record(void **state)
@@ -737,7 +754,7 @@ static void the_resolution_goes_only_to_those_the_trigger_reached(void **state)
     assert_string_equal(f->out.pages[0].contact, "ops");
     outcome(f, second, (struct page_outcome){ .delivered = true }); /* people must know: then that it is over, too */
     assert_int_equal(f->out.n_pages, 2);
-    assert_string_equal(f->out.pages[1].key, "1-resolve-1-boss");
+    assert_key(f->out.pages[1].key, "1-resolve-1-", "-boss");
 }
 
 static void contacts_hear_of_their_own_tenant_only(void **state)
@@ -750,7 +767,7 @@ static void contacts_hear_of_their_own_tenant_only(void **state)
     assert_string_equal(f->out.pages[0].contact, "shop");
     assert_string_equal(f->out.pages[1].contact, "all");
     page_effects_clear(&f->out);
-    assert_int_equal(pager_own(f->pager, "The collector was down for 5 min", T0, f->now_us, &f->out), 0);
+    own(f, "The collector was down for 5 min", T0);
     assert_int_equal(f->out.n_pages, 1);
     assert_string_equal(f->out.pages[0].contact, "all");
 }
@@ -780,7 +797,7 @@ static void a_new_contact_is_paged_for_what_nobody_acknowledged(void **state)
     at(f, 50);
     set_contacts(f, 2, (const char *[]){ "ops", "boss" });
     assert_int_equal(f->out.n_pages, 1);
-    assert_string_equal(f->out.pages[0].key, "1-trigger-1-boss");
+    assert_key(f->out.pages[0].key, "1-trigger-1-", "-boss");
     assert_int_equal(f->out.pages[0].created_us, f->now_us);
 }
 
@@ -809,7 +826,7 @@ static void a_page_whose_row_the_disk_refuses_goes_out_marked(void **state)
 {
     struct fixture *f = *state;
     page_effects_clear(&f->out);
-    assert_int_equal(pager_own(f->pager, "x", T0, f->now_us, &f->out), 0);
+    own(f, "x", T0);
     assert_int_equal(pager_recorded(f->pager, f->out.pages[0].id, false), 0);
     assert_true(pager_is_unrecorded(f->pager, f->out.pages[0].id));
     assert_int_equal(pager_recorded(f->pager, 4711, true), 0); /* no page of ours */
@@ -821,7 +838,7 @@ static void a_page_cancelled_before_its_row_is_on_disk_is_never_due(void **state
 {
     struct fixture *f = *state;
     page_effects_clear(&f->out);
-    assert_int_equal(pager_own(f->pager, "x", T0, f->now_us, &f->out), 0);
+    own(f, "x", T0);
     uint64_t id = f->out.pages[0].id;
     acknowledge(f, 1);
     assert_int_equal(pager_recorded(f->pager, id, true), 0);
@@ -936,18 +953,38 @@ static void the_collectors_own_incidents_are_each_told_by_themselves(void **stat
     struct fixture *f = *state;
     at(f, 100);
     page_effects_clear(&f->out);
-    assert_int_equal(pager_own(f->pager, "The collector was down for 70 s", T0 + 20 * S, f->now_us, &f->out), 0);
+    own(f, "The collector was down for 70 s", T0 + 20 * S);
     const struct incident *row = &f->out.incidents[0];
     assert_true(row->tenant == TENANT_RESERVED && row->n_alerts == 0 && row->clock == 1);
     assert_int_equal(row->crossed_us, T0 + 20 * S);
     assert_string_equal(row->title, "The collector was down for 70 s");
-    assert_int_equal(row->severity, SEVERITY_CRITICAL);
+    assert_string_equal(row->group, "disk");
+    assert_int_equal(row->severity, SEVERITY_WARNING); /* they page, whatever it is */
     assert_int_equal(f->out.n_pages, 1);
-    assert_int_equal(pager_own(f->pager, "The collector was down for 80 s", T0 + 90 * S, f->now_us, &f->out), 0);
+    own(f, "The collector was down for 80 s", T0 + 90 * S);
     assert_int_equal(incident(f, 2)->clock, 1);
     tick(f);
     assert_int_equal(incident(f, 1)->state, INCIDENT_TRIGGERED); /* a person resolves them */
     assert_int_equal(pager_resolve(f->pager, 1, "li", f->now_us, &f->out, NULL), 0);
+}
+
+static void the_collectors_own_incident_ends_with_its_cause(void **state)
+{
+    struct fixture *f = *state;
+    page_effects_clear(&f->out);
+    uint64_t id = own(f, "The disk is full", T0);
+    store(f);
+    deliver(f);
+    at(f, 60);
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_own_ends(f->pager, id, f->now_us, &f->out), 0);
+    assert_int_equal(incident(f, id)->state, INCIDENT_RESOLVED);
+    assert_string_equal(incident(f, id)->resolved_by, "recovery");
+    assert_int_equal(f->out.pages[0].kind, PAGE_RESOLVE);
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_own_ends(f->pager, id, f->now_us, &f->out), 0); /* a person was quicker, say */
+    assert_int_equal(pager_own_ends(f->pager, 4711, f->now_us, &f->out), 0);
+    assert_int_equal(f->out.n_incidents, 0);
 }
 
 /* ---- at start ---- */
@@ -1006,7 +1043,7 @@ static void incidents_alerts_and_pages_outlive_the_process_in_any_order(void **s
         tick(f);
         assert_int_equal(f->out.n_incidents, 0);
         const struct page *page = take(f);
-        assert_string_equal(page->key, "1-trigger-1-boss");
+        assert_key(page->key, "1-trigger-1-", "-boss");
         assert_true(page->possible_copy);
         outcome(f, page->id, (struct page_outcome){ .delivered = true });
         assert_nothing_due(f);
@@ -1088,7 +1125,24 @@ static void a_page_stored_by_a_clock_ahead_is_due_at_once(void **state)
     restart(f, &rows, false);
     tick(f);
     assert_true(incident(f, 1)->crossed_us == f->now_us && incident(f, 1)->detected_us == f->now_us);
-    assert_string_equal(take(f)->key, "1-trigger-1-boss");
+    assert_key(take(f)->key, "1-trigger-1-", "-boss");
+}
+
+static void numbers_given_again_make_no_page_look_like_another(void **state)
+{
+    struct fixture *f = *state;
+    char before[PAGE_KEY_MAX + 1];
+    FIRES(f);
+    snprintf(before, sizeof before, "%s", take(f)->key);
+    f->pager = pager_free(f->pager); /* killed, before a row of it was on disk */
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    page_effects_clear(&f->out);
+    set_contacts(f, 2, (const char *const[]){ "ops", "boss" });
+    at(f, 10);
+    FIRES(f);
+    const struct page *page = take(f);
+    assert_int_equal(page->incident, 1);
+    assert_string_not_equal(page->key, before);
 }
 
 static void the_clock_of_a_restored_page_is_known_from_its_key(void **state)
@@ -1266,12 +1320,14 @@ int main(void)
         TEST(an_acknowledgement_that_comes_too_late_is_a_breach_without_a_tick),
         TEST(a_breach_stays_on_record_over_a_new_clock),
         TEST(the_collectors_own_incidents_are_each_told_by_themselves),
+        TEST(the_collectors_own_incident_ends_with_its_cause),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
         TEST(deadlines_go_on_while_the_process_is_down),
         TEST(a_clock_set_back_holds_back_no_page),
         TEST(a_clock_set_back_stops_no_budget),
         TEST(a_page_stored_by_a_clock_ahead_is_due_at_once),
+        TEST(numbers_given_again_make_no_page_look_like_another),
         TEST(the_clock_of_a_restored_page_is_known_from_its_key),
         TEST(resolved_incidents_are_kept_until_forgotten_and_their_pages_settled),
         TEST(ten_thousand_open_alerts_are_held_and_let_go),

@@ -9,9 +9,8 @@
 #include "base/auto.h"
 #include "collector/page/parts.h"
 
-#define GROUP_OF_OUR_OWN "collector"
-#define BY_RECOVERY      "recovery"
-#define BY_RECORD        "record"
+#define BY_RECOVERY "recovery"
+#define BY_RECORD   "record"
 
 const char *incident_state_name(enum incident_state state)
 {
@@ -288,15 +287,26 @@ int pager_alert(struct pager *pager, const struct transition *t, const struct pa
     return p.rc;
 }
 
-int pager_own(struct pager *pager, const char *title, int64_t crossed_us, int64_t now_us, struct page_effects *out)
+int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, uint64_t *ret_incident,
+              struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    const struct page_scope scope = { .tenant = TENANT_RESERVED, .host_group = GROUP_OF_OUR_OWN };
+    const struct page_scope scope = { .tenant = TENANT_RESERVED, .host_group = own->group };
     struct dossier *dossier = open_dossier(&p, &scope); /* in no group: each is told by itself */
-    if (dossier) {
-        dossier->row.severity = SEVERITY_CRITICAL;
-        dossier_trigger(&p, dossier, title, crossed_us, now_us, false);
-    }
+    if (!dossier)
+        return p.rc;
+    dossier->row.severity = own->severity;
+    dossier_trigger(&p, dossier, own->title, own->crossed_us, now_us, false);
+    *ret_incident = dossier->row.id;
+    return p.rc;
+}
+
+int pager_own_ends(struct pager *pager, uint64_t incident, int64_t now_us, struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct dossier *dossier = dossier_find(pager, incident);
+    if (dossier && dossier->known && dossier->row.state != INCIDENT_RESOLVED)
+        dossier_resolve(&p, dossier, BY_RECOVERY);
     return p.rc;
 }
 

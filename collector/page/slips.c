@@ -75,8 +75,8 @@ static void queue_page(struct paging *p, struct dossier *dossier, enum page_kind
         .next_us = p->now_us,
     };
     snprintf(row.contact, sizeof row.contact, "%s", contact);
-    snprintf(row.key, sizeof row.key, "%" PRIu64 "-%s-%u-%s", row.incident, kind_names[kind], dossier->row.clock,
-             contact);
+    snprintf(row.key, sizeof row.key, "%" PRIu64 "-%s-%u-%" PRIx64 "-%s", row.incident, kind_names[kind],
+             dossier->row.clock, (uint64_t)row.created_us, contact);
     struct slip *slip = slip_make(p->pager, dossier, &row, dossier->row.clock);
     if (!slip) {
         p->rc = -ENOMEM;

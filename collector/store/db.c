@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -13,7 +14,7 @@ enum {
 };
 
 /* SQLite's codes clash with errno's: they stop here. */
-static int errno_of(int code)
+int db_errno(int code)
 {
     switch (code & 0xff) {
     case SQLITE_FULL:
@@ -46,10 +47,35 @@ static const char *file_name(sqlite3 *db)
     return slash ? slash + 1 : path;
 }
 
+/* What the system said when a call on the file behind it failed last; 0: none has. */
+static int last_errno(sqlite3_file *file)
+{
+    int number = 0;
+    if (file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
+}
+
+/* SQLite says "disk I/O error" of a disk that became read-only as well: the system knows better. */
+static int better_errno(sqlite3 *db, int code)
+{
+    sqlite3_file *files[2] = { NULL, NULL };
+    int rc = db_errno(code);
+    if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CANTOPEN)
+        return rc;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &files[0]);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &files[1]); /* the WAL, where there is one */
+    const int said[] = { last_errno(files[0]), last_errno(files[1]), sqlite3_system_errno(db) };
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        if (said[i] == ENOSPC || said[i] == EDQUOT || said[i] == EROFS)
+            rc = -said[i];
+    return rc;
+}
+
 int db_error(sqlite3 *db, struct err *err)
 {
     int code = sqlite3_extended_errcode(db);
-    return err_set(err, errno_of(code), "store: %s: %s (SQLite %d)", file_name(db), sqlite3_errmsg(db), code);
+    return err_set(err, better_errno(db, code), "store: %s: %s (SQLite %d)", file_name(db), sqlite3_errmsg(db), code);
 }
 
 /* Made here rather than by SQLite for its mode; the WAL takes its mode from it. O_EXCL because closing a descriptor of
@@ -62,6 +88,16 @@ static int make_file(const char *path, struct err *err)
     return 0;
 }
 
+/* Of a file that is still empty: later it would take a VACUUM, and asking for it a write. */
+static int set_form(sqlite3 *db, struct err *err)
+{
+    int64_t pages;
+    int rc = db_number(db, "PRAGMA page_count", &pages, err);
+    if (rc < 0 || pages > 0)
+        return rc;
+    return db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL", err);
+}
+
 static int set_up(sqlite3 *db, enum db_mode mode, struct err *err)
 {
     sqlite3_extended_result_codes(db, 1);
@@ -69,10 +105,16 @@ static int set_up(sqlite3 *db, enum db_mode mode, struct err *err)
     int rc = db_exec(db, "PRAGMA temp_store=MEMORY", err);
     if (rc < 0 || mode == DB_READ)
         return rc;
-    /* The newest pages are written again and again, older ones hardly: SQLite's 2 MiB a file would be twice what
-     * helps. */
-    rc = db_exec(db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1024",
-                 err);
+    rc = set_form(db, err);
+    /* What a group of the packer's touches mostly fits, and a larger one may take 16 MiB: pages that have to leave
+     * memory within a transaction go to the WAL more than once. Debian's SQLite, unless told not to, writes zeros over
+     * what is deleted; the inbox is deleted all the time. */
+    if (rc == 0)
+        rc = db_exec(
+            db,
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA cache_spill=4096;"
+            "PRAGMA secure_delete=OFF",
+            err);
     if (rc < 0)
         return rc;
     sqlite3_wal_autocheckpoint(db, 0);
@@ -84,12 +126,12 @@ static int set_up(sqlite3 *db, enum db_mode mode, struct err *err)
 int db_open(sqlite3 **ret_db, const char *path, enum db_mode mode, struct err *err)
 {
     assert(ret_db && path);
-    if (mode == DB_READ && access(path, F_OK) < 0)
+    if (mode != DB_WRITE && access(path, F_OK) < 0)
         return err_sys(err, -errno, "store: cannot open %s", path);
     int rc = mode == DB_WRITE ? make_file(path, err) : 0;
     if (rc < 0)
         return rc;
-    int flags = mode == DB_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     AUTO(db_auto_close) sqlite3 *db = NULL;
     if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return db ? db_error(db, err) : err_set(err, -ENOMEM, "store: out of memory");

@@ -1,6 +1,7 @@
 /* collector/store/db.h - one connection to one SQLite file, and SQLite's codes turned into ours.
  *
- * Shape    WAL, synchronous=FULL, no checkpoint of its own: commits must not pay for one (see checkpoint.h)
+ * Shape    WAL, synchronous=FULL, no checkpoint of its own: commits must not pay for one; file_checkpoint()
+ *          makes them, on a thread of its own
  * Threads  a connection is one caller's at a time, whichever thread that is
  */
 #pragma once
@@ -9,15 +10,18 @@
 
 #include "base/err.h"
 
-enum db_mode { DB_WRITE, DB_READ };
+enum db_mode { DB_WRITE, DB_WRITE_OLD, DB_READ };
 
-/* DB_WRITE creates the file (0600); DB_READ is -ENOENT when there is none. On 0 the caller owns *ret_db. */
+/* DB_WRITE creates the file (0600); the others are -ENOENT when there is none. On 0 the caller owns *ret_db. */
 int db_open(sqlite3 **ret_db, const char *path, enum db_mode mode, struct err *err);
 /* Always returns NULL; NULL is fine. Its statements must be finalized. */
 sqlite3 *db_close(sqlite3 *db);
 
 /* What the last call on `db` said, as -errno, with "store: FILE: " and SQLite's own words in `err`. */
 int db_error(sqlite3 *db, struct err *err);
+
+/* What a code of SQLite's is as -errno. */
+int db_errno(int code);
 
 int db_exec(sqlite3 *db, const char *sql, struct err *err);
 /* The one number a statement yields; 0 when it yields no row or NULL. */

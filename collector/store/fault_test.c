@@ -1,8 +1,9 @@
 /* Disks that fail. The clock stands still, so nothing is declared before a test lets five seconds pass; the retries
  * themselves come by the loop's own timer. */
+#include "collector/store/db.h"
 #include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/file.h"
-#include "collector/store/reader.h"
+#include "collector/store/read/reader.h"
 #include "collector/store/store_fixture.h"
 
 #include <errno.h>
@@ -218,6 +219,28 @@ static void a_disk_that_hangs_holds_back_no_page(void **state)
     assert_int_equal(store_counts(f->store).failed, 0);
 }
 
+static void what_follows_a_hang_is_written_though_what_gathered_was_dropped(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told front, after;
+    struct packed behind;
+    faulty_vfs_set(FAULTY_HANG, "tenant-1");
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    expect(f, &front, STORE_TENANT, 1);
+    run_until_writing(f);
+    pack(&behind, 1, 5, 1, 11, 10, ANCHOR_US);
+    behind.row.table_bytes.len = 0; /* the file has it: the ticks are all that gathers */
+    assert_int_equal(store_batch(f->store, &behind.row, NULL), 0);
+    declare_hanging(f, &front);
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+    assert_int_equal(put_batch(f, 1, 5, 1, 11, 10), 0);
+    expect(f, &after, STORE_TENANT, 1); /* nobody hurries it */
+    run_until(f, &after.done);
+    assert_int_equal(after.rc, 0);
+}
+
 static void a_hanging_attempt_that_fails_at_last_drops_its_samples(void **state)
 {
     struct fixture *f = *state;
@@ -267,7 +290,10 @@ static void a_file_whose_disk_hangs_is_left_behind(void **state)
     static char dir[sizeof f->dir];
     memcpy(dir, f->dir, sizeof dir);
     struct store_counts counts = { 0 };
-    struct file_home home = { .loop = &f->loop, .clock = &f->clock, .log = &f->log, .dir = dir, .counts = &counts };
+    struct took took = { 0 };
+    struct file_home home = {
+        .loop = &f->loop, .clock = &f->clock, .log = &f->log, .dir = dir, .counts = &counts, .took = &took
+    };
     int front = 0;
     int behind = 0;
     assert_int_equal(file_open(&file, &home, STORE_TENANT, 9, NULL), 0);
@@ -285,9 +311,21 @@ static void a_file_whose_disk_hangs_is_left_behind(void **state)
     faulty_vfs_set(FAULTY_NOTHING, NULL); /* its thread may go on to its end */
 }
 
-static void on_incidents(void *user, const struct store_incidents *result, const struct err *err)
+struct any_read {
+    struct read read;
+    int *answer;
+};
+
+static int answer_any(struct read *read, struct reading *reading, struct err *err)
 {
-    *(int *)user = err ? err->code : (int)result->n;
+    (void)read;
+    int64_t n;
+    return db_number(reading->db, "SELECT count(*) FROM batch", &n, err);
+}
+
+static void tell_any(struct read *read, const struct err *err)
+{
+    *((struct any_read *)read)->answer = err ? err->code : 1;
 }
 
 static void reads_that_hang_are_answered_when_the_reader_closes(void **state)
@@ -298,16 +336,24 @@ static void reads_that_hang_are_answered_when_the_reader_closes(void **state)
     add_tenants(f);
     assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
     assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    assert_int_equal(reader_open(&reader, &f->loop, &f->log, NULL), 0);
+    assert_int_equal(reader_open(&reader, &f->loop, &f->clock, &f->log, NULL), 0);
     faulty_vfs_set(FAULTY_HANG_READ, "tenant-1");
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(reader_incidents(reader, path_in(f, "tenant-1.db"), 1, 0, 10, on_incidents, &answers[i], NULL),
-                         0);
+    for (int i = 0; i < 2; i++) {
+        struct any_read *any = calloc(1, sizeof *any);
+        assert_non_null(any);
+        *any = (struct any_read){ { .answer = answer_any, .tell = tell_any }, &answers[i] };
+        assert_int_equal(reader_take(reader, path_in(f, "tenant-1.db"), 1, &any->read, NULL), 0);
+    }
     while (!faulty_vfs_is_hanging())
         sched_yield();
     reader_close(reader, 0);
     assert_true(answers[0] == -ECANCELED && answers[1] == -ECANCELED);
     uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
+static void on_incidents(void *user, const struct store_incidents *result, const struct err *err)
+{
+    *(int *)user = err ? err->code : (int)result->n;
 }
 
 static void closing_tries_once_more(void **state)
@@ -405,6 +451,7 @@ int main(void)
         STORE_TEST(a_faulty_file_holds_back_its_own_tenant_only),
         STORE_TEST(a_table_outlives_the_samples_it_came_with),
         STORE_TEST(a_disk_that_hangs_holds_back_no_page),
+        STORE_TEST(what_follows_a_hang_is_written_though_what_gathered_was_dropped),
         STORE_TEST(a_hanging_attempt_that_fails_at_last_drops_its_samples),
         STORE_TEST(closing_in_a_fault_says_what_is_lost),
         STORE_TEST(a_file_whose_disk_hangs_is_left_behind),

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "collector/store/db.h"
 #include "collector/store/load.h"
+#include "collector/store/schema.h"
 
 enum {
     WAL_RESTART_PAGES = 16384, /* 64 MiB: then the writer itself lets the WAL start anew */
@@ -34,16 +35,30 @@ struct file {
 
     bool failing; /* since... */
     int64_t failing_since_us;
-    bool fault; /* declared */
+    bool fault;               /* declared */
+    enum store_trouble cause; /* of the last fault, as it was when it was declared */
+    int64_t fault_ended_us;
+    bool unread;           /* it could not be read at start */
+    bool slow;             /* the attempt under way */
+    int64_t slow_since_us; /* from the first to the last slow commit, with less than STORE_CALM_US between any two */
+    int64_t slow_until_us;
+    bool doubted; /* whoever read it found it damaged: the next attempt shall prove that it is not */
 
     struct job write; /* while `writing`, these are the writer's */
     bool writing;
     int64_t attempted_us;
     struct writer writer;
     bool restart_wal;
+    bool prove;
     int write_rc;
     struct err write_err;
     struct written written;
+
+    struct job rest; /* the same as shut, but the file goes on */
+    bool resting;
+    uint64_t stored;        /* ticks */
+    int64_t settled_us;     /* the last write */
+    int64_t passed_over_us; /* monotonic: when that was last told; 0: never */
 
     struct job shut; /* the worker's last */
     bool last_try;   /* closing: the write under way is not tried again */
@@ -174,6 +189,17 @@ void file_hurry(struct file *file)
 
 /* ---- attempts ---- */
 
+/* Said once an hour: whoever declares so much goes on declaring. */
+static void tell_passed_over(struct file *file)
+{
+    int64_t now = clock_mono_us(file->home->clock);
+    if (file->written.passed_over == 0 || (file->passed_over_us != 0 && now - file->passed_over_us < 3600 * US_PER_S))
+        return;
+    file->passed_over_us = now;
+    log_event(file->home->log, LOG_WARN, "declarations_passed_over", KV_TEXT("file", file->name),
+              KV_COUNT("declarations", file->written.passed_over));
+}
+
 static void count_written(struct file *file)
 {
     struct store_counts *counts = file->home->counts;
@@ -181,6 +207,10 @@ static void count_written(struct file *file)
     counts->ticks += file->written.ticks;
     counts->samples += file->written.samples;
     counts->bytes += file->written.bytes;
+    file->stored += file->written.ticks;
+    file->settled_us = clock_mono_us(file->home->clock);
+    took_add(file->home->took, file->settled_us - file->attempted_us);
+    tell_passed_over(file);
 }
 
 static void succeeded(struct file *file)
@@ -188,7 +218,8 @@ static void succeeded(struct file *file)
     count_written(file);
     file->uncopied = true;
     if (file->fault) {
-        int64_t lasted_us = clock_mono_us(file->home->clock) - file->failing_since_us;
+        file->fault_ended_us = clock_mono_us(file->home->clock);
+        int64_t lasted_us = file->fault_ended_us - file->failing_since_us;
         log_event(file->home->log, LOG_WARN, "store_fault_ended", KV_TEXT("file", file->name),
                   KV_REAL("seconds", (double)lasted_us / (double)US_PER_S));
     }
@@ -197,12 +228,34 @@ static void succeeded(struct file *file)
     settle_front(file, 0);
 }
 
-/* A front that is being written is the writer's: its batches stay until the attempt has failed. */
-static void declare_fault(struct file *file, const char *why)
+static enum store_trouble trouble_of(int rc)
 {
+    switch (rc) {
+    case -ENOSPC:
+    case -EDQUOT:
+        return STORE_FULL;
+    case -EROFS:
+    case -EACCES:
+        return STORE_READ_ONLY;
+    case -ETIMEDOUT:
+        return STORE_HANGS;
+    case -EBADMSG:
+    case -ENOENT:
+        return STORE_DAMAGED;
+    default:
+        return STORE_FAILS;
+    }
+}
+
+/* A front that is being written is the writer's: its batches stay until the attempt has failed. */
+static void declare_fault(struct file *file, int rc, const char *why)
+{
+    file->cause = trouble_of(rc);
     uint64_t ticks = file->writing ? 0 : group_drop_batches(file->front);
-    if (file->gathering)
+    if (file->gathering) {
         ticks += group_drop_batches(file->gathering);
+        file->opened = group_first(file->gathering); /* left empty, it is opened anew by what joins it */
+    }
     file->fault = true;
     log_event(file->home->log, LOG_ERROR, "store_fault_declared", KV_TEXT("file", file->name),
               KV_COUNT("dropped_ticks", ticks), KV_TEXT("error", why));
@@ -241,21 +294,37 @@ static void failed(struct file *file, int rc, const struct err *err)
         group_drop_batches(file->front); /* it has some when the fault was declared while it was being written */
         group_settle(file->front, rc);
     } else if (is_fault_due(file)) {
-        declare_fault(file, err->text);
+        declare_fault(file, rc, err->text);
         answer_waiting(file, rc); /* in both groups: both have lost their batches */
     }
+}
+
+/* Once is life; again and again is a disk that people should hear of. Noted while it lasts: a look at it is real
+ * time that passed, whatever the clock has jumped by meanwhile. */
+static void note_slow(struct file *file)
+{
+    int64_t now_us = clock_mono_us(file->home->clock);
+    if (now_us - file->attempted_us < STORE_SLOW_US)
+        return;
+    if (!file->slow)
+        file->home->counts->slow++;
+    file->slow = true;
+    if (file->slow_until_us == 0 || now_us - file->slow_until_us >= STORE_CALM_US)
+        file->slow_since_us = now_us;
+    file->slow_until_us = now_us;
 }
 
 /* A disk that hangs fails no attempt. What waits for the writes must go on all the same. */
 static void look_at_attempt(struct file *file)
 {
     uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
+    note_slow(file);
     if (!file->failing && clock_mono_us(file->home->clock) - file->attempted_us >= STORE_FAULT_US) {
         file->failing = true;
         file->failing_since_us = file->attempted_us;
     }
     if (!file->fault && file->failing && is_fault_due(file))
-        declare_fault(file, "the disk does not answer");
+        declare_fault(file, -ETIMEDOUT, "the disk does not answer");
     if (file->fault)
         answer_waiting(file, -ETIMEDOUT);
 }
@@ -263,6 +332,8 @@ static void look_at_attempt(struct file *file)
 static void run_write(struct job *job)
 {
     struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, write));
+    if (file->prove)
+        writer_doubt(&file->writer);
     if (file->restart_wal)
         writer_restart_wal(&file->writer);
     file->write_rc = writer_write(&file->writer, file->front, &file->written, &file->write_err);
@@ -302,9 +373,43 @@ static void attempt(struct file *file)
     file->writing = true;
     file->restart_wal = file->wal_is_long;
     file->wal_is_long = false;
+    file->prove = file->doubted;
+    file->doubted = false;
+    file->slow = false;
     file->attempted_us = clock_mono_us(file->home->clock);
     uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
     worker_submit(file->worker, &file->write);
+}
+
+/* ---- rest ---- */
+
+static bool cannot_rest(const struct file *file)
+{
+    return !file->worker || file->resting || file->writing || file->front || !nothing_gathered(file) || file->closing;
+}
+
+static void run_rest(struct job *job)
+{
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, rest));
+    writer_close(&file->writer);
+}
+
+/* A write that came meanwhile is behind this on the worker, and has opened the file again. */
+static void rest_done(struct job *job)
+{
+    struct file *file = (struct file *)(void *)((char *)job - offsetof(struct file, rest));
+    file->resting = false;
+    if (!file->writing && !file->closing)
+        file->worker = worker_close(file->worker);
+}
+
+void file_rest(struct file *file, int64_t idle_us)
+{
+    if (cannot_rest(file) || file->failing || file->copying || file->uncopied ||
+        clock_mono_us(file->home->clock) - file->settled_us < idle_us)
+        return;
+    file->resting = true;
+    worker_submit(file->worker, &file->rest);
 }
 
 static void run_shut(struct job *job)
@@ -345,6 +450,8 @@ static void copy_done(struct job *job)
         log_event(file->home->log, LOG_WARN, "store_checkpoint_failed", KV_TEXT("file", file->name),
                   KV_TEXT("error", file->copy_err.text));
     file->copy_failed = file->copy_rc < 0;
+    if (file->copy_rc == -EBADMSG)
+        file_doubt(file, &file->copy_err);
     file->wal_is_long = file->wal_pages > WAL_RESTART_PAGES;
     if (file->copy_rc < 0)
         file->uncopied = true;
@@ -377,6 +484,7 @@ int file_open(struct file **ret_file, const struct file_home *home, enum store_f
     file->name = file->path + strlen(home->dir) + 1;
     file->writer = (struct writer){ .path = file->path, .kind = kind, .tenant = tenant };
     file->write = (struct job){ .run = run_write, .done = write_done };
+    file->rest = (struct job){ .run = run_rest, .done = rest_done };
     file->shut = (struct job){ .run = run_shut, .done = shut_done };
     file->copy = (struct job){ .run = run_copy, .done = copy_done };
     uv_timer_init(home->loop, &file->timer);
@@ -394,6 +502,8 @@ int file_read(struct file *file, const struct store_loader *loader, struct store
 {
     int rc = file_prepare(file, err);
     if (rc == 0)
+        rc = schema_let_shrink(file->writer.db, err);
+    if (rc == 0)
         rc = load_file(file->writer.db, file->writer.kind, file->writer.tenant, loader, marks, err);
     return rc;
 }
@@ -403,16 +513,17 @@ int file_load(struct file *file, const struct store_loader *loader, struct store
     assert(!file->front && nothing_gathered(file));
     struct err why = { 0 };
     int rc = file_read(file, loader, marks, &why);
+    writer_close(&file->writer);
     if (rc == 0)
         return 0;
-    writer_close(&file->writer);
     file->writer.unproven = true;
+    file->unread = true;
     if (!file_gathering(file))
         return err_set(err, -ENOMEM, "store: out of memory");
     close_gathering(file);
     file->failing = true;
     file->failing_since_us = clock_mono_us(file->home->clock);
-    declare_fault(file, why.text);
+    declare_fault(file, rc, why.text);
     uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
     return err_set(err, rc, "%s", why.text);
 }
@@ -537,9 +648,39 @@ bool file_close(struct file *file, uint64_t wait_ms)
     return true;
 }
 
+void file_doubt(struct file *file, const struct err *why)
+{
+    if (!file->doubted && !file->failing)
+        log_event(file->home->log, LOG_ERROR, "store_file_damaged", KV_TEXT("file", file->name),
+                  KV_TEXT("error", why->text));
+    file->doubted = true;
+}
+
+uint64_t file_stored(const struct file *file)
+{
+    return file->stored;
+}
+
+bool file_wants_start(const struct file *file)
+{
+    return file->unread && !file->failing;
+}
+
 bool file_in_fault(const struct file *file)
 {
     return file->fault;
+}
+
+enum store_trouble file_trouble(const struct file *file)
+{
+    int64_t now_us = clock_mono_us(file->home->clock);
+    bool ended_lately = file->fault_ended_us != 0 && now_us - file->fault_ended_us < STORE_CALM_US;
+    if (file->fault || ended_lately)
+        return file->cause;
+    if (file->copy_failed)
+        return trouble_of(file->copy_rc);
+    bool slow = file->slow_until_us != 0 && now_us - file->slow_until_us < STORE_CALM_US;
+    return slow && file->slow_until_us - file->slow_since_us >= STORE_SLOW_FOR_US ? STORE_SLOW : STORE_WELL;
 }
 
 const char *file_path(const struct file *file)

@@ -4,6 +4,7 @@
  *          declares the file's fault: batches go, the rest of what gathered joins the front, and every attempt answers
  *          the callbacks waiting until then, well or not. An attempt that takes STORE_FAULT_US declares it too: then
  *          the front's callbacks and those gathered since are answered each STORE_RETRY_US until the disk speaks
+ * Rest     a file that was read at start, or rests, has neither a connection nor a thread; a write opens both
  * Threads  the loop's
  */
 #pragma once
@@ -14,6 +15,7 @@
 #include "base/work.h"
 #include "collector/store/group.h"
 #include "collector/store/store.h"
+#include "collector/store/took.h"
 #include "collector/store/writer.h"
 
 struct file; /* opaque */
@@ -24,6 +26,7 @@ struct file_home { /* what all files of a store share; borrowed as long as they 
     const struct log *log;
     const char *dir;
     struct store_counts *counts;
+    struct took *took;
 };
 
 /* Touches no disk yet. On 0 the caller owns *ret_file. */
@@ -47,7 +50,19 @@ void file_touched(struct file *file);
 int file_then(struct file *file, void (*fn)(void *user, int rc), void *user);
 void file_hurry(struct file *file);
 
+/* Somebody who read it found it damaged: the next attempt looks the path up anew and reads the file before it
+ * writes. */
+void file_doubt(struct file *file, const struct err *why);
+/* How many ticks were stored in it since it was opened. */
+uint64_t file_stored(const struct file *file);
+/* Nothing was written for `idle_us` and nothing is on its way: ends its connection and its thread, until the next
+ * write. */
+void file_rest(struct file *file, int64_t idle_us);
+
 bool file_in_fault(const struct file *file);
+/* It could not be read at start, and now it can: what it holds is known to nobody. */
+bool file_wants_start(const struct file *file);
+enum store_trouble file_trouble(const struct file *file);
 const char *file_path(const struct file *file);
 
 /* Copies what the WAL holds to where it belongs, on `worker`, if there is any and it is not being done. */

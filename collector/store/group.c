@@ -56,8 +56,16 @@ struct group *group_new(void)
     return group;
 }
 
+static void release_packs(struct group *group)
+{
+    for (struct op *op = group->first; op; op = op->next)
+        if (op->kind == OP_PACK)
+            pack_op_release(op->pack);
+}
+
 void group_clear(struct group *group)
 {
+    release_packs(group);
     HASH_CLEAR(hh, group->by_key);
     if (group->bytes > KEPT_BYTES)
         arena_done(&group->arena);
@@ -175,6 +183,25 @@ int group_put_mark(struct group *group, const char *name, int64_t value)
     return put(group, OP_MARK, 0, &key, &mark, sizeof mark);
 }
 
+int group_put_dropped(struct group *group, const struct store_dropped *dropped)
+{
+    struct key key = key_start(OP_DROPPED, 0);
+    key_add(&key, &dropped->host, sizeof dropped->host);
+    key_add(&key, &dropped->dropped.run, sizeof dropped->dropped.run);
+    key_add(&key, &dropped->dropped.first, sizeof dropped->dropped.first);
+    key_add(&key, &dropped->dropped.last, sizeof dropped->dropped.last);
+    return put(group, OP_DROPPED, 0, &key, dropped, sizeof *dropped);
+}
+
+int group_put_clock_step(struct group *group, const struct store_clock_step *step)
+{
+    struct key key = key_start(OP_STEP, 0);
+    key_add(&key, &step->host, sizeof step->host);
+    key_add(&key, &step->run, sizeof step->run);
+    key_add(&key, &step->at_us, sizeof step->at_us);
+    return put(group, OP_STEP, 0, &key, step, sizeof *step);
+}
+
 static int copy_bytes(struct group *group, struct bytes *bytes)
 {
     uint8_t *copy = arena_alloc(&group->arena, 1, bytes->len);
@@ -218,6 +245,16 @@ int group_add_batch(struct group *group, const struct store_batch *batch)
     return rc;
 }
 
+int group_add_pack(struct group *group, struct pack_op *pack)
+{
+    struct entry *entry = make(group, OP_PACK, pack, 0, NULL);
+    if (!entry)
+        return -ENOMEM;
+    entry->op.pack = pack_op_hold(pack);
+    group->bytes += pack->bytes;
+    return link_entry(group, entry); /* without a key it cannot fail */
+}
+
 int group_then(struct group *group, void (*fn)(void *user, int rc), void *user)
 {
     struct then *then = malloc(sizeof *then);
@@ -233,6 +270,8 @@ static int absorb_op(struct group *group, const struct entry *entry)
 {
     if (entry->op.kind == OP_BATCH)
         return group_add_batch(group, entry->op.batch);
+    if (entry->op.kind == OP_PACK)
+        return group_add_pack(group, entry->op.pack);
     if (entry->op.kind == OP_TABLE)
         return put_table(group, &entry->op.table->hash, entry->op.table->bytes);
     struct key key = { .len = 0 };
@@ -265,12 +304,16 @@ uint64_t group_drop_batches(struct group *group)
     struct op **at = &group->first;
     while (*at) {
         struct op *op = *at;
-        if (op->kind != OP_BATCH) {
+        if (op->kind == OP_BATCH) {
+            ticks += op->batch->n_ticks;
+            group->bytes -= sizeof(struct entry) + sizeof *op->batch + op->batch->batch_bytes.len;
+        } else if (op->kind == OP_PACK) {
+            group->bytes -= sizeof(struct entry) + op->pack->bytes;
+            pack_op_release(op->pack);
+        } else {
             at = &op->next;
             continue;
         }
-        ticks += op->batch->n_ticks;
-        group->bytes -= sizeof(struct entry) + sizeof *op->batch + op->batch->batch_bytes.len;
         *at = op->next;
     }
     group->end = at;

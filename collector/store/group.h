@@ -12,12 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/store/pack/op.h"
 #include "collector/store/rows.h"
 #include "collector/store/store.h"
 
 struct group; /* opaque */
 
-enum op_kind { OP_ROW, OP_BATCH, OP_TABLE, OP_ANCHOR, OP_MARK };
+enum op_kind { OP_ROW, OP_BATCH, OP_TABLE, OP_ANCHOR, OP_MARK, OP_DROPPED, OP_STEP, OP_PACK };
 
 struct op_table { /* a series table that must be in the file from now on */
     struct table_hash hash;
@@ -38,6 +39,9 @@ struct op {
         const struct op_table *table;
         const struct store_anchor *anchor;
         const struct op_mark *mark;
+        const struct store_dropped *dropped;
+        const struct store_clock_step *step;
+        struct pack_op *pack; /* held by the group */
     };
     struct op *next;
 };
@@ -51,13 +55,17 @@ struct group *group_free(struct group *group);
 int group_put_row(struct group *group, enum row_kind kind, const void *row);
 int group_put_anchor(struct group *group, const struct store_anchor *anchor);
 int group_put_mark(struct group *group, const char *name, int64_t value);
+int group_put_dropped(struct group *group, const struct store_dropped *dropped);
+int group_put_clock_step(struct group *group, const struct store_clock_step *step);
 int group_add_batch(struct group *group, const struct store_batch *batch);
+int group_add_pack(struct group *group, struct pack_op *pack); /* holds it until the group is cleared */
 int group_then(struct group *group, void (*fn)(void *user, int rc), void *user);
 
 /* Appends what `from` holds, callbacks too, which is then empty. On -ENOMEM `from` keeps everything. */
 int group_absorb(struct group *group, struct group *from);
 
-/* Takes the batches out and keeps the rest; their tables stay, others will name them. Returns how many ticks. */
+/* Takes the batches out, and what the packer wanted of rows it can look at again, and keeps the rest; the tables of
+ * batches stay, others will name them. Returns how many ticks. */
 uint64_t group_drop_batches(struct group *group);
 
 /* Calls every callback with `rc`, in order, and forgets them. A callback may write to the store, not to this group. */

@@ -93,12 +93,54 @@ static void a_duplicate_within_the_group_is_stored_once(void **state)
     assert_int_equal(store_counts(f->store).ticks, 5);
 }
 
-static void an_overlap_counts_its_ticks_once_as_stored(void **state)
+static void of_an_overlap_only_the_missing_ticks_are_stored(void **state)
 {
     struct fixture *f = *state;
-    STORED(f, false, { 1, 5 }, { 20, 5 }, { 3, 20 });
+    const struct ticks overlapping[] = { { 1, 5 }, { 20, 5 }, { 3, 20 }, { 1, 30 }, { 1, 30 } };
+    store_all(f, overlapping, 5, false);
+    assert_int_equal(store_counts(f->store).ticks, 30);
+    reopen_store(f);
     assert_int_equal(f->loaded.intervals, 1);
-    assert_interval(f, 0, 1, 24);
+    assert_interval(f, 0, 1, 30);
+}
+
+/* Each stored tick once, whatever pieces they came in, and with the value it had: tick t's cpu is t. */
+struct seen {
+    unsigned times[200];
+};
+
+static void see(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
+                const int64_t *at_us)
+{
+    struct seen *seen = user;
+    assert_int_equal(host, 5);
+    for (uint32_t i = 0; i < batch->n_ticks; i++) {
+        uint64_t n = batch->first + i;
+        assert_in_range(n, 1, 199);
+        assert_true(batch_value(batch, table, 0, i) == (double)n);
+        assert_int_equal(at_us[i], ANCHOR_US + (int64_t)n * US_PER_S);
+        seen->times[n]++;
+    }
+}
+
+static void pieces_that_overlap_at_random_store_each_tick_once(void **state)
+{
+    struct fixture *f = *state;
+    struct seen sent = { 0 }, seen = { 0 };
+    uint64_t seed = 4711;
+    for (int i = 0; i < 300; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        uint64_t first = 1 + (seed >> 33) % 180;
+        uint32_t n = 1 + (uint32_t)(seed >> 20) % 19;
+        assert_int_equal(put_batch(f, 0, 5, 1, first, n), 0);
+        for (uint32_t k = 0; k < n; k++)
+            sent.times[first + k] = 1;
+        if (i % 7 == 0)
+            assert_int_equal(commit(f, STORE_TENANT, 0), 0);
+    }
+    assert_int_equal(commit(f, STORE_TENANT, 0), 0);
+    assert_int_equal(store_replay(f->store, 0, 0, see, &seen, &f->err), 0);
+    assert_memory_equal(&seen, &sent, sizeof seen);
 }
 
 static void runs_and_hosts_are_apart(void **state)
@@ -177,7 +219,8 @@ int main(void)
         STORE_TEST(a_gap_that_closes_joins_its_neighbours),
         STORE_TEST(a_whole_duplicate_is_stored_once),
         STORE_TEST(a_duplicate_within_the_group_is_stored_once),
-        STORE_TEST(an_overlap_counts_its_ticks_once_as_stored),
+        STORE_TEST(of_an_overlap_only_the_missing_ticks_are_stored),
+        STORE_TEST(pieces_that_overlap_at_random_store_each_tick_once),
         STORE_TEST(runs_and_hosts_are_apart),
         STORE_TEST(any_order_ends_the_same),
         STORE_TEST(what_a_failed_group_knew_is_forgotten),

@@ -77,7 +77,7 @@ static const struct field host_fields[] = {
         REAL("value", row, in value), REAL("threshold", row, in threshold),                                            \
         NAME("severity", row, in severity, &severities), BOOL("page", row, in page)
 
-static const struct field alert_fields[] = { ALERT_FIELDS(alert, ) };
+static const struct field alert_fields[] = { ALERT_FIELDS(alert, ), INT64("was_us", alert, was_us) };
 
 static const struct field incident_alert_fields[] = {
     INT64("incident", incident_alert, incident, KEY),

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "collector/store/db.h"
+#include "collector/store/dropped.h"
 
 enum { KNOWN_MAX = 65536 };
 
@@ -30,6 +31,7 @@ struct known_run {
     struct run_key key;
     int64_t id;
     struct interval tip; /* with the highest numbers */
+    int64_t n_dropped;   /* rows, or DROPPED_UNCOUNTED */
     bool dirty;
     struct known_run *next_dirty;
     UT_hash_handle hh;
@@ -44,9 +46,16 @@ static const char *const texts[] = {
     [INTERVAL_TIP] = "SELECT " INTERVAL_COLUMNS " FROM interval WHERE run = ? ORDER BY first DESC LIMIT 1",
     [INTERVAL_BEFORE] =
         "SELECT " INTERVAL_COLUMNS " FROM interval WHERE run = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+    [INTERVAL_AFTER] = "SELECT " INTERVAL_COLUMNS " FROM interval WHERE run = ? AND first > ? ORDER BY first LIMIT 1",
     [INTERVAL_ADD] = "INSERT INTO interval (run, first, last, first_us, last_us, span_us) VALUES (?, ?, ?, ?, ?, ?)",
     [INTERVAL_EXTEND] = "UPDATE interval SET last = ?2, first_us = ?3, last_us = ?4, span_us = ?5 WHERE id = ?1",
     [INTERVAL_DELETE] = "DELETE FROM interval WHERE id = ?",
+    [DROPPED_BEFORE] =
+        "SELECT id, first, last, cause FROM dropped WHERE run = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+    [DROPPED_COUNT] = "SELECT count(*) FROM dropped WHERE run = ?",
+    [DROPPED_DELETE] = "DELETE FROM dropped WHERE id = ?",
+    [DROPPED_PUT] = "INSERT INTO dropped (run, first, last, cause, told_us) VALUES (?, ?, ?, ?, ?)",
+    [STEP_PUT] = "INSERT INTO clock_step (run, at_us, step_us) VALUES (?, ?, ?)",
 };
 _Static_assert(sizeof texts / sizeof *texts == RUN_STMT_COUNT, "a text for each statement");
 
@@ -141,6 +150,7 @@ static int know(struct runs *runs, uint64_t host, const struct run_id *id, struc
     if (!run)
         return err_set(err, -ENOMEM, "store: out of memory");
     run->key = key;
+    run->n_dropped = DROPPED_UNCOUNTED;
     int rc = find_or_add(runs, &key, &run->id, err);
     if (rc == 0)
         rc = read_tip(runs, run, err);
@@ -216,39 +226,68 @@ int runs_flush(struct runs *runs, struct err *err)
     return 0;
 }
 
-static int interval_before(struct runs *runs, int64_t run, int64_t first, struct interval *ret, struct err *err)
+/* INTERVAL_BEFORE: the last one that begins at `first` or before it; INTERVAL_AFTER: the first one behind that. */
+static int interval_beside(struct runs *runs, enum run_stmt which, int64_t run, int64_t first, struct interval *ret,
+                           struct err *err)
 {
-    sqlite3_stmt *stmt = runs->stmts[INTERVAL_BEFORE];
+    sqlite3_stmt *stmt = runs->stmts[which];
     sqlite3_bind_int64(stmt, 1, run);
     sqlite3_bind_int64(stmt, 2, first);
     return read_interval(stmt, ret, err);
 }
 
-/* Ticks at or before the tip: swallows every interval they meet or touch, from the last one down, and stands for all
- * of them. */
+/* The file must know the tip before it is asked; that it is written again by the flush does no harm. */
+static int show_tip(struct runs *runs, const struct known_run *run, struct err *err)
+{
+    return run->dirty ? write_tip(runs, &run->tip, err) : 0;
+}
+
+int runs_missing(struct runs *runs, const struct store_batch *batch, uint64_t from, struct tick_range *ret,
+                 struct err *err)
+{
+    struct known_run *run;
+    uint64_t last = batch->first + batch->n_ticks - 1;
+    if (from > last)
+        return RUN_HAD_IT;
+    int rc = know(runs, batch->host, &batch->run, &run, err);
+    if (rc < 0)
+        return rc;
+    *ret = (struct tick_range){ from, last };
+    if (!run->tip.id || from > (uint64_t)run->tip.last)
+        return 0; /* the common case: new ticks */
+    struct interval beside = { .id = 0 };
+    rc = show_tip(runs, run, err);
+    if (rc == 0)
+        rc = interval_beside(runs, INTERVAL_BEFORE, run->id, (int64_t)from, &beside, err);
+    if (rc < 0)
+        return rc;
+    if (beside.id && (uint64_t)beside.last >= from)
+        ret->first = (uint64_t)beside.last + 1;
+    if (ret->first > last)
+        return RUN_HAD_IT;
+    rc = interval_beside(runs, INTERVAL_AFTER, run->id, (int64_t)ret->first, &beside, err);
+    if (rc == 0 && beside.id && (uint64_t)beside.first <= last)
+        ret->last = (uint64_t)beside.first - 1;
+    return rc;
+}
+
+/* Ticks before the tip: swallows the intervals they touch on either side, and stands for all of them. */
 static int merge(struct runs *runs, struct known_run *run, struct interval ticks, struct err *err)
 {
-    if (run->dirty) { /* the file must know the tip before it is asked; written again by the flush, which is harmless */
-        int rc = write_tip(runs, &run->tip, err);
-        if (rc < 0)
-            return rc;
-    }
-    for (;;) {
+    int rc = show_tip(runs, run, err);
+    while (rc == 0) {
         struct interval met;
-        int rc = interval_before(runs, run->id, ticks.last + 1, &met, err);
+        rc = interval_beside(runs, INTERVAL_BEFORE, run->id, ticks.last + 1, &met, err);
         if (rc < 0)
             return rc;
         if (!met.id || met.last < ticks.first - 1)
             break;
-        if (met.first <= ticks.first && met.last >= ticks.last)
-            return RUN_HAD_IT; /* can only be the first one met: nothing was changed yet */
         widen(&ticks, &met);
         sqlite3_bind_int64(runs->stmts[INTERVAL_DELETE], 1, met.id);
         rc = db_run(runs->stmts[INTERVAL_DELETE], err);
-        if (rc < 0)
-            return rc;
     }
-    int rc = add_interval(runs, run->id, &ticks, err);
+    if (rc == 0)
+        rc = add_interval(runs, run->id, &ticks, err);
     return rc < 0 ? rc : read_tip(runs, run, err);
 }
 
@@ -272,11 +311,9 @@ int runs_take(struct runs *runs, const struct store_batch *batch, int64_t *ret_r
     }
     if (run->tip.id && ticks.first <= run->tip.last)
         return merge(runs, run, ticks, err);
-    if (run->dirty) { /* a gap: the tip of so far will not grow by itself any more */
-        rc = write_tip(runs, &run->tip, err);
-        if (rc < 0)
-            return rc;
-    }
+    rc = show_tip(runs, run, err); /* a gap: the tip of so far will not grow by itself any more */
+    if (rc < 0)
+        return rc;
     rc = add_interval(runs, run->id, &ticks, err);
     if (rc == 0)
         run->tip = ticks;
@@ -294,5 +331,25 @@ int runs_put_anchor(struct runs *runs, const struct store_anchor *anchor, struct
     sqlite3_bind_int64(stmt, 2, anchor->anchor_us);
     sqlite3_bind_int64(stmt, 3, anchor->rtt_us);
     sqlite3_bind_int64(stmt, 4, anchor->stored_us);
+    return db_run(stmt, err);
+}
+
+int runs_put_dropped(struct runs *runs, const struct store_dropped *dropped, struct err *err)
+{
+    struct known_run *run;
+    int rc = know(runs, dropped->host, &dropped->dropped.run, &run, err);
+    return rc < 0 ? rc : dropped_put(runs, run->id, &run->n_dropped, dropped, err);
+}
+
+int runs_put_clock_step(struct runs *runs, const struct store_clock_step *step, struct err *err)
+{
+    struct known_run *run;
+    int rc = know(runs, step->host, &step->run, &run, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_stmt *stmt = runs->stmts[STEP_PUT];
+    sqlite3_bind_int64(stmt, 1, run->id);
+    sqlite3_bind_int64(stmt, 2, step->at_us);
+    sqlite3_bind_int64(stmt, 3, step->step_us);
     return db_run(stmt, err);
 }

@@ -19,9 +19,15 @@ enum run_stmt {
     RUN_ANCHOR,
     INTERVAL_TIP,
     INTERVAL_BEFORE,
+    INTERVAL_AFTER,
     INTERVAL_ADD,
     INTERVAL_EXTEND,
     INTERVAL_DELETE,
+    DROPPED_BEFORE,
+    DROPPED_COUNT,
+    DROPPED_DELETE,
+    DROPPED_PUT,
+    STEP_PUT,
     RUN_STMT_COUNT
 };
 
@@ -37,11 +43,25 @@ struct runs { /* zeroed memory knows nothing */
 int runs_open(struct runs *runs, sqlite3 *db, struct err *err);
 void runs_close(struct runs *runs);
 
-enum run_answer { RUN_HAD_IT = 1 }; /* positive: all of its ticks are stored already */
-/* Takes the batch's ticks into the intervals of its run; *ret_run is the run's number. RUN_HAD_IT: nothing to do. */
+struct tick_range {
+    uint64_t first;
+    uint64_t last;
+};
+
+enum run_answer {                 /* positive */
+                  RUN_HAD_IT = 1, /* all of these ticks are stored already */
+                  RUN_PASSED_OVER /* the run has as many rows of what it dropped as are kept */
+};
+/* The next part of the batch, from tick `from` on, that is not stored yet. RUN_HAD_IT: there is none. */
+int runs_missing(struct runs *runs, const struct store_batch *batch, uint64_t from, struct tick_range *ret,
+                 struct err *err);
+/* Takes the ticks of a batch, none of which is stored, into the intervals of its run; *ret_run is the run's number. */
 int runs_take(struct runs *runs, const struct store_batch *batch, int64_t *ret_run, struct err *err);
 
 int runs_put_anchor(struct runs *runs, const struct store_anchor *anchor, struct err *err);
+/* RUN_PASSED_OVER: see dropped.h. */
+int runs_put_dropped(struct runs *runs, const struct store_dropped *dropped, struct err *err);
+int runs_put_clock_step(struct runs *runs, const struct store_clock_step *step, struct err *err);
 
 /* Writes the tips that grew; before each commit. */
 int runs_flush(struct runs *runs, struct err *err);

@@ -58,6 +58,32 @@ static const char *const tenant_steps[] = {
     "CREATE INDEX page_queued ON page (id) WHERE state = 'queued';"
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL"
     "  /* tenant: whose file this is; recovered_us: when its last disk fault ended */) WITHOUT ROWID;",
+
+    /* A row of block, minute and sketch is found by its id: host.no << 39 | second of its first tick << 6 | 0..63, or
+     * another second of its day when those are taken. Rows never reach over midnight UTC. */
+    "ALTER TABLE batch ADD COLUMN sum INTEGER /* XXH3-64 of bytes; NULL: written before there was one */;"
+    "DROP INDEX batch_by_slot;"
+    "CREATE INDEX batch_by_slot ON batch (slot /* below 0, -1 - second: set aside as unreadable */, run, n);"
+    "ALTER TABLE alert ADD COLUMN was_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE host (no INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);"
+    "CREATE TABLE block (id INTEGER PRIMARY KEY, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL, level INTEGER NOT NULL /* 0 sealed, 1 rewritten, 2 for good */,"
+    "  coarse INTEGER NOT NULL /* 1: ticks 60 s apart or more; no minutes are made of them, they are kept as long */,"
+    "  series_table INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE INDEX block_young ON block (id, level, n, first_us, last_us, series_table) WHERE level < 2;"
+    "CREATE TABLE minute (id INTEGER PRIMARY KEY, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL, whole INTEGER NOT NULL /* 0: part of a day, 1: all that was there of it */,"
+    "  series_table INTEGER NOT NULL, bytes BLOB NOT NULL /* a block: count, min, max, sum of each series */);"
+    "CREATE INDEX minute_part ON minute (id, series_table) WHERE whole = 0;"
+    "CREATE TABLE sketch (id INTEGER PRIMARY KEY, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    "  whole INTEGER NOT NULL, series_table INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE INDEX sketch_part ON sketch (id, series_table) WHERE whole = 0;"
+    "CREATE TABLE dropped (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first INTEGER NOT NULL,"
+    "  last INTEGER NOT NULL /* ticks first..last will never come */, cause TEXT NOT NULL, told_us INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX dropped_by_run ON dropped (run, first);"
+    "CREATE TABLE clock_step (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    "  step_us INTEGER NOT NULL);"
+    "CREATE INDEX clock_step_by_run ON clock_step (run, at_us);",
 };
 
 static const struct schema {
@@ -129,6 +155,17 @@ static int take_step(sqlite3 *db, const struct schema *schema, int64_t version, 
     if (rc < 0)
         db_exec(db, "ROLLBACK", NULL); /* fails when the failure has rolled back already */
     return rc;
+}
+
+/* The copy is as large as the file: not in memory. */
+int schema_let_shrink(sqlite3 *db, struct err *err)
+{
+    int64_t mode = 0;
+    int rc = db_number(db, "PRAGMA auto_vacuum", &mode, err);
+    if (rc < 0 || mode != 0)
+        return rc;
+    db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA temp_store=FILE; VACUUM", NULL);
+    return db_exec(db, "PRAGMA temp_store=MEMORY", err);
 }
 
 int schema_bring(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err)

@@ -22,6 +22,10 @@
  * -ENOTSUP: a newer Warroom wrote it; -EBADMSG: not ours, not of this kind, or another tenant's. */
 int schema_bring(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err);
 
+/* A file of before there was `auto_vacuum` would never shrink: it is built anew, once. When that cannot be done, say
+ * for want of room, it is as good as it was. It takes as long as copying the file: at start, not under way. */
+int schema_let_shrink(sqlite3 *db, struct err *err);
+
 enum schema_answer { SCHEMA_EMPTY = 1 }; /* positive: nothing was ever written to it */
 /* Whether a file opened for reading can be read: 0, SCHEMA_EMPTY, or a failure as above. */
 int schema_check(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err);

@@ -15,9 +15,9 @@
 #include "base/auto.h"
 #include "base/work.h"
 #include "collector/store/db.h"
-#include "collector/store/file.h"
-#include "collector/store/query.h"
-#include "collector/store/reader.h"
+#include "collector/store/parts.h"
+#include "collector/store/read/query.h"
+#include "collector/store/upkeep/backup.h"
 
 enum {
     CHECKPOINT_MS = 1000,
@@ -27,27 +27,16 @@ enum {
     MARK_SLACK = 1000
 };
 
-struct tenant_file {
-    uint64_t tenant;
-    struct file *file;
-    UT_hash_handle hh;
-};
-
-struct store {
-    struct file_home home;
-    char *dir;
-    int lock_fd;
-    struct store_counts counts;
-    struct store_marks marks;
-    struct file *registry;
-    struct tenant_file *tenants;
-    struct reader *reader;
-    struct worker *copier; /* makes the checkpoints of all files */
-    uv_timer_t tick;
-    bool ticking;
-};
-
 /* ---- opening and closing ---- */
+
+static struct file *find_file(const struct store *store, enum store_file which, uint64_t tenant)
+{
+    if (which == STORE_REGISTRY)
+        return store->registry;
+    struct tenant_file *found;
+    HASH_FIND(hh, store->tenants, &tenant, sizeof tenant, found);
+    return found ? found->file : NULL;
+}
 
 static int take_lock(struct store *store, struct err *err)
 {
@@ -67,9 +56,19 @@ static int take_lock(struct store *store, struct err *err)
 static void on_tick(uv_timer_t *tick)
 {
     struct store *store = tick->data;
+    space_look(store->space, store->copier);
     file_checkpoint(store->registry, store->copier);
-    for (struct tenant_file *at = store->tenants; at; at = at->hh.next)
+    for (struct tenant_file *at = store->tenants; at; at = at->hh.next) {
         file_checkpoint(at->file, store->copier);
+        file_rest(at->file, PACK_REST_US);
+    }
+}
+
+static void on_damage(void *user, uint64_t tenant, const struct err *err)
+{
+    struct file *file = find_file(user, STORE_TENANT, tenant);
+    if (file)
+        file_doubt(file, err);
 }
 
 static int open_parts(struct store *store, const char *dir, struct err *err)
@@ -86,9 +85,15 @@ static int open_parts(struct store *store, const char *dir, struct err *err)
     if (rc == 0)
         rc = file_prepare(store->registry, err);
     if (rc == 0)
-        rc = reader_open(&store->reader, store->home.loop, store->home.log, err);
+        rc = reader_open(&store->reader, store->home.loop, store->home.clock, store->home.log, err);
+    if (rc == 0)
+        rc = space_new(&store->space, dir, err);
+    if (rc == 0)
+        reader_tell_damage(store->reader, on_damage, store);
     if (rc == 0)
         rc = worker_open(&store->copier, store->home.loop, "store-copy", err);
+    if (rc == 0)
+        rc = packer_open(&store->packer, store->home.loop, store->home.clock, store->home.log, err);
     if (rc < 0)
         return rc;
     uv_timer_init(store->home.loop, &store->tick);
@@ -106,7 +111,8 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
     if (!store)
         return err_set(err, -ENOMEM, "store: out of memory");
     store->lock_fd = -1;
-    store->home = (struct file_home){ .loop = loop, .clock = clock, .log = log, .counts = &store->counts };
+    store->home =
+        (struct file_home){ .loop = loop, .clock = clock, .log = log, .counts = &store->counts, .took = &store->took };
     int rc = open_parts(store, dir, err);
     if (rc < 0) {
         store_close(store);
@@ -118,6 +124,7 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
 
 static void free_store(struct store *store)
 {
+    space_free(store->space);
     free(store->dir);
     free(store);
 }
@@ -143,14 +150,17 @@ struct store *store_close(struct store *store)
     if (store->ticking)
         uv_timer_stop(&store->tick);
     uint64_t until_ns = uv_hrtime() + CLOSE_MS * (uint64_t)NS_PER_MS;
+    store->backup = backup_stop(store->backup, left_ms(until_ns));
     store->reader = reader_close(store->reader, left_ms(until_ns));
     worker_close_within(store->copier, left_ms(until_ns));
+    packer_stop(store->packer, left_ms(until_ns));
     struct tenant_file *next;
     for (struct tenant_file *at = store->tenants; at; at = next) {
         next = at->hh.next;
         file_close(at->file, left_ms(until_ns));
     }
     file_close(store->registry, left_ms(until_ns));
+    store->packer = packer_free(store->packer);
     struct tenant_file *at = store->tenants;
     HASH_CLEAR(hh, store->tenants);
     for (; at; at = next) {
@@ -167,16 +177,7 @@ struct store *store_close(struct store *store)
 
 /* ---- files ---- */
 
-static struct file *find_file(const struct store *store, enum store_file which, uint64_t tenant)
-{
-    if (which == STORE_REGISTRY)
-        return store->registry;
-    struct tenant_file *found;
-    HASH_FIND(hh, store->tenants, &tenant, sizeof tenant, found);
-    return found ? found->file : NULL;
-}
-
-static int tenant_file(struct store *store, uint64_t tenant, struct file **ret, struct err *err)
+int store_file_of(struct store *store, uint64_t tenant, struct file **ret, struct err *err)
 {
     *ret = find_file(store, STORE_TENANT, tenant);
     if (*ret)
@@ -195,14 +196,14 @@ static int tenant_file(struct store *store, uint64_t tenant, struct file **ret, 
         file_close(entry->file, 0);
         return err_set(err, -ENOMEM, "store: out of memory");
     }
-    *ret = TAKE(entry)->file;
-    return 0;
+    *ret = entry->file;
+    return packer_add(store->packer, TAKE(entry)->file, tenant, err);
 }
 
 static int any_file(struct store *store, enum store_file which, uint64_t tenant, struct file **ret)
 {
     if (which == STORE_TENANT)
-        return tenant_file(store, tenant, ret, NULL);
+        return store_file_of(store, tenant, ret, NULL);
     *ret = store->registry;
     return 0;
 }
@@ -252,7 +253,7 @@ static int load_tenant(struct store *store, uint64_t tenant, const struct store_
                        struct err *err)
 {
     struct file *file;
-    int rc = tenant_file(store, tenant, &file, err);
+    int rc = store_file_of(store, tenant, &file, err);
     if (rc < 0)
         return rc;
     if (access(file_path(file), F_OK) < 0)
@@ -288,24 +289,36 @@ int store_load(struct store *store, const struct store_loader *loader, struct st
     return 0;
 }
 
+static void coder_undo(struct block_coder **coder)
+{
+    block_coder_free(*coder);
+}
+
 int store_replay(struct store *store, uint64_t tenant, int64_t from_us,
                  void (*fn)(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
                             const int64_t *at_us),
                  void *user, struct err *err)
 {
     struct file *file;
-    int rc = tenant_file(store, tenant, &file, err);
+    int rc = store_file_of(store, tenant, &file, err);
     if (rc < 0)
         return rc;
     AUTO(db_auto_close) sqlite3 *db = NULL;
     rc = reader_file(&db, file_path(file), tenant, err);
     if (rc != 0)
         return rc == DB_EMPTY ? 0 : rc;
-    uint64_t unreadable = 0;
-    rc = query_replay(db, from_us, fn, user, &unreadable, err);
-    if (unreadable > 0)
+    AUTO(coder_undo) struct block_coder *coder = NULL;
+    rc = block_coder_new(&coder, err);
+    AUTO(arena_done) struct arena rows;
+    arena_init(&rows, READER_ROW_MEMORY);
+    struct reading reading = { .db = db, .coder = coder, .rows = &rows };
+    if (rc == 0)
+        rc = query_replay(&reading, from_us, fn, user, err);
+    if (rc == -EBADMSG)
+        file_doubt(file, err);
+    if (reading.unreadable > 0)
         log_event(store->home.log, LOG_WARN, "store_rows_unreadable", KV_COUNT("tenant", tenant),
-                  KV_COUNT("rows", unreadable));
+                  KV_COUNT("rows", reading.unreadable));
     return rc;
 }
 
@@ -326,7 +339,7 @@ int store_batch(struct store *store, const struct store_batch *batch, struct err
         return err_set(err, -EINVAL, "store: no such batch can be: first %" PRIu64 ", %u ticks, %zu bytes",
                        batch->first, batch->n_ticks, batch->batch_bytes.len);
     struct file *file;
-    int rc = tenant_file(store, batch->tenant, &file, err);
+    int rc = store_file_of(store, batch->tenant, &file, err);
     if (rc < 0)
         return rc;
     if (file_in_fault(file))
@@ -391,17 +404,38 @@ int store_put_beat(struct store *store, int64_t now_us)
     return rc;
 }
 
-int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row)
+/* What a tenant's file gathers; *ret_file must be told by touched() what became of the put. */
+static struct group *gathering_of(struct store *store, uint64_t tenant, struct file **ret_file)
 {
-    struct file *file;
-    int rc = tenant_file(store, tenant, &file, NULL);
-    struct group *group = rc == 0 ? file_gathering(file) : NULL;
-    if (!group)
-        return -ENOMEM;
-    rc = group_put_anchor(group, row);
+    return store_file_of(store, tenant, ret_file, NULL) == 0 ? file_gathering(*ret_file) : NULL;
+}
+
+static int touched(struct file *file, int rc)
+{
     if (rc == 0)
         file_touched(file);
     return rc;
+}
+
+int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row)
+{
+    struct file *file;
+    struct group *group = gathering_of(store, tenant, &file);
+    return group ? touched(file, group_put_anchor(group, row)) : -ENOMEM;
+}
+
+int store_put_dropped(struct store *store, uint64_t tenant, const struct store_dropped *row)
+{
+    struct file *file;
+    struct group *group = gathering_of(store, tenant, &file);
+    return group ? touched(file, group_put_dropped(group, row)) : -ENOMEM;
+}
+
+int store_put_clock_step(struct store *store, uint64_t tenant, const struct store_clock_step *row)
+{
+    struct file *file;
+    struct group *group = gathering_of(store, tenant, &file);
+    return group ? touched(file, group_put_clock_step(group, row)) : -ENOMEM;
 }
 
 int store_put_alert(struct store *store, uint64_t tenant, const struct alert *row)
@@ -452,36 +486,55 @@ bool store_fault(const struct store *store, enum store_file file, uint64_t tenan
     return of && file_in_fault(of);
 }
 
+enum store_trouble store_trouble(const struct store *store, enum store_file file, uint64_t tenant)
+{
+    struct file *of = find_file(store, file, tenant);
+    return of ? file_trouble(of) : STORE_WELL;
+}
+
+struct store_space store_space(const struct store *store)
+{
+    return space_found(store->space);
+}
+
+bool store_wants_start(const struct store *store)
+{
+    for (const struct tenant_file *at = store->tenants; at; at = at->hh.next)
+        if (file_wants_start(at->file))
+            return true;
+    return false;
+}
+
+struct store_retention store_retention_of(const struct store_retention *wanted)
+{
+    struct store_retention whole = STORE_RETENTION;
+    if (wanted->samples_us > 0)
+        whole.samples_us = wanted->samples_us;
+    if (wanted->minutes_us > 0)
+        whole.minutes_us = wanted->minutes_us;
+    if (wanted->sketches_us > 0)
+        whole.sketches_us = wanted->sketches_us;
+    return whole;
+}
+
+void store_retain(struct store *store, const struct store_retention *retention)
+{
+    struct store_retention whole = store_retention_of(retention);
+    packer_keep(store->packer, &whole);
+    reader_keep(store->reader, whole.samples_us);
+}
+
+int store_pack(struct store *store, void (*fn)(void *user, int rc), void *user)
+{
+    return packer_run(store->packer, fn, user);
+}
+
 struct store_counts store_counts(const struct store *store)
 {
     return store->counts;
 }
 
-/* ---- reads ---- */
-
-int store_query(struct store *store, const struct store_query *query,
-                void (*fn)(void *user, const struct store_result *result, const struct err *err), void *user,
-                struct err *err)
+struct store_commits store_commits(const struct store *store)
 {
-    struct file *file;
-    int rc = tenant_file(store, query->tenant, &file, err);
-    return rc < 0 ? rc : reader_series(store->reader, file_path(file), query, fn, user, err);
-}
-
-int store_list_incidents(struct store *store, uint64_t tenant, uint64_t below, size_t most,
-                         void (*fn)(void *user, const struct store_incidents *result, const struct err *err),
-                         void *user, struct err *err)
-{
-    struct file *file;
-    int rc = tenant_file(store, tenant, &file, err);
-    return rc < 0 ? rc : reader_incidents(store->reader, file_path(file), tenant, below, most, fn, user, err);
-}
-
-int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
-                        void (*fn)(void *user, const struct store_incident_detail *result, const struct err *err),
-                        void *user, struct err *err)
-{
-    struct file *file;
-    int rc = tenant_file(store, tenant, &file, err);
-    return rc < 0 ? rc : reader_incident(store->reader, file_path(file), tenant, id, fn, user, err);
+    return took_sum_up(&store->took);
 }

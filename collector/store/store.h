@@ -32,8 +32,11 @@
 #define STORE_GATHER_US   (20 * US_PER_MS)
 #define STORE_RETRY_US    (250 * US_PER_MS)
 #define STORE_FAULT_US    (5 * US_PER_S)
+#define STORE_CALM_US     (30 * US_PER_S)    /* without trouble, then it is over */
+#define STORE_SLOW_US     (1 * US_PER_S)     /* a commit that takes as long... */
+#define STORE_SLOW_FOR_US (10 * US_PER_S)    /* ...and another one so much later */
 #define STORE_SPAN_MAX_US (86400 * US_PER_S) /* from the first to the last tick of a batch */
-enum { STORE_GROUP_MAX = 64 << 20, STORE_TENANTS_MAX = 4096, STORE_POINTS_MAX = 10000, STORE_SERIES_MAX = 256 };
+enum { STORE_GROUP_MAX = 64 << 20, STORE_TENANTS_MAX = 4096, STORE_POINTS_MAX = 100000, STORE_SERIES_MAX = 256 };
 
 struct store; /* opaque */
 
@@ -126,6 +129,21 @@ int store_put_incident(struct store *store, const struct incident *row);
 int store_put_incident_alert(struct store *store, uint64_t tenant, const struct incident_alert *row);
 int store_put_page(struct store *store, const struct page *row);
 
+struct store_dropped { /* ticks first..last of a run will never come: the agent said so */
+    uint64_t host;
+    struct dropped dropped;
+    int64_t told_us;
+};
+int store_put_dropped(struct store *store, uint64_t tenant, const struct store_dropped *row);
+
+struct store_clock_step { /* a run's corrected time jumped: what came before lies `step_us` off what came after */
+    uint64_t host;
+    struct run_id run;
+    int64_t at_us;
+    int64_t step_us;
+};
+int store_put_clock_step(struct store *store, uint64_t tenant, const struct store_clock_step *row);
+
 enum store_file { STORE_REGISTRY, STORE_TENANT };
 
 /* `fn` is called on the loop, never within a call of this header but store_close(), when the group now gathering
@@ -140,14 +158,62 @@ void store_hurry(struct store *store, enum store_file file, uint64_t tenant);
 /* Whether the file is in declared fault. */
 bool store_fault(const struct store *store, enum store_file file, uint64_t tenant);
 
+/* A file that was left out at start can be read now: only another start takes up what it holds. */
+bool store_wants_start(const struct store *store);
+
+/* What is wrong with a file's disk, or was STORE_CALM_US ago: a disk that is nearly full takes small groups, and so
+ * ends its fault again and again. */
+enum store_trouble {
+    STORE_WELL,
+    STORE_FULL,
+    STORE_READ_ONLY,
+    STORE_HANGS,
+    STORE_FAILS,   /* it reports errors, or anything else not in this list */
+    STORE_DAMAGED, /* the file is; the disk may be well */
+    STORE_SLOW     /* no fault: commits take STORE_SLOW_US and longer, for STORE_SLOW_FOR_US at least */
+};
+enum store_trouble store_trouble(const struct store *store, enum store_file file, uint64_t tenant);
+
+struct store_space { /* of the disk the files lie on, as it was a second ago; 0, 0: not known yet */
+    uint64_t free_bytes;
+    uint64_t total_bytes;
+};
+struct store_space store_space(const struct store *store);
+
+/* ---- what becomes of stored ticks with time: storage.md tells; it happens by itself ---- */
+
+struct store_retention { /* by the time of the ticks */
+    int64_t samples_us;  /* ticks less than a minute apart */
+    int64_t minutes_us;  /* others, and minutes; which ticks were dropped, and where clocks jumped */
+    int64_t sketches_us; /* a day's quantiles; which ticks are stored is kept as long as the longest of the three */
+};
+/* 7 days, 13 months and 3 years. */
+#define STORE_RETENTION                                                                                                \
+    ((struct store_retention){ 7 * 86400 * US_PER_S, 396 * 86400 * US_PER_S, 1096 * 86400 * US_PER_S })
+/* What is 0 is kept as long as STORE_RETENTION has it. */
+struct store_retention store_retention_of(const struct store_retention *wanted);
+void store_retain(struct store *store, const struct store_retention *retention);
+
+/* Does now what is due by the clock in any file, waiting for nothing: `fn` is called on the loop when nothing is due
+ * any more (0), or when some of it cannot be done (a failure), by store_close() at the latest. -ENOMEM: it never
+ * will be. */
+int store_pack(struct store *store, void (*fn)(void *user, int rc), void *user);
+
 struct store_counts {
     uint64_t samples; /* stored since start */
     uint64_t ticks;
     uint64_t groups;
     uint64_t failed; /* group attempts that failed */
+    uint64_t slow;   /* that took STORE_SLOW_US and longer */
     uint64_t bytes;  /* of batches stored */
 };
 struct store_counts store_counts(const struct store *store);
+
+struct store_commits { /* how long the latest groups of all files took to be on disk, once their writer had them */
+    uint64_t n;        /* groups this is of; 0: then all is */
+    int64_t p50_us, p99_us, max_us;
+};
+struct store_commits store_commits(const struct store *store);
 
 /* ---- reads: on the reader thread, the answer on the loop ---- */
 
@@ -158,7 +224,9 @@ struct store_query {
     char instance[INSTANCE_MAX + 1]; /* glob */
     int64_t from_us;                 /* [from, to) */
     int64_t to_us;
-    size_t points; /* at most, per series, 1..STORE_POINTS_MAX; more samples are averaged into even steps */
+    size_t points;   /* at most, per series, 1..STORE_POINTS_MAX; more samples are averaged into even steps */
+    int64_t step_us; /* if not 0: steps of this width instead, on its multiples since 1970 */
+    bool quantiles;  /* those of each step as well */
 };
 
 struct store_point {
@@ -167,17 +235,24 @@ struct store_point {
     uint32_t count;
 };
 
+struct store_quantiles { /* within 1 %; NaN where the step's samples are gone and only minutes are left */
+    double p95, p99;
+};
+
 struct store_series {
     const char *instance;
     const char *unit;
     size_t n;
-    const struct store_point *points; /* by time */
+    const struct store_point *points;        /* by time */
+    const struct store_quantiles *quantiles; /* of each point; NULL: not asked for */
 };
 
 struct store_result { /* borrowed during the callback */
     size_t n;
     const struct store_series *series;
-    bool truncated; /* more series matched than STORE_SERIES_MAX, or than fit with so many points (2^20 in all) */
+    bool truncated;  /* more series matched than STORE_SERIES_MAX, or than fit with so many points (2^20 in all) */
+    bool minutes;    /* minutes stand for samples in some of it: their points lie on full minutes */
+    int64_t step_us; /* 0: samples as they are */
 };
 
 /* `fn` is called once on the loop, by store_close() at the latest; `result` is NULL when it failed, `err` when it went
@@ -204,3 +279,79 @@ struct store_incident_detail {
 int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
                         void (*fn)(void *user, const struct store_incident_detail *result, const struct err *err),
                         void *user, struct err *err);
+
+/* ---- import and export: history in and out ---- */
+
+/* A run of ticks that came by import begins with these bytes; it has no anchor and is never judged. */
+#define STORE_IMPORT_MARK "imported"
+bool store_run_is_imported(const struct run_id *run);
+
+struct store_run {   /* what is stored of a run from its first tick on, without a gap */
+    uint64_t last;   /* its last tick; 0: none */
+    int64_t last_us; /* that one's time */
+};
+/* As store_query(). */
+int store_find_run(struct store *store, uint64_t tenant, uint64_t host, const struct run_id *run,
+                   void (*fn)(void *user, const struct store_run *result, const struct err *err), void *user,
+                   struct err *err);
+
+struct store_export {
+    uint64_t tenant;
+    uint64_t host;
+    char metric[2 * SERIES_KEY_MAX + 1]; /* globs, fnmatch(3); each byte may have a backslash before it */
+    char instance[2 * INSTANCE_MAX + 1];
+    int64_t from_us; /* [from, to) */
+    int64_t to_us;
+    uint32_t skip; /* so many ticks of the moment from_us itself went with the page before */
+};
+
+enum { STORE_EXPORT_PAGE_BYTES = 160 << 10, STORE_EXPORT_SERIES_MAX = 65536 };
+
+struct store_export_page { /* borrowed during the callback */
+    size_t n_tables;
+    const struct bytes *tables; /* codec's, of the series asked for alone */
+    size_t n_batches;
+    const struct store_export_batch {
+        uint32_t table; /* which of them */
+        struct bytes
+            bytes; /* codec's, in the order of time; wall_us is the corrected time, run and numbers say nothing */
+    } * batches;
+    bool more; /* the next page begins at next_us, skip ticks of it */
+    int64_t next_us;
+    uint32_t skip;
+    uint64_t unreadable; /* rows passed over: damaged */
+};
+
+/* Ticks as they were stored, a page of STORE_EXPORT_PAGE_BYTES at a time; as store_query(). */
+int store_export(struct store *store, const struct store_export *query,
+                 void (*fn)(void *user, const struct store_export_page *result, const struct err *err), void *user,
+                 struct err *err);
+
+struct store_export_series { /* borrowed during the callback */
+    size_t n;
+    const struct series *at; /* by metric and instance; STORE_EXPORT_SERIES_MAX at most */
+};
+int store_export_series(struct store *store, const struct store_export *query,
+                        void (*fn)(void *user, const struct store_export_series *result, const struct err *err),
+                        void *user, struct err *err);
+
+/* ---- backup: a copy of the files while they are written ---- */
+
+#define STORE_ALL_TENANTS UINT64_MAX
+
+struct store_backup { /* borrowed during the callback */
+    bool done;        /* all of it lies under `path`, on disk */
+    const char *path; /* DIR/20261123T024011Z */
+    size_t files;     /* copied so far... */
+    size_t n_files;   /* ...of so many */
+    uint64_t bytes;   /* copied so far... */
+    uint64_t n_bytes; /* ...of about so many */
+};
+
+/* Copies the file of `tenant`, or with STORE_ALL_TENANTS every file and registry.db behind them, into a new folder
+ * under DIR (made 0700 if missing); there is nothing under its final name before all of it is on disk. A file is copied
+ * as it was at one moment; commits go on meanwhile. `fn` is called on the loop about twice a second, and a last time
+ * with `done` set or with a failure; then there is nothing left of it. -EBUSY: one is under way. */
+int store_backup(struct store *store, const char *dir, uint64_t tenant,
+                 void (*fn)(void *user, const struct store_backup *state, const struct err *err), void *user,
+                 struct err *err);

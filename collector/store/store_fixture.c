@@ -210,6 +210,7 @@ struct alert alert_of(unsigned n)
         .metric = "system.cpu.utilization",
         .state = ALERT_FIRING,
         .crossed_us = 1000 + n,
+        .was_us = 900 + n,
         .changed_us = 2000 + n,
         .value = 0.97,
         .threshold = 0.9,
@@ -286,12 +287,18 @@ static const struct series sample_series[] = {
 void pack(struct packed *ret, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n,
           int64_t anchor_us)
 {
+    pack_apart(ret, tenant, host, run, first, n, anchor_us, US_PER_S);
+}
+
+void pack_apart(struct packed *ret, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n,
+                int64_t anchor_us, int64_t apart_us)
+{
     enum { SERIES = 3 };
     static int64_t mono_us[TICKS_MAX];
     static int64_t values[SERIES][TICKS_MAX];
     for (uint32_t i = 0; i < n; i++) {
         int64_t t = (int64_t)(first + i);
-        mono_us[i] = t * US_PER_S;
+        mono_us[i] = t * apart_us;
         values[0][i] = t;
         values[1][i] = 2 * t;
         values[2][i] = t % 4 == 0 ? 7 : FIXED_ABSENT;
@@ -302,13 +309,13 @@ void pack(struct packed *ret, uint64_t tenant, uint64_t host, uint8_t run, uint6
     size_t batch_len;
     assert_int_equal(codec_encode_table(&table, ret->table, sizeof ret->table, &table_len, NULL), 0);
     struct batch batch = { .run = run_of(run),
+                           .table = codec_table_hash(ret->table, table_len),
                            .first = first,
                            .n_ticks = n,
                            .n_columns = SERIES,
                            .mono_us = mono_us,
                            .wall_us = mono_us,
                            .columns = columns };
-    memset(batch.table.bytes, 0x7a, TABLE_HASH_BYTES);
     assert_int_equal(codec_encode_batch(&batch, ret->batch, sizeof ret->batch, &batch_len, NULL), 0);
     ret->row = (struct store_batch){
         .tenant = tenant,

@@ -88,6 +88,9 @@ struct packed {
  * `anchor_us`; the values are t (cpu), 2t (vda), and absent but at every fourth tick (vdb). */
 void pack(struct packed *ret, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n,
           int64_t anchor_us);
+/* The same with ticks `apart_us` apart. */
+void pack_apart(struct packed *ret, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n,
+                int64_t anchor_us, int64_t apart_us);
 /* Packs and stores; 0 or what store_batch() says. */
 int put_batch(struct fixture *f, uint64_t tenant, uint64_t host, uint8_t run, uint64_t first, uint32_t n);
 #define ANCHOR_US INT64_C(1795400000000000) /* of put_batch() */

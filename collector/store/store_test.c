@@ -54,6 +54,7 @@ static void alerts_events_incidents_and_pages_come_back_as_they_were(void **stat
     struct event event = event_of(9, 1);
     struct incident incident = incident_of(7, 1);
     struct incident_alert member = { .incident = 7, .host_name = "web-1", .summary = "CPU", .alert = alert };
+    member.alert.was_us = 0; /* of what people are told nothing hangs on it */
     struct page page = page_of(21, 7, 1);
     add_tenant(f, 1);
     assert_int_equal(store_put_alert(f->store, 1, &alert), 0);
@@ -317,8 +318,6 @@ static void closing_writes_what_is_gathered(void **state)
     reopen_store(f);
     assert_true(told[0].done && told[0].rc == 0 && told[1].done && told[1].rc == 0);
     assert_int_equal(f->loaded.interval[0].last, 6);
-    assert_int_equal(access(path_in(f, "tenant-0.db-wal"), F_OK), 0); /* open again */
-    close_store(f);
     assert_int_equal(access(path_in(f, "tenant-0.db-wal"), F_OK), -1); /* all of it is in the file itself */
 }
 
@@ -377,6 +376,7 @@ static void counts_tell_what_was_stored(void **state)
     struct store_counts counts = store_counts(f->store);
     assert_int_equal(counts.ticks, 10);
     assert_int_equal(counts.samples, 30);
+    assert_int_equal(store_commits(f->store).n, counts.groups);
     assert_int_equal(counts.bytes, packed.row.batch_bytes.len);
     assert_int_equal(counts.failed, 0);
 }

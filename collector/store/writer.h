@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "collector/store/group.h"
+#include "collector/store/pack/apply.h"
 #include "collector/store/run.h"
 #include "collector/store/store.h"
 
@@ -23,6 +24,7 @@ enum writer_stmt {
     STMT_TABLE_FIND,
     STMT_TABLE_ADD,
     STMT_TABLE_FILL,
+    STMT_TABLE_NAMED,
     STMT_MARK,
     STMT_ROW_PUT,
     STMT_ROW_DELETE = STMT_ROW_PUT + ROW_KIND_COUNT,
@@ -33,10 +35,12 @@ struct writer { /* zeroed but for the first four it is ready */
     char *path; /* owned by the file, as long as the writer */
     enum store_file kind;
     uint64_t tenant;
-    bool unproven; /* it could not be read at start: opening must prove that it can */
-    sqlite3 *db;   /* NULL: not open */
+    bool unproven;  /* it could not be read: opening must prove that it can, and makes no new one in its place */
+    bool unflushed; /* an attempt failed: what it left in the WAL may not be on the disk */
+    sqlite3 *db;    /* NULL: not open */
     sqlite3_stmt *stmts[STMT_COUNT];
     struct runs runs;
+    struct pack_apply packs;
     struct known_table *tables;
     int wal_pages; /* in the WAL after the last commit */
 };
@@ -45,6 +49,7 @@ struct written { /* by one group */
     uint64_t ticks;
     uint64_t samples;
     uint64_t bytes;
+    uint64_t passed_over; /* declarations of dropped ticks: there were too many */
 };
 
 /* Creates or migrates the file as needed. Opening an open one does nothing. */
@@ -54,5 +59,7 @@ void writer_close(struct writer *writer);
 /* Makes `group` durable: on 0 all of it is on disk, on failure nothing of it. */
 int writer_write(struct writer *writer, const struct group *group, struct written *ret, struct err *err);
 
+/* The next group opens the file anew, which must then prove that it can be read. */
+void writer_doubt(struct writer *writer);
 /* Lets the WAL start anew from its beginning. Waits for nobody: a reader in its way means another time. */
 void writer_restart_wal(struct writer *writer);

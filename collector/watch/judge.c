@@ -68,7 +68,8 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
     spell->alert.value = value;
     spell->alert.severity = rule->severity;
     spell->alert.page = rule->page;
-    spell->was_us = 0;
+    if (state != ALERT_UNKNOWN)
+        spell->alert.was_us = 0;
     if (state == ALERT_OK)
         spell->alert.crossed_us = 0;
     if (spell->slot != SLOT_NONE && lane->binding)
@@ -84,18 +85,15 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
 
 int spell_lose(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us)
 {
-    int64_t was_us = 0;
     if (spell->alert.state == ALERT_UNKNOWN)
         return 0;
     if (transitions_reserve(j->out, 1) < 0)
         return j->rc = -ENOMEM;
     if (spell->alert.state == ALERT_PENDING) {
-        was_us = spell->alert.crossed_us;
+        spell->alert.was_us = spell->alert.crossed_us;
         spell->alert.crossed_us = 0;
     }
-    int rc = spell_enter(j, lane, spell, ALERT_UNKNOWN, at_us, spell->alert.value);
-    spell->was_us = was_us;
-    return rc;
+    return spell_enter(j, lane, spell, ALERT_UNKNOWN, at_us, spell->alert.value);
 }
 
 /* The spell begins, or begins anew, with this sample. */
@@ -180,7 +178,7 @@ static void judge_pending(struct judging *j, struct lane *lane, struct spell *sp
 {
     const struct pair *pair = &lane->binding->at[spell->slot];
     bool broken = at_us - spell->last_us > gap_us(j->host);
-    int64_t crossed_us = spell->was_us ? spell->was_us : spell->alert.crossed_us;
+    int64_t crossed_us = spell->alert.was_us ? spell->alert.was_us : spell->alert.crossed_us;
     if (broken ? !passes_threshold(pair, value) : reaches_clear(pair, value)) {
         spell_enter(j, lane, spell, ALERT_OK, at_us, value);
         return;
@@ -215,7 +213,7 @@ static void judge_unknown(struct judging *j, struct lane *lane, struct spell *sp
 {
     if (spell->alert.crossed_us) {
         judge_firing(j, lane, spell, at_us, value);
-    } else if (spell->was_us) {
+    } else if (spell->alert.was_us) {
         judge_pending(j, lane, spell, at_us, value);
     } else if (passes_threshold(&lane->binding->at[spell->slot], value)) {
         spell->last_us = at_us;

@@ -1,31 +1,73 @@
 /* Ticks of a gap that closes. They come behind the live ones, oldest first, in one batch or many, so the lane that
- * judges them lives on between the batches. It is over when it has met the first live tick behind the gap, when ticks
- * of another place come, or when none come any more. Only then is known whether a spell at its end went on into the
- * live ticks: the live alert must have begun bad with the very first of them. */
+ * judges them lives on between the batches. It begins with what was pending when the gap began. It is over when it has
+ * met the first live tick behind the gap, when ticks of another place come, or when none come any more. Only then is
+ * known whether a spell at its end went on into the live ticks: the live alert must have begun bad with the very first
+ * of them. */
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/auto.h"
 #include "collector/watch/parts.h"
+
+static void forget_open(struct hole *hole)
+{
+    struct spell *spell = hole->open;
+    HASH_CLEAR(hh, hole->open); /* the spells stay chained */
+    for (struct spell *next; spell; spell = next) {
+        next = spell->hh.next;
+        free(spell);
+    }
+}
+
+void holes_forget(struct watched *host)
+{
+    for (int i = 0; i < HOLES_PER_HOST; i++)
+        forget_open(&host->holes[i]);
+}
+
+/* What was pending goes on in the late ticks, if they come, from its true crossing; silence may have lost it meanwhile.
+ * Without memory it begins there anew. */
+static void keep_open(struct watched *host, struct hole *hole)
+{
+    for (const struct spell *live = host->live.spells; live; live = live->hh.next) {
+        bool pending = live->alert.state == ALERT_PENDING || (live->alert.state == ALERT_UNKNOWN && live->alert.was_us);
+        struct spell *spell = pending ? malloc(sizeof *spell) : NULL;
+        if (!spell)
+            continue;
+        *spell = *live;
+        spell->alert.state = ALERT_PENDING;
+        spell->alert.crossed_us = live->alert.was_us ? live->alert.was_us : live->alert.crossed_us;
+        spell->alert.was_us = 0;
+        spell->slot = SLOT_NONE;
+        HASH_ADD(hh, hole->open, key, sizeof spell->key, spell);
+        if (!spell->hh.tbl)
+            free(spell);
+    }
+}
 
 void holes_note(struct watched *host, int64_t at_us)
 {
     int64_t before_us = host->live.last_us;
     if (before_us > 0 && at_us - before_us <= host_interval_us(host) * 3 / 2)
         return;
-    host->holes[host->n_holes++ % HOLES_PER_HOST] = (struct hole){ .from_us = before_us, .to_us = at_us };
+    struct hole *hole = &host->holes[host->n_holes++ % HOLES_PER_HOST];
+    forget_open(hole);
+    *hole = (struct hole){ .from_us = before_us, .to_us = at_us };
+    keep_open(host, hole);
 }
 
-static int64_t hole_end(const struct watched *host, int64_t at_us)
+static struct hole *hole_at(struct watched *host, int64_t at_us)
 {
     for (int i = 0; i < HOLES_PER_HOST; i++)
         if (at_us > host->holes[i].from_us && at_us < host->holes[i].to_us)
-            return host->holes[i].to_us;
-    return 0;
+            return &host->holes[i];
+    return NULL;
 }
 
 struct lane *late_lane(struct judging *j, int64_t at_us)
 {
-    int64_t to_us = hole_end(j->host, at_us);
+    struct hole *hole = hole_at(j->host, at_us);
+    int64_t to_us = hole ? hole->to_us : 0;
     struct lane *lane = j->host->late;
     if (lane && (at_us <= lane->last_us || lane->to_us != to_us)) {
         late_close(j);
@@ -37,6 +79,8 @@ struct lane *late_lane(struct judging *j, int64_t at_us)
             return NULL;
         lane->late = true;
         lane->to_us = to_us;
+        if (hole)
+            lane->spells = TAKE(hole->open);
     }
     lane->fed_us = j->now_us;
     return lane;

@@ -34,7 +34,6 @@ struct binding {
 struct spell {
     struct alert alert;
     int64_t last_us; /* newest sample that was not absent */
-    int64_t was_us;  /* unknown: `crossed` of the pending spell that silence cut short; else 0 */
     uint64_t key;    /* hash of rule, metric, instance */
     uint16_t rule;
     bool told; /* late lane: the firing was told */
@@ -56,6 +55,7 @@ struct lane {
 struct hole { /* no ticks between two live ones */
     int64_t from_us;
     int64_t to_us;
+    struct spell *open; /* by key: those pending when it began; a late lane takes them up */
 };
 
 struct watched {
@@ -148,7 +148,8 @@ int64_t gap_us(const struct watched *host);
 
 /* ---- late.c ---- */
 
-void holes_note(struct watched *host, int64_t at_us); /* a live tick came */
+void holes_note(struct watched *host, int64_t at_us); /* a live tick came, and is not judged yet */
+void holes_forget(struct watched *host);              /* what was pending; the holes stay */
 /* The lane for a late tick at `at_us`. NULL: out of memory. */
 struct lane *late_lane(struct judging *j, int64_t at_us);
 /* Ends the late lane where it has met the live one, or got no ticks for IDLE_US. */

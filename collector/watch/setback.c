@@ -21,17 +21,22 @@ static void move(const struct setback *by, int64_t *at_us)
         *at_us = 1;
 }
 
+static void move_spells(const struct setback *by, struct spell *spells)
+{
+    for (struct spell *spell = spells; spell; spell = spell->hh.next) {
+        move(by, &spell->last_us);
+        move(by, &spell->alert.was_us);
+        move(by, &spell->alert.crossed_us);
+        move(by, &spell->alert.changed_us);
+    }
+}
+
 static void move_lane(const struct setback *by, struct lane *lane)
 {
     move(by, &lane->last_us);
     move(by, &lane->to_us);
     move(by, &lane->fed_us);
-    for (struct spell *spell = lane->spells; spell; spell = spell->hh.next) {
-        move(by, &spell->last_us);
-        move(by, &spell->was_us);
-        move(by, &spell->alert.crossed_us);
-        move(by, &spell->alert.changed_us);
-    }
+    move_spells(by, lane->spells);
 }
 
 static void move_host(const struct setback *by, struct watched *host)
@@ -47,6 +52,7 @@ static void move_host(const struct setback *by, struct watched *host)
     for (int i = 0; i < HOLES_PER_HOST; i++) {
         move(by, &host->holes[i].from_us);
         move(by, &host->holes[i].to_us);
+        move_spells(by, host->holes[i].open);
     }
 }
 

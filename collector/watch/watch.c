@@ -188,9 +188,14 @@ int watch_restore(struct watch *watch, const struct alert *alert)
         }
         host->live.binding = NULL; /* so that it finds its pair */
     }
+    /* The replay may have found it pending already: of a row that was written before rows knew `was_us` it knows
+     * more. */
+    bool cut_short = alert->state == ALERT_UNKNOWN && !alert->crossed_us;
+    int64_t was_us = cut_short && !alert->was_us ? spell->alert.crossed_us : alert->was_us;
     spell->alert = *alert;
+    spell->alert.was_us = was_us;
     spell->rule = (uint16_t)rule;
-    spell->last_us = alert->changed_us > host->live.last_us ? alert->changed_us : host->live.last_us;
+    spell->last_us = alert->changed_us > host->live.last_us && !cut_short ? alert->changed_us : host->live.last_us;
     return 0;
 }
 
@@ -293,6 +298,7 @@ int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int
     {
         struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
         late_close(&j);
+        holes_forget(host);
         end_ruleless(&j, &set);
         host_unbind(host);
         HASH_ITER(hh, host->live.spells, spell, next)
@@ -335,6 +341,7 @@ struct watch *watch_free(struct watch *watch)
         if (host->late)
             lane_done(host->late);
         free(host->late);
+        holes_forget(host);
         free(host->silence);
         free(host);
     }

@@ -14,9 +14,10 @@
  *          Silence ends with a tick younger than 3 intervals. A watch_tick() that comes more than 3 s after the
  *          one before was deaf itself: silence is then judged as if listening had just begun
  * Late     ticks older than what was judged already (a gap that closes) are run through states of their own, from
- *          ok: an alert that would have fired is told as `late`, with its true `crossed`, and so is its end. Where
- *          they end bad and the live alert began bad with the first tick behind the gap, it is one spell: the live
- *          alert gets the earlier `crossed`, and fires if that makes its hold full
+ *          ok, or from pending where the gap began in a pending spell: an alert that would have fired is told as
+ *          `late`, with its true `crossed`, and so is its end. Where they end bad and the live alert began bad with the
+ *          first tick behind the gap, it is one spell: the live alert gets the earlier `crossed`, and fires if that
+ *          makes its hold full
  * Clock    when `now` goes back by more than a second, all times noted before are moved back with it: a clock set
  *          back neither blinds the watch nor makes a spell shorter or longer
  * Units    microseconds of corrected wall time; values in the unit of the metric
@@ -73,6 +74,7 @@ struct alert { /* also the row the store keeps */
     char instance[INSTANCE_MAX + 1];
     enum alert_state state;
     int64_t crossed_us; /* first bad sample of this bad spell; 0 when ok, and when unknown before it fired */
+    int64_t was_us;     /* unknown: `crossed_us` of the pending spell that silence cut short; else 0 */
     int64_t changed_us; /* when it entered this state, by the samples' time; by ours where no sample did it */
     double value;       /* the sample that changed it last */
     double threshold;   /* absolute, limits resolved */
@@ -117,8 +119,9 @@ int watch_set_host(struct watch *watch, uint64_t host, unsigned in_force, const 
 /* At start, once for each host: the time of its newest stored tick. What is older counts as late from here on. */
 int watch_seen(struct watch *watch, uint64_t host, int64_t at_us);
 
-/* At start: puts back an alert as it was stored, the pending ones too; one already there gives way. WATCH_GONE: its
- * rule exists no more, it was left out: whoever holds it as bad is to be told that it is ok. -ENOMEM. */
+/* At start: puts back an alert as it was stored, the pending ones too; one already there gives way, but leaves its
+ * `crossed` to one that silence cut short while it was pending, whose row has none. WATCH_GONE: its rule exists no
+ * more, it was left out: whoever holds it as bad is to be told that it is ok. -ENOMEM. */
 int watch_restore(struct watch *watch, const struct alert *alert);
 
 /* Silence is judged from `now_us` on, and for each host not before 3 intervals and `grace_us` have passed since then.

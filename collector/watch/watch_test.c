@@ -1030,6 +1030,56 @@ static void ticks_before_the_first_live_one_are_late_too(void **state)
     assert_int_equal(crossed_s(last(f)), 90);
 }
 
+static void a_spell_pending_when_the_gap_began_goes_on_in_late_ticks(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    watch_listen(f->watch, T0, 0);
+    feed(f, 0, 0, 0);
+    for (int s = 1; s <= 20; s++)
+        feed(f, s, 0.95, 0); /* of 30 s */
+    tick_through(f, 21, 99); /* silence: what was pending is unknown */
+    feed(f, 100, 0, 0);
+    size_t before = said(f);
+    for (int s = 21; s < 100; s++)
+        feed_late(f, s, 101, s < 35 ? 0.95 : 0, 0);
+    assert_int_equal(said(f), before + 2);
+    assert_true(last(f)->late);
+    assert_change(&f->out.at[before], "cpu", ALERT_PENDING, ALERT_FIRING);
+    assert_int_equal(crossed_s(&f->out.at[before]), 1);
+    assert_change(last(f), "cpu", ALERT_FIRING, ALERT_OK);
+}
+
+static void a_spell_over_both_ends_of_a_gap_is_one(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    feed(f, 0, 0, 0);
+    for (int s = 1; s <= 5; s++)
+        feed(f, s, 0.95, 0);
+    for (int s = 100; s <= 105; s++)
+        feed(f, s, 0.95, 0);
+    for (int s = 6; s < 100; s++)
+        feed_late(f, s, 106, 0.95, 0);
+    assert_change(last(f), "cpu", ALERT_PENDING, ALERT_FIRING);
+    assert_false(last(f)->late);
+    assert_int_equal(crossed_s(last(f)), 1);
+}
+
+static void what_was_pending_long_before_the_late_ticks_begins_anew(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    feed(f, 0, 0, 0);
+    for (int s = 1; s <= 20; s++)
+        feed(f, s, 0.95, 0);
+    feed(f, 200, 0, 0);
+    size_t before = said(f);
+    for (int s = 60; s < 80; s++) /* the ticks between were dropped: nobody saw it bad all the time */
+        feed_late(f, s, 201, 0.95, 0);
+    assert_int_equal(said(f), before);
+}
+
 static void two_gaps_are_closed_apart(void **state)
 {
     struct fixture *f = *state;
@@ -1081,6 +1131,60 @@ static void alerts_outlive_the_process(void **state)
     assert_int_equal(crossed_s(last(f)), 0);
     feed(f, 40, 0.1, 0);
     assert_int_equal(said(f), 3);
+}
+
+static void what_silence_cut_short_goes_on_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct alert pending = { .host = HOST, .rule = "cpu", .metric = CPU, .state = ALERT_PENDING, .crossed_us = T0 };
+    struct alert unknown = pending;
+    unknown.state = ALERT_UNKNOWN;
+    unknown.crossed_us = 0;
+    unknown.changed_us = T0 + 40 * S;
+    assert_int_equal(watch_seen(f->watch, HOST, T0 + 10 * S), 0);
+    assert_int_equal(watch_restore(f->watch, &pending), 0); /* found in stored ticks... */
+    assert_int_equal(watch_restore(f->watch, &unknown), 0); /* ...and the row that wins */
+    feed_late(f, 20, 60, 0.95, 0);
+    feed_late(f, 30, 60, 0.95, 0);
+    assert_change(last(f), "cpu", ALERT_PENDING, ALERT_FIRING);
+    assert_int_equal(crossed_s(last(f)), 0);
+}
+
+static void the_row_of_what_silence_cut_short_knows_its_crossing(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    watch_listen(f->watch, T0, 0);
+    feed(f, 1, 0.95, 0);
+    tick_through(f, 2, 10);
+    const struct alert row = last(f)->alert;
+    assert_change(last(f), "cpu", ALERT_PENDING, ALERT_UNKNOWN);
+    assert_int_equal(row.crossed_us, 0);
+    f->watch = watch_free(f->watch);
+    const struct rule rules[] = { rule_of("cpu", CPU, 0.9, 0.8, 30) };
+    assert_int_equal(watch_new(&f->watch, rules, 1, NULL), 0);
+    assert_int_equal(watch_seen(f->watch, HOST, T0 + 1 * S), 0);
+    assert_int_equal(watch_restore(f->watch, &row), 0);
+    feed_late(f, 20, 60, 0.95, 0);
+    feed_late(f, 31, 60, 0.95, 0);
+    assert_change(last(f), "cpu", ALERT_PENDING, ALERT_FIRING);
+    assert_int_equal(crossed_s(last(f)), 1);
+}
+
+static void what_silence_cut_short_begins_anew_when_nobody_saw_it_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct alert pending = { .host = HOST, .rule = "cpu", .metric = CPU, .state = ALERT_PENDING, .crossed_us = T0 };
+    struct alert unknown = pending;
+    unknown.state = ALERT_UNKNOWN;
+    unknown.crossed_us = 0;
+    unknown.changed_us = T0 + 40 * S;
+    assert_int_equal(watch_seen(f->watch, HOST, T0 + 10 * S), 0);
+    assert_int_equal(watch_restore(f->watch, &pending), 0);
+    assert_int_equal(watch_restore(f->watch, &unknown), 0);
+    feed(f, 60, 0.95, 0);
+    assert_change(last(f), "cpu", ALERT_UNKNOWN, ALERT_PENDING);
+    assert_int_equal(crossed_s(last(f)), 60);
 }
 
 static void a_restored_alert_of_a_rule_that_is_gone_is_left_out(void **state)
@@ -1274,8 +1378,14 @@ int main(void)
         TEST(a_late_spell_under_an_alert_firing_since_before_is_not_told),
         TEST(a_late_spell_without_an_end_ends_when_its_lane_does),
         TEST(ticks_before_the_first_live_one_are_late_too),
+        TEST(a_spell_pending_when_the_gap_began_goes_on_in_late_ticks),
+        TEST(a_spell_over_both_ends_of_a_gap_is_one),
+        TEST(what_was_pending_long_before_the_late_ticks_begins_anew),
         TEST(two_gaps_are_closed_apart),
         TEST(alerts_outlive_the_process),
+        TEST(what_silence_cut_short_goes_on_after_a_restart),
+        TEST(the_row_of_what_silence_cut_short_knows_its_crossing),
+        TEST(what_silence_cut_short_begins_anew_when_nobody_saw_it_go_on),
         TEST(a_restored_alert_of_a_rule_that_is_gone_is_left_out),
         TEST(a_restored_alert_of_a_rule_not_in_force_turns_ok),
         TEST(silence_outlives_the_process),
