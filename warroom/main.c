@@ -2,12 +2,19 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/link/control.h"
 #include "proto/link/feed.h"
 #include "warroom/command/command.h"
 #include "warroom/command/settings.h"
+
+static void pause_for(int64_t us)
+{
+    const struct timespec span = { .tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * NS_PER_US };
+    nanosleep(&span, NULL);
+}
 
 int main(int argc, char *argv[])
 {
@@ -17,6 +24,7 @@ int main(int argc, char *argv[])
     const char *no_colour = getenv("NO_COLOR"); /* no-color.org: any value but the empty one */
     const char *term = getenv("TERM");
     const struct console console = {
+        .in = stdin,
         .out = stdout,
         .err = stderr,
         .terminal = terminal,
@@ -24,6 +32,7 @@ int main(int argc, char *argv[])
         .clock = clock_system(),
         .config_file = SETTINGS_FILE,
         .line = { control_ask, feed_reader_open, feed_read, feed_reader_close },
+        .pause = pause_for,
     };
     return argc > 0 ? (int)command_run(&console, argc, argv) : COMMAND_USAGE;
 }

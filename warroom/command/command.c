@@ -8,6 +8,7 @@
 #include "warroom/command/exchange.h"
 #include "warroom/command/follow.h"
 #include "warroom/command/help.h"
+#include "warroom/command/run.h"
 #include "warroom/command/settings.h"
 #include "warroom/command/sheet.h"
 #include "warroom/command/text.h"
@@ -63,8 +64,12 @@ static enum command_exit carry_out(const struct console *console, const struct r
         return complain(console, &err);
     }
     AUTO(json_undo) json_t *data = NULL;
-    int rc = exchange(&console->line, settings->control, request->verb->control, request->args, &data, &err);
-    return rc < 0 ? complain(console, &err) : show(console, request, data);
+    run_fn *verb_run = run_find(request->verb->control);
+    int rc = verb_run ? verb_run(console, settings->control, request->args, &data, &err)
+                      : exchange(&console->line, settings->control, request->verb->control, request->args, &data, &err);
+    if (rc < 0)
+        return complain(console, &err);
+    return data ? show(console, request, data) : COMMAND_OK;
 }
 
 static enum command_exit run(const struct console *console, const struct request *request, struct arena *arena)

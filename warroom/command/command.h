@@ -24,6 +24,7 @@ struct collector_line {
 };
 
 struct console { /* all borrowed */
+    FILE *in;
     FILE *out;
     FILE *err;
     bool terminal; /* `out` is one */
@@ -31,6 +32,7 @@ struct console { /* all borrowed */
     struct clock clock;
     const char *config_file; /* read when it is there and --config names no other */
     struct collector_line line;
+    void (*pause)(int64_t us); /* waits: the collector was busy */
 };
 
 enum command_exit { COMMAND_OK = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };

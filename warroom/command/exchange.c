@@ -46,7 +46,8 @@ static int refusal(const json_t *answer, struct err *err)
     if (!error)
         return not_understood(err);
     const char *code = field_text(error, "code");
-    return err_set(err, strcmp(code, "usage") == 0 ? -EINVAL : -EPROTO, "%s (%s)", field_text(error, "text"), code);
+    int rc = strcmp(code, "usage") == 0 ? -EINVAL : strcmp(code, "busy") == 0 ? -EAGAIN : -EPROTO;
+    return err_set(err, rc, "%s (%s)", field_text(error, "text"), code);
 }
 
 /* One request, one answer. On 0 *ret_answer is an object with an object `data`. */
@@ -128,4 +129,19 @@ int exchange(const struct collector_line *line, const char *path, const char *ve
         next = json_incref(after);
     }
     return not_understood(err);
+}
+
+int exchange_page(const struct collector_line *line, const char *path, const char *verb, const json_t *args,
+                  json_t *next, json_t **ret_data, json_t **ret_next, struct err *err)
+{
+    AUTO(json_undo) json_t *answer = NULL;
+    int rc = ask_once(line, path, verb, args, next, &answer, err);
+    if (rc < 0)
+        return rc;
+    json_t *after = json_object_get(answer, "next");
+    if (json_is_null(after))
+        after = NULL;
+    *ret_data = json_incref(json_object_get(answer, "data"));
+    *ret_next = json_incref(after);
+    return 0;
 }

@@ -13,3 +13,8 @@ enum { EXCHANGE_PAGES_MAX = 4096 }; /* of 256 KiB: 1 GiB of answer is somebody's
  * or it refused. The text says what to do. */
 int exchange(const struct collector_line *line, const char *path, const char *verb, const json_t *args,
              json_t **ret_data, struct err *err);
+
+/* One page of an answer: `next` NULL is the first one. *ret_next is NULL behind the last one. Both results are the
+ * caller's. -EAGAIN: the collector is busy, try again. */
+int exchange_page(const struct collector_line *line, const char *path, const char *verb, const json_t *args,
+                  json_t *next, json_t **ret_data, json_t **ret_next, struct err *err);

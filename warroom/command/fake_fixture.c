@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { QUEUE_MAX = 8, WORDS_MAX = 32 };
+enum { QUEUE_MAX = 16, WORDS_MAX = 32 };
 #define NOW_S INT64_C(1795401660) /* 2026-11-23T02:41:00Z */
 
 struct fake {
@@ -18,6 +18,7 @@ struct fake {
         int rc;
     } answers[QUEUE_MAX];
     size_t n_answers, n_asked;
+    int pauses;
     char *asked[QUEUE_MAX];
     char path[128];
     char *feed[QUEUE_MAX]; /* owned */
@@ -75,6 +76,17 @@ static struct feed_reader *feed_close(struct feed_reader *reader)
     return NULL;
 }
 
+static void no_pause(int64_t us)
+{
+    (void)us;
+    the_fake->pauses++;
+}
+
+int fake_pauses(struct fake *fake)
+{
+    return fake->pauses;
+}
+
 struct fake *fake_open(void)
 {
     struct fake *fake = calloc(1, sizeof *fake);
@@ -85,6 +97,7 @@ struct fake *fake_open(void)
     fake->console.clock = clock_of_fake(&fake->clock);
     fake->console.config_file = "/nonexistent/console.yaml";
     fake->console.line = (struct collector_line){ ask, feed_open, feed_read, feed_close };
+    fake->console.pause = no_pause;
     the_fake = fake;
     return fake;
 }

@@ -16,6 +16,9 @@ void fake_fail(struct fake *fake, int rc);
 /* The feed's next item, likewise; NULL: none in time. After the last one the feed breaks. */
 void fake_feed(struct fake *fake, const char *text);
 
+/* How often the console has waited; it does not take any time. */
+int fake_pauses(struct fake *fake);
+
 void fake_terminal(struct fake *fake, bool colour);
 
 /* Runs `line`, cut at blanks ('...' keeps them). */

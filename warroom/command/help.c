@@ -22,11 +22,14 @@ void help_all(FILE *out)
             every_verb);
 }
 
-static void put_option(FILE *out, const struct param *param)
+static void put_option(FILE *out, const struct param *param, const char *fallback)
 {
     char text[64];
     snprintf(text, sizeof text, "--%s%s%s", param->name, param->value ? " " : "", param->value ? param->value : "");
-    fprintf(out, "  %-*s%s\n", OPTION_COLUMNS, text, param->help);
+    fprintf(out, "  %-*s%s", OPTION_COLUMNS, text, param->help);
+    if (fallback)
+        fprintf(out, " (%s)", fallback);
+    fputc('\n', out);
 }
 
 static void put_usage(FILE *out, const struct verb *verb, const struct verb_params *params)
@@ -49,12 +52,12 @@ void help_verb(FILE *out, const struct verb *verb)
         fputc('\n', out);
     for (size_t i = 0; i < params.n_holes; i++) {
         char text[64];
-        snprintf(text, sizeof text, "<%s>", params.holes[i]->key);
+        snprintf(text, sizeof text, i < params.n_needed ? "<%s>" : "[%s]", params.holes[i]->key);
         fprintf(out, "  %-*s%s\n", OPTION_COLUMNS, text, params.holes[i]->help);
     }
     if (params.n_options)
         fputs("\nOptions:\n", out);
     for (size_t i = 0; i < params.n_options; i++)
-        put_option(out, params.options[i]);
+        put_option(out, params.options[i], params.fallback[i]);
     fprintf(out, "\nOptions of all verbs:\n%s", every_verb);
 }

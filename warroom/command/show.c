@@ -25,6 +25,18 @@ enum tone show_state_tone(const char *state)
     return TONE_PLAIN;
 }
 
+void show_window(const json_t *data, const struct sheet *sheet)
+{
+    char from[HUMAN_TEXT], to[HUMAN_TEXT];
+    int64_t from_us, to_us;
+    const char *event = field_text(data, "event");
+    if (!field_instant(data, "from", &from_us) || !field_instant(data, "to", &to_us))
+        return;
+    if (strcmp(event, FIELD_NONE) != 0)
+        sheet_put(sheet, TONE_STRONG, "%s  ", event);
+    fprintf(sheet->out, "%s to %s\n", human_instant(from, from_us), human_instant(to, to_us));
+}
+
 void show_time_cell(struct table *table, const json_t *object, const char *key, const struct sheet *sheet)
 {
     char text[HUMAN_TEXT];

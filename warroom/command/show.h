@@ -20,6 +20,12 @@ show_fn show_incident_line;
 show_fn show_incident_page; /* with its alerts and pages */
 show_fn show_incidents;
 show_fn show_query;
+show_fn show_latest;
+show_fn show_quantiles;
+show_fn show_top;
+show_fn show_coverage;
+show_fn show_imported;
+show_fn show_backup;
 
 /* Parts that several of them print; an empty list says so. */
 void show_event_table(const json_t *events, const struct sheet *sheet, int indent);
@@ -28,6 +34,9 @@ void show_incident_table(const json_t *incidents, const struct sheet *sheet, int
 
 /* One line of the feed: an incident after its change. */
 void show_incident_change(const json_t *item, const struct sheet *sheet);
+
+/* "EVENT  FROM to TO", as an answer has them; nothing when it has none. */
+void show_window(const json_t *data, const struct sheet *sheet);
 
 /* Tones of words the collector uses for states and severities. */
 enum tone show_state_tone(const char *state);

@@ -76,6 +76,19 @@ static void put_lines(const json_t *data, const struct sheet *sheet)
     }
 }
 
+/* Nothing before the first group. */
+static void put_commits(const json_t *commit_ms, const struct sheet *sheet)
+{
+    char p50[HUMAN_TEXT], p99[HUMAN_TEXT];
+    int64_t groups = 0;
+    double p50_ms, p99_ms;
+    if (!field_count(commit_ms, "groups", &groups) || groups == 0 || !field_number(commit_ms, "p50", &p50_ms) ||
+        !field_number(commit_ms, "p99", &p99_ms))
+        return;
+    sheet_put(sheet, TONE_PLAIN, "   commits p50 %s, p99 %s", human_value(p50, p50_ms / 1e3, "s"),
+              human_value(p99, p99_ms / 1e3, "s"));
+}
+
 static void put_store(const json_t *store, const struct sheet *sheet)
 {
     static const struct figure figures[] = { { "samples", "samples", TONE_PLAIN }, { "ticks", "ticks", TONE_PLAIN } };
@@ -86,6 +99,7 @@ static void put_store(const json_t *store, const struct sheet *sheet)
     put_line(sheet, "store", store, figures, 2);
     if (field_number(store, "bytes", &bytes))
         sheet_put(sheet, TONE_PLAIN, "   %s", human_value(text, bytes, "By"));
+    put_commits(field_object(store, "commit_ms"), sheet);
     fputc('\n', sheet->out);
     json_array_foreach(field_list(store, "faults"), i, fault)
     {

@@ -18,7 +18,9 @@ static const char status[] =
     "'hosts_in_scope':12,'state':'live','created':'2026-11-20T08:00:00.000Z',"
     "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'}],'incidents':{'open':2,"
     "'unacknowledged':1},'alerts':{'firing':3,'pending':1,'unknown':0},'pages':{'queued':0,"
-    "'delivered':4,'failed':0},'store':{'samples':12345678,'ticks':123456,'bytes':25432100,'faults':["
+    "'delivered':4,'failed':0},'store':{'samples':12345678,'ticks':123456,'bytes':25432100,'commit_ms':{'groups':512,'"
+    "p50':1.2,"
+    "'p99':41.5,'max':90.1},'faults':["
     "'tenant 2: disk full']},'uplink':{'connections':12,'reports':4321,'refused':{'unknown-host':3,"
     "'malformed':0}}}}";
 
@@ -135,6 +137,38 @@ static const char query[] =
     "'2026-11-23T02:39:00.000Z',0,12500000,25000000,60],['2026-11-23T02:40:00.000Z',null,null,null,0]"
     "]},{'instance':'eth1','points':[['2026-11-23T02:38:00.000Z',1,2,3,60]]}]}}";
 
+static const char query_quantiles[] =
+    "{'ok':true,'data':{'metric':'system.cpu.utilization','unit':'1','from':'2026-11-23T01:41:00.000Z',"
+    "'to':'2026-11-23T02:41:00.000Z','step_s':60,'minutes':true,'truncated':false,'series':[{'instance':'',"
+    "'points':[['2026-11-23T02:38:00.000Z',0.1,0.2,0.91,60,0.8,0.9],['2026-11-23T02:39:00.000Z',0.1,0.2,0.9,60,"
+    "null,null]]}]}}";
+
+static const char latest[] =
+    "{'ok':true,'data':{'values':[{'host':'web-1','metric':'system.cpu.utilization','instance':'','unit':'1',"
+    "'at':'2026-11-23T02:40:59.000Z','value':0.973},{'host':'web-1','metric':"
+    "'system.network.io.rate{direction=transmit}','instance':'eth0','unit':'By/s','at':'2026-11-23T02:40:59.000Z',"
+    "'value':12500000}]}}";
+
+static const char quantiles[] =
+    "{'ok':true,'data':{'from':'2026-10-24T00:00:00.000Z','to':'2026-11-23T02:41:00.000Z','whole_days':true,"
+    "'quantiles':[{'host':'web-1','metric':'system.cpu.utilization','instance':'','unit':'1','count':2592000,"
+    "'min':0.01,'p50':0.2,'p90':0.6,'p95':0.75,'p99':0.97,'max':1}]}}";
+
+static const char top[] =
+    "{'ok':true,'data':{'metric':'system.disk.io.rate{direction=read}','by':'p95','unit':'By/s',"
+    "'from':'2026-11-23T01:41:00.000Z','to':'2026-11-23T02:41:00.000Z','top':[{'host':{'id':'1f2e3d4c5b6a7988',"
+    "'name':'db-1','tenant':'acme'},'instance':'vda','value':98000000}]}}";
+
+static const char coverage[] =
+    "{'ok':true,'data':{'event':'launch','from':'2026-11-22T16:00:00.000Z','to':'2026-11-23T02:41:00.000Z','coverage':["
+    "{"
+    "'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme'},'covered_s':38459.5,'share':0.9999869,"
+    "'longest_gap_s':0.5,'gaps_total':1,'minutes':false,'gaps':[{'from':'2026-11-23T02:30:00.000Z',"
+    "'to':'2026-11-23T02:30:00.500Z','gap_s':0.5,'cause':'link-down'}]},{'host':{'id':'0a0b0c0d0e0f0102',"
+    "'name':'web-2','tenant':'acme'},'covered_s':38460,'share':1,'longest_gap_s':0,'gaps_total':0,'minutes':true,"
+    "'gaps':[]},{'host':{'id':'0a0b0c0d0e0f0103','name':'web-3','tenant':'acme'},'error':'too much is known of this "
+    "host'}]}}";
+
 static int setup(void **state)
 {
     *state = fake_open();
@@ -163,7 +197,7 @@ static void the_status_is_one_screen(void **state)
            "incidents   2 open   1 unacknowledged\n"
            "alerts      3 firing   1 pending   0 unknown\n"
            "pages       0 queued   4 delivered   0 failed\n"
-           "store       12,345,678 samples   123,456 ticks   25.4 MB\n"
+           "store       12,345,678 samples   123,456 ticks   25.4 MB   commits p50 1.20 ms, p99 41.5 ms\n"
            "            FAULT tenant 2: disk full\n"
            "uplink      12 connections   4,321 reports\n"
            "            refused unknown-host: 3\n"
@@ -346,6 +380,85 @@ static void what_is_missing_is_a_dash(void **state)
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void a_query_shows_quantiles_that_were_asked_for(void **state)
+{
+    prints(*state, "warroom query web-1 system.cpu.utilization --quantiles", query_quantiles,
+           "system.cpu.utilization\n"
+           "  TIME         MIN    MEAN     MAX     P95     P99\n"
+           "  10:38:00  10.0 %  20.0 %  91.0 %  80.0 %  90.0 %\n"
+           "  10:39:00  10.0 %  20.0 %  90.0 %       -       -\n");
+}
+
+static void latest_values_are_a_table(void **state)
+{
+    prints(*state, "warroom query latest", latest,
+           "HOST   METRIC                                      INSTANCE      VALUE     AGE\n"
+           "web-1  system.cpu.utilization                      -            97.3 %  1s ago\n"
+           "web-1  system.network.io.rate{direction=transmit}  eth0      12.5 MB/s  1s ago\n");
+}
+
+static void quantiles_say_when_whole_days_stand_for_parts(void **state)
+{
+    prints(*state, "warroom query quantiles system.cpu.utilization --from -30d", quantiles,
+           "2026-10-24 08:00:00 CST to 2026-11-23 10:41:00 CST\n"
+           "\n"
+           "system.cpu.utilization\n"
+           "  HOST   INSTANCE     P50     P95     P99      MAX\n"
+           "  web-1  -         20.0 %  75.0 %  97.0 %  100.0 %\n"
+           "\n"
+           "Samples of the first or last day are gone: whole days (UTC) stand for them.\n");
+}
+
+#define SPREAD(host, metric, instance)                                                                                 \
+    "{'host':'a-host-with-quite-a-long-name-" host "','metric':'system." metric "','instance':'" instance              \
+    "','unit':'By/s','count':1,'min':1,'p50':98000000,'p90':98000000,'p95':98000000,'p99':98000000,'max':98000000}"
+
+static const char long_names[] =
+    "{'ok':true,'data':{'quantiles':[" SPREAD("1", "a.rate{direction=read}", "/a/place/of/some/length/one") "," SPREAD(
+        "1", "a.rate{direction=read}",
+        "/a/place/of/some/length/two") "," SPREAD("1", "a.rate{direction=write}",
+                                                  "vda") "," SPREAD("2", "a.rate{direction=read}",
+                                                                    "/a/place/of/some/length/one") "]}}";
+
+static void two_series_never_look_the_same(void **state)
+{
+    prints(
+        *state, "warroom query quantiles system.*", long_names,
+        "\n"
+        "system.a.rate{direction=read}\n"
+        "  HOST                             INSTANCE                           P50        P95        P99        MAX\n"
+        "  a-host-with-quite-a-long-name-1  /a/place/of/some/length/one  98.0 MB/s  98.0 MB/s  98.0 MB/s  98.0 MB/s\n"
+        "  a-host-with-quite-a-long-name-1  /a/place/of/some/length/two  98.0 MB/s  98.0 MB/s  98.0 MB/s  98.0 MB/s\n"
+        "  a-host-with-quite-a-long-name-2  /a/place/of/some/length/one  98.0 MB/s  98.0 MB/s  98.0 MB/s  98.0 MB/s\n"
+        "\n"
+        "system.a.rate{direction=write}\n"
+        "  HOST                             INSTANCE        P50        P95        P99        MAX\n"
+        "  a-host-with-quite-a-long-name-1  vda       98.0 MB/s  98.0 MB/s  98.0 MB/s  98.0 MB/s\n");
+}
+
+static void the_highest_are_headed_by_their_order(void **state)
+{
+    prints(*state, "warroom query top system.disk.io.rate{direction=read} --by p95", top,
+           "2026-11-23 09:41:00 CST to 2026-11-23 10:41:00 CST\n"
+           "HOST  TENANT  INSTANCE        P95\n"
+           "db-1  acme    vda       98.0 MB/s\n");
+}
+
+static void coverage_is_a_line_a_host_and_the_gaps_below(void **state)
+{
+    prints(*state, "warroom coverage launch", coverage,
+           "launch  2026-11-23 00:00:00 CST to 2026-11-23 10:41:00 CST\n"
+           "\n"
+           "HOST     COVERED      FOR  GAPS  LONGEST GAP  RESOLUTION\n"
+           "web-1   99.998 %  10h 40m     1        0.50s  second\n"
+           "web-2  100.000 %  10h 41m     0            -  minute\n"
+           "web-3          -        -     0            -  too much is known of this host\n"
+           "\n"
+           "web-1\n"
+           "  FROM      TO        MISSING  CAUSE\n"
+           "  10:30:00  10:30:00    0.50s  link-down\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +475,12 @@ int main(void)
         WITH(an_incident_reads_like_a_page),
         WITH(acknowledging_says_so_in_a_line),
         WITH(a_query_is_a_table_a_series),
+        WITH(a_query_shows_quantiles_that_were_asked_for),
+        WITH(latest_values_are_a_table),
+        WITH(quantiles_say_when_whole_days_stand_for_parts),
+        WITH(two_series_never_look_the_same),
+        WITH(the_highest_are_headed_by_their_order),
+        WITH(coverage_is_a_line_a_host_and_the_gaps_below),
         WITH(an_empty_list_says_what_to_do),
         WITH(colour_goes_round_words_that_stand_there_anyway),
         WITH(control_characters_from_a_host_never_reach_the_terminal),

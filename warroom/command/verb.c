@@ -21,14 +21,22 @@ static const struct param params[] = {
     { "disk_write", "disk-write", "RATE", PARAM_RATE, NULL, "what each of its disks can write" },
     { "zone", "zone", "ZONE", PARAM_TEXT, NULL, "IANA time zone whose days are meant: Asia/Shanghai" },
     { "first_day", "from", "DAY", PARAM_DAY, NULL, "first day: 2026-11-23" },
-    { "days", "days", "N", PARAM_ID, "1", "whole natural days (1)" },
+    { "days", "days", "N", PARAM_ID, "1", "whole natural days" },
     { "hosts", "hosts", "GLOBS", PARAM_TEXT, NULL, "names or globs, separated by commas: 'web-*,db-1'" },
     { "all", "all", NULL, PARAM_FLAG, NULL, "resolved ones too" },
     { "follow", "follow", NULL, PARAM_FLAG, NULL, "go on telling each change until interrupted" },
     { "instance", "instance", "GLOB", PARAM_TEXT, NULL, "disks, NICs, targets... that match: 'vd*'" },
-    { "from", "from", "INSTANT", PARAM_INSTANT, "-1h", "beginning: -90s, -1h, 2026-11-23T10:00:00+08:00 (-1h)" },
-    { "to", "to", "INSTANT", PARAM_INSTANT, "now", "end, likewise (now)" },
-    { "points", "points", "N", PARAM_ID, "30", "at most this many points a series (30)" },
+    { "from", "from", "INSTANT", PARAM_INSTANT, "-1h", "beginning: -90s, -1h, 2026-11-23T10:00:00+08:00" },
+    { "to", "to", "INSTANT", PARAM_INSTANT, "now", "end, likewise" },
+    { "points", "points", "N", PARAM_ID, "30", "at most this many points a series" },
+    { "step_s", "step", "SPAN", PARAM_SPAN, NULL, "points this far apart instead: 10s, 5m, 1h" },
+    { "quantiles", "quantiles", NULL, PARAM_FLAG, NULL, "p95 and p99 of each point's samples too, within 1 %" },
+    { "by", "by", "WHAT", PARAM_TEXT, "mean", "mean, max or p95" },
+    { "most", "most", "N", PARAM_ID, "10", "this many hosts, 200 at most" },
+    { "file", "file", "FILE", PARAM_TEXT, NULL, "the file; - is standard input" },
+    { "format", "format", "FORMAT", PARAM_TEXT, "csv", "csv or openmetrics" },
+    { "metrics", "metric", "GLOB", PARAM_TEXT, NULL, "metrics that match: 'system.cpu.*'" },
+    { "output", "output", "FILE", PARAM_TEXT, NULL, "where to write it, - is standard output; also -o" },
 };
 
 #define LIMITS "group egress ingress connections new_connections disk_read disk_write"
@@ -52,7 +60,20 @@ static const struct verb verbs[] = {
       "one incident: stamps, budget, alerts, pages" },
     { "incident ack <incident>", "", "incident ack", show_incident_line, "say that you work on it; stops its clock" },
     { "incident resolve <incident>", "", "incident resolve", show_incident_line, "say that it is over" },
-    { "query <host> <metric>", "tenant instance from to points", "query", show_query, "a series over a time range" },
+    { "coverage [event]", "tenant host hosts from? to?", "coverage", show_coverage,
+      "which seconds have data, and why the others have none" },
+    { "query latest", "tenant host hosts metrics instance", "query latest", show_latest,
+      "the last value of each series of hosts" },
+    { "query quantiles <metrics>", "tenant host hosts instance from to", "query quantiles", show_quantiles,
+      "how values were spread over a time range, by series" },
+    { "query top <metric>", "tenant hosts instance from to by most", "query top", show_top,
+      "the hosts on which a metric was highest" },
+    { "query <host> <metric>", "tenant instance from to points|step_s quantiles", "query", show_query,
+      "a series over a time range" },
+    { "backup", "tenant", "backup", show_backup, "copy the collector's files while it runs" },
+    { "export", "host! tenant metrics instance from to format output", "export", NULL,
+      "a host's samples as text, exactly" },
+    { "import <file>", "host! tenant format", "import", show_imported, "history from elsewhere into a host" },
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0], WORDS_MAX = 64 };
 
@@ -71,8 +92,9 @@ static const struct param *param_find(const char *key, size_t len)
 
 char *verb_words(char *text, size_t size, const struct verb *verb)
 {
-    const char *hole = strstr(verb->phrase, " <");
-    size_t len = hole ? (size_t)(hole - verb->phrase) : strlen(verb->phrase);
+    size_t len = strcspn(verb->phrase, "<[");
+    while (len > 0 && verb->phrase[len - 1] == ' ')
+        len--;
     snprintf(text, size, "%.*s", (int)len, verb->phrase);
     return text;
 }
@@ -80,16 +102,21 @@ char *verb_words(char *text, size_t size, const struct verb *verb)
 void verb_params(const struct verb *verb, struct verb_params *ret)
 {
     *ret = (struct verb_params){ 0 };
-    for (const char *at = verb->phrase; (at = strchr(at, '<')); at++) {
+    for (const char *at = verb->phrase; (at = strpbrk(at, "<[")); at++) {
         assert(ret->n_holes < VERB_HOLES_MAX);
-        ret->holes[ret->n_holes++] = param_find(at + 1, strcspn(at + 1, ">"));
+        ret->n_needed += *at == '<';
+        ret->holes[ret->n_holes++] = param_find(at + 1, strcspn(at + 1, ">]"));
     }
-    for (const char *at = verb->options; *at; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " !");
-        assert(ret->n_options < VERB_OPTIONS_MAX);
-        ret->options[ret->n_options] = param_find(at, len);
-        ret->required[ret->n_options++] = at[len] == '!';
-        at += len + (at[len] == '!' ? 1 : 0);
+    for (const char *at = verb->options; *at; at += strspn(at, " |")) {
+        size_t len = strcspn(at, " |!?");
+        size_t n = ret->n_options++;
+        assert(n < VERB_OPTIONS_MAX);
+        ret->options[n] = param_find(at, len);
+        ret->required[n] = at[len] == '!';
+        ret->fallback[n] = at[len] == '?' ? NULL : ret->options[n]->fallback;
+        at += len + strspn(at + len, "!?");
+        if (*at == '|')
+            ret->instead[n] = param_find(at + 1, strcspn(at + 1, " "));
     }
 }
 

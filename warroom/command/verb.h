@@ -18,6 +18,7 @@ enum param_kind {
     PARAM_RATE,    /* human_rate_parse(): By/s */
     PARAM_DAY,     /* 2026-11-23 */
     PARAM_INSTANT, /* human_instant_parse() */
+    PARAM_SPAN,    /* duration_parse(), as seconds */
     PARAM_FLAG,    /* stands alone */
 };
 
@@ -27,12 +28,13 @@ struct param {
     const char *value; /* how its value is called in the help; NULL for a flag */
     enum param_kind kind;
     const char *fallback; /* when the option is not given; NULL: left out */
-    const char *help;
+    const char *help;     /* behind it stands the fallback */
 };
 
 struct verb {
-    const char *phrase;  /* "incident ack <incident>": literal words, then keys of parameters */
-    const char *options; /* keys, separated by blanks; one that must be given ends in '!' */
+    const char *phrase;  /* "incident ack <incident>": literal words, then keys of parameters; [...] may be left out */
+    const char *options; /* keys, separated by blanks; one that must be given ends in '!', one without fallback in '?';
+                    "a|b": only one of both, and with b a has no fallback */
     const char *control; /* the verb of the request */
     show_fn *show;
     const char *help; /* one line */
@@ -42,9 +44,12 @@ enum { VERB_HOLES_MAX = 2, VERB_OPTIONS_MAX = 10 };
 
 struct verb_params { /* a verb's row, taken apart */
     size_t n_holes, n_options;
+    size_t n_needed; /* of the holes: the others may be left out */
     const struct param *holes[VERB_HOLES_MAX];
     const struct param *options[VERB_OPTIONS_MAX];
     bool required[VERB_OPTIONS_MAX];
+    const char *fallback[VERB_OPTIONS_MAX];        /* for this verb */
+    const struct param *instead[VERB_OPTIONS_MAX]; /* given, there is no fallback; NULL: none */
 };
 
 /* NULL past the last. */

@@ -85,6 +85,15 @@ static int instant_json(const struct param *param, const char *text, int64_t now
     return 0;
 }
 
+static int span_json(const struct param *param, const char *text, json_t **ret, struct err *err)
+{
+    int64_t us;
+    if (duration_parse(text, strlen(text), &us) < 0 || us <= 0)
+        return err_set(err, -EINVAL, "--%s must be a time like 10s, 5m or 1h, not \"%s\"", param->name, text);
+    *ret = us % 1000000 == 0 ? json_integer((json_int_t)(us / 1000000)) : json_real((double)us / 1e6);
+    return 0;
+}
+
 static int text_json(const struct param *param, const char *text, json_t **ret, struct err *err)
 {
     json_t *json = text[0] ? json_string(text) : NULL;
@@ -107,6 +116,8 @@ static int value_json(const struct param *param, const char *text, int64_t now_u
         return day_json(param, text, ret, err);
     case PARAM_INSTANT:
         return instant_json(param, text, now_us, ret, err);
+    case PARAM_SPAN:
+        return span_json(param, text, ret, err);
     case PARAM_FLAG:
         *ret = json_true();
         return 0;
@@ -115,13 +126,24 @@ static int value_json(const struct param *param, const char *text, int64_t now_u
     return -EINVAL;
 }
 
+/* A glob of metrics goes where one metric does. */
+static const char *arg_of(const struct param *param)
+{
+    return strcmp(param->key, "metrics") == 0 ? "metric" : param->key;
+}
+
+static bool is_given(const struct reading *reading, const struct param *param)
+{
+    return json_object_get(reading->request.args, arg_of(param)) != NULL;
+}
+
 static int take_param(struct reading *reading, const struct param *param, const char *text, struct err *err)
 {
     json_t *value = NULL;
     int rc = value_json(param, text, reading->now_us, &value, err);
     if (rc < 0)
         return rc;
-    if (json_object_set_new(reading->request.args, param->key, value) < 0)
+    if (json_object_set_new(reading->request.args, arg_of(param), value) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     return 0;
 }
@@ -175,6 +197,15 @@ static size_t make_options(const struct verb_params *params, struct option *opti
     return n;
 }
 
+/* What -o is short for; NULL: this verb has no such option. */
+static const struct param *output_of(const struct verb_params *params)
+{
+    for (size_t i = 0; i < params->n_options; i++)
+        if (strcmp(params->options[i]->key, "output") == 0)
+            return params->options[i];
+    return NULL;
+}
+
 /* `how` begins getopt's short options: "+:" stops at the first word, ":" puts words behind options. */
 static int read_options(struct reading *reading, const char *how, int argc, char *argv[], struct err *err)
 {
@@ -189,7 +220,10 @@ static int read_options(struct reading *reading, const char *how, int argc, char
             return err_set(err, -EINVAL, "there is no option %s here", argv[optind - 1]);
         if (take_global(reading, option, optarg))
             continue;
-        const struct param *param = reading->params.options[option - OPTION_OF_VERB];
+        const struct param *param =
+            option == 'o' ? output_of(&reading->params) : reading->params.options[option - OPTION_OF_VERB];
+        if (!param)
+            return err_set(err, -EINVAL, "there is no option -o here");
         if (strcmp(param->key, "follow") == 0) { /* ours, not the collector's */
             reading->request.follow = true;
             continue;
@@ -201,19 +235,36 @@ static int read_options(struct reading *reading, const char *how, int argc, char
     return 0;
 }
 
+/* Whoever types only "query" may look for "query latest". */
+static int hole_missing(const struct reading *reading, const struct param *hole, struct err *err)
+{
+    char word[64], others[160];
+    bool group = verb_group(verb_words(word, sizeof word, reading->request.verb), others, sizeof others);
+    return err_set(err, -EINVAL, "<%s> is missing: %s%s%s", hole->key, hole->help, group ? "; there are also: " : "",
+                   group ? others : "");
+}
+
 static int take_holes(struct reading *reading, int n, char *words[], struct err *err)
 {
     const struct verb_params *params = &reading->params;
     if (n > (int)params->n_holes)
         return err_set(err, -EINVAL, "\"%s\" is one word too many", words[params->n_holes]);
-    if (n < (int)params->n_holes)
-        return err_set(err, -EINVAL, "<%s> is missing: %s", params->holes[n]->key, params->holes[n]->help);
+    if (n < (int)params->n_needed)
+        return hole_missing(reading, params->holes[n], err);
     for (int i = 0; i < n; i++) {
         int rc = take_param(reading, params->holes[i], words[i], err);
         if (rc < 0)
             return rc;
     }
     return 0;
+}
+
+/* What shows nothing writes text of its own. */
+static int take_json(const struct reading *reading, struct err *err)
+{
+    const struct request *request = &reading->request;
+    return request->json && !request->verb->show ? err_set(err, -EINVAL, "--json: its formats are csv and openmetrics")
+                                                 : 0;
 }
 
 static int take_tenant(struct reading *reading, struct err *err)
@@ -233,11 +284,12 @@ static int take_rest(struct reading *reading, struct err *err)
     const struct verb_params *params = &reading->params;
     for (size_t i = 0; i < params->n_options; i++) {
         const struct param *param = params->options[i];
-        if (json_object_get(reading->request.args, param->key))
+        if (is_given(reading, param) || (params->instead[i] && is_given(reading, params->instead[i])))
             continue;
         if (params->required[i])
             return err_set(err, -EINVAL, "--%s %s is missing: %s", param->name, param->value, param->help);
-        int rc = param->fallback ? take_param(reading, param, param->fallback, err) : 0;
+        const char *fallback = params->fallback[i];
+        int rc = fallback ? take_param(reading, param, fallback, err) : 0;
         if (rc < 0)
             return rc;
     }
@@ -247,9 +299,11 @@ static int take_rest(struct reading *reading, struct err *err)
 static int read_verb(struct reading *reading, int argc, char *argv[], struct err *err)
 {
     char words[64];
-    int rc = read_options(reading, ":h", argc, argv, err);
+    int rc = read_options(reading, ":ho:", argc, argv, err);
     if (rc == 0 && !reading->request.help && !reading->request.version) {
-        rc = take_holes(reading, argc - optind, argv + optind, err);
+        rc = take_json(reading, err);
+        if (rc == 0)
+            rc = take_holes(reading, argc - optind, argv + optind, err);
         if (rc == 0)
             rc = take_tenant(reading, err);
         if (rc == 0)
