@@ -5,25 +5,31 @@
 #   scripts/bench.sh agent  [--seconds N]     what the agent takes of its host, and of its network
 #   scripts/bench.sh ingest [--seconds N] [--rate N] [--connections N] [--tenants N] [--columns N]
 #                                             what the collector takes for the streams of many agents
+#   scripts/bench.sh store  [--live-seconds N]
+#                                             what history takes, and how fast it is read, beside VictoriaMetrics: on recordings of
+#                                             hosts in the directory WARROOM_DATA; without it only what comes of made-up streams
+#   scripts/bench.sh fleet  [--agents N...] [--outage S]
+#                                             a thousand and ten thousand agents, the collector's outage, and their return
 #
-# Prints one JSON object, and on stderr what it means. Stops all it started. Exit status 0: measured; 1: not; 2: usage.
+# Prints JSON objects, one a line, and on stderr what they mean. Stops all it started. Exit status 0: measured; 1: not; 2: usage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 what=${1:-}
 case "$what" in
-page | agent | ingest) shift ;;
+page | agent | ingest | store | fleet) shift ;;
 -h | --help)
-	sed -n '2,9s/^# \{0,1\}//p' "$0"
+	sed -n '2,14s/^# \{0,1\}//p' "$0"
 	exit 0
 	;;
 *)
-	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
 
 scripts/install-deps.sh test
 cmake --preset release >/dev/null
-cmake --build --preset release --target warroom-collector warroom-agent warroom warroom-swarm >&2
+cmake --build --preset release --target warroom-collector warroom-agent warroom \
+	warroom-swarm warroom-feed warroom-unblock warroom-ask >&2
 WARROOM_BIN=$PWD/build/release/bin exec python3 -B "tests/bench/$what.py" "$@"

@@ -15,10 +15,11 @@ base
 proto/metric        base
 proto/codec         base proto/metric
 proto/link          base
+proto/text          base
 proto/ledger        base proto/codec
 agent/read          base proto/metric proto/codec
 agent/probe         base proto/metric proto/codec proto/link/address.h agent/read/readings.h
-agent/spool         base
+agent/spool         base proto/codec
 agent/uplink        base proto agent/read/readings.h agent/spool
 agent               base proto agent
 collector/event     base !base/work.h
@@ -28,10 +29,15 @@ collector/capacity  base !base/work.h proto/metric proto/codec collector/event c
 collector/page      base !base/work.h proto/metric collector/event collector/ingest/fleet.h collector/watch
 collector/ingest    base proto/metric proto/codec
 collector/channel   base proto/metric collector/page
-collector/store     base proto collector !collector/channel !collector/control !proto/link
+collector/store     base proto/metric proto/codec collector !collector/channel !collector/control
+collector/store/block  base proto/codec
+collector/store/pack   base proto/codec collector/store/block collector/store/db.h collector/store/file.h collector/store/schema.h collector/store/store.h collector/store/read/decoder.h collector/store/read/reader.h
+collector/store/read   base proto/codec collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/ask.h collector/store/rows.h
+collector/store/upkeep base proto/codec collector/ingest/fleet.h collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/load.h collector/store/pack/pack.h
 collector/control   base proto collector
 collector           base proto collector
-warroom/command     base proto
+warroom/carry       base proto/metric proto/codec
+warroom/command     base proto warroom/carry
 warroom/report      base proto
 warroom/httpd       base proto warroom/report
 warroom             base proto warroom
@@ -47,8 +53,8 @@ protobuf-c/         proto/codec
 sodium.h            proto/codec proto/link
 yaml.h              base/config*.c
 sqlite3.h           collector/store
-zstd.h              collector/store
-zdict.h             collector/store
+zstd.h              collector/store/block
+xxhash.h            collector/store agent/spool
 curl/               collector/channel
 glib.h              collector/event
 glib/               collector/event

@@ -121,6 +121,7 @@ id=$(warroom host enroll "$host" --tenant demo --json | field host.id)
 cat >"$dir/agent.yaml" <<END
 collector: $(warroom status --json | field listen)
 host: "$id"
+spool: $dir/spool
 probes:
   - name: collector
     address: $(warroom status --json | field listen)

@@ -51,7 +51,8 @@ def main():
         world.configure(webhooks=[])
         world.start_collector()
         host = world.event_without_agent()
-        (world.folder / "agent.yaml").write_text(f"collector: 127.0.0.1:{world.port}\nhost: \"{host}\"\n")
+        (world.folder / "agent.yaml").write_text(f"collector: 127.0.0.1:{world.port}\nhost: \"{host}\"\n"
+                                                  f"spool: {world.folder}/spool\n")
         world.start_agent()
         wait_for("the host reports each second", world.reports_each_second)
         say(f"warming up {options.warm} s, then measuring {options.seconds} s")

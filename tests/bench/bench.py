@@ -53,6 +53,12 @@ def memory_kib(pid):
     return {"rss_kib": fields["Rss"], "pss_kib": fields["Pss"], "private_dirty_kib": fields["Private_Dirty"]}
 
 
+def peak_rss_kib(pid):
+    """The most it ever had."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
+
+
 def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 

@@ -1,6 +1,5 @@
 #include "tests/bench/member.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,353 +7,362 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/auto.h"
 #include "base/clock.h"
 #include "proto/codec/codec.h"
-#include "proto/link/sp.h"
 
-enum { FAILURES_TOLD = 5 };
+enum { FAILURES_TOLD = 5, LATE_TICKS_MAX = 240, REDIAL_LEAST_MS = 200, REDIAL_MOST_MS = 30000 };
 
-static const uint8_t hello_of_req[SP_HELLO_LEN] = { 0, 'S', 'P', 0, 0, 0x30, 0, 0 };
-
-static void on_closed(uv_handle_t *handle)
+static struct member *member_of(struct line *line)
 {
-    struct member *member = handle->data;
-    free(member->values);
-    member->values = NULL;
+    return line->user;
 }
 
-static void leave(struct member *member)
+/* ---- the host that is not there ---- */
+
+static void walk_to(const struct crew *crew, struct walker *walker, uint64_t n)
 {
-    if (member->waiting)
-        member->crew->in_flight--;
-    member->waiting = false;
-    member->phase = MEMBER_GONE;
-    uv_close((uv_handle_t *)&member->tcp, on_closed);
+    while (walker->n < n) {
+        if (walker->n++ == 0)
+            sample_begin(crew->shape, &walker->seed, walker->values);
+        else
+            sample_move(crew->shape, &walker->seed, walker->values);
+    }
 }
+
+static int64_t due_ns_of(const struct member *member, uint64_t n)
+{
+    return n == 1 ? member->first_us * NS_PER_US : member->due_ns + (int64_t)(n - 2) * member->crew->period_ns;
+}
+
+/* The walker's tick as row `tick` of `n_ticks`. */
+static void put_tick(const struct member *member, const struct walker *walker, uint32_t tick, uint32_t n_ticks)
+{
+    struct crew *crew = member->crew;
+    crew->mono_us[tick] = due_ns_of(member, walker->n) / NS_PER_US;
+    crew->wall_us[tick] = crew->mono_us[tick] + member->ahead_us;
+    for (uint32_t i = 0; i < crew->shape->table.n; i++)
+        crew->cells[(size_t)i * n_ticks + tick] = walker->values[i];
+}
+
+/* ---- what is sent ---- */
+
+static int encode(struct member *member, uint32_t n_ticks, struct report *report)
+{
+    struct crew *crew = member->crew;
+    const struct series_table *table = &crew->shape->table;
+    for (uint32_t i = 0; i < table->n; i++)
+        crew->columns[i] = (struct column){ .fixed = &crew->cells[(size_t)i * n_ticks] };
+    const struct batch batch = {
+        .run = member->run,
+        .first = member->hand.first,
+        .n_ticks = n_ticks,
+        .n_columns = table->n,
+        .table = table->hash,
+        .mono_us = crew->mono_us,
+        .wall_us = crew->wall_us,
+        .columns = crew->columns,
+    };
+    report->batch_bytes.at = crew->batch;
+    return codec_encode_batch(&batch, crew->batch, sizeof crew->batch, &report->batch_bytes.len, NULL);
+}
+
+static void send_report(struct member *member, struct report *report)
+{
+    struct crew *crew = member->crew;
+    report->highest = member->n;
+    report->policy_revision = member->policy.revision;
+    report->interval_us = member->policy.interval_us;
+    report->has_table = member->with_table;
+    report->table_bytes = crew->shape->table_bytes;
+    crew->tally.sent++;
+    line_report(&member->line, report);
+}
+
+/* The first live tick that is not stored. */
+static void send_live(struct member *member)
+{
+    struct report report = { 0 };
+    walk_to(member->crew, &member->head, member->live); /* it stands there already when it goes once more */
+    put_tick(member, &member->head, 0, 1);
+    member->hand = (struct gap){ member->live, member->live };
+    member->hand_is_late = false;
+    if (encode(member, 1, &report) < 0)
+        line_stop(&member->line);
+    else
+        send_report(member, &report);
+}
+
+/* As much of the oldest gap as a message takes. */
+static void send_late(struct member *member)
+{
+    struct crew *crew = member->crew;
+    struct report report = { 0 };
+    uint64_t first = member->gaps[0].first;
+    uint64_t left = member->gaps[0].last - first + 1;
+    uint32_t n = left < member->most ? (uint32_t)left : member->most;
+    walk_to(crew, &member->tail, first - 1);
+    int64_t values[SERIES_MAX];
+    struct walker walker = { member->tail.n, member->tail.seed, values };
+    memcpy(values, member->tail.values, crew->shape->table.n * sizeof *values);
+    for (uint32_t i = 0; i < n; i++) {
+        walk_to(crew, &walker, first + i);
+        put_tick(member, &walker, i, n);
+    }
+    member->hand = (struct gap){ first, first + n - 1 };
+    member->hand_is_late = true;
+    member->backlog_ns = (int64_t)uv_hrtime() + crew->backlog_ns;
+    int rc = encode(member, n, &report);
+    if (rc == 0)
+        send_report(member, &report);
+    else if (rc == -EMSGSIZE && n > 1)
+        member->most = n / 2; /* tried with the next tick */
+    else
+        line_stop(&member->line);
+}
+
+static void go_on(struct member *member)
+{
+    int64_t now_ns = (int64_t)uv_hrtime();
+    if (!member->welcomed || member->line.waiting || now_ns < member->retry_ns)
+        return;
+    if (member->live <= member->n)
+        send_live(member);
+    else if (member->n_gaps > 0 && now_ns >= member->backlog_ns)
+        send_late(member);
+}
+
+void member_due(struct member *member, int64_t due_ns)
+{
+    if (++member->n == 2)
+        member->due_ns = due_ns;
+    go_on(member);
+}
+
+static void say_hello(struct line *line)
+{
+    struct member *member = member_of(line);
+    struct clock clock = clock_system();
+    int64_t mono_us = (int64_t)uv_hrtime() / NS_PER_US;
+    member->ahead_us = clock_wall_us(&clock) - mono_us;
+    line_hello(line, &(struct hello){ .host = member->host,
+                                      .run = member->run,
+                                      .mono_us = mono_us,
+                                      .wall_us = mono_us + member->ahead_us,
+                                      .version = WARROOM_VERSION,
+                                      .hostname = "swarm",
+                                      .system = "Linux" });
+}
+
+/* ---- what comes back ---- */
 
 static void fail(struct member *member, const char *why)
 {
     if (member->crew->tally.failed++ < FAILURES_TOLD)
         fprintf(stderr, "swarm: host %016" PRIx64 ": %s\n", member->host, why);
-    leave(member);
+    member->phase = MEMBER_GONE;
+    line_stop(&member->line);
 }
 
-/* ---- out ---- */
-
-struct rest { /* what the kernel did not take at once */
-    uv_write_t write;
-    uint8_t bytes[];
-};
-
-static void on_written(uv_write_t *write, int status)
+/* What fell due while it was away is backlog. */
+static void open_gap(struct member *member)
 {
-    (void)status; /* reading says what became of the connection */
-    free(write->data);
-}
-
-static void put(struct member *member, const uint8_t *bytes, size_t len)
-{
-    uv_stream_t *stream = (uv_stream_t *)&member->tcp;
-    uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
-    int taken = uv_try_write(stream, &buf, 1);
-    member->crew->tally.bytes_out += len;
-    if (taken == (int)len)
+    if (member->live > member->n)
         return;
-    if (taken < 0)
-        taken = 0;
-    size_t left = len - (size_t)taken;
-    struct rest *rest = malloc(sizeof *rest + left);
-    if (!rest) {
-        fail(member, "out of memory");
+    if (member->n_gaps == GAPS_MAX) {
+        fail(member, "away too often");
         return;
     }
-    rest->write.data = rest;
-    memcpy(rest->bytes, bytes + taken, left);
-    buf = uv_buf_init((char *)rest->bytes, (unsigned)left);
-    if (uv_write(&rest->write, stream, &buf, 1, on_written) < 0) {
-        free(rest);
-        fail(member, "cannot write");
+    member->crew->behind += member->n_gaps == 0;
+    member->gaps[member->n_gaps++] = (struct gap){ member->live, member->n };
+    member->live = member->n + 1;
+}
+
+static void on_welcome(struct member *member)
+{
+    member->welcomed = true;
+    member->with_table = true;
+    member->most = LATE_TICKS_MAX;
+    if (member->phase == MEMBER_AWAY) {
+        open_gap(member);
+    } else {
+        member->first_us = (int64_t)uv_hrtime() / NS_PER_US;
+        member->n = 1;
+        member->live = 1;
     }
-}
-
-static void send_envelope(struct member *member, enum envelope_kind kind, const struct request *request)
-{
-    struct crew *crew = member->crew;
-    struct envelope envelope = { .kind = kind, .counter = member->counter, .inner.at = crew->inner };
-    struct err err;
-    size_t len = 0;
-    int rc = codec_encode_request(request, crew->inner, sizeof crew->inner, &envelope.inner.len, &err);
-    if (rc == 0)
-        rc = codec_encode_envelope(&envelope, crew->outer + SP_HEAD_LEN, sizeof crew->outer - SP_HEAD_LEN, &len, &err);
-    if (rc < 0) {
-        fail(member, err.text);
-        return;
-    }
-    sp_write_head(crew->outer, UINT32_C(0x80000000) | ++member->request, len);
-    if (kind == ENVELOPE_SEALED)
-        member->counter++;
-    member->waiting = true;
-    crew->in_flight++;
-    member->sent_ns = (int64_t)uv_hrtime();
-    put(member, crew->outer, len + SP_HEAD_LEN);
-}
-
-static void send_hello(struct member *member)
-{
-    struct request request = {
-        .kind = REQUEST_HELLO,
-        .hello = { .host = member->host,
-                   .run = member->run,
-                   .mono_us = (int64_t)uv_hrtime() / NS_PER_US,
-                   .wall_us = member->wall_us,
-                   .version = WARROOM_VERSION,
-                   .hostname = "swarm",
-                   .system = "Linux" },
-    };
-    send_envelope(member, ENVELOPE_HANDSHAKE, &request);
-}
-
-static void next_tick(struct member *member)
-{
-    struct clock clock = clock_system();
-    sample_move(member->crew->shape, &member->seed, member->values);
-    member->n++;
-    member->mono_us = (int64_t)uv_hrtime() / NS_PER_US;
-    member->wall_us = clock_wall_us(&clock);
-}
-
-static void send_report(struct member *member)
-{
-    struct crew *crew = member->crew;
-    const struct sample_shape *shape = crew->shape;
-    struct request request = { .kind = REQUEST_REPORT };
-    struct report *report = &request.report;
-    struct err err;
-    for (uint32_t i = 0; i < shape->table.n; i++)
-        crew->columns[i] = (struct column){ .fixed = &member->values[i] };
-    const struct batch batch = {
-        .run = member->run,
-        .first = member->n,
-        .n_ticks = 1,
-        .n_columns = shape->table.n,
-        .table = shape->table.hash,
-        .mono_us = &member->mono_us,
-        .wall_us = &member->wall_us,
-        .columns = crew->columns,
-    };
-    if (codec_encode_batch(&batch, crew->batch, sizeof crew->batch, &report->batch_bytes.len, &err) < 0) {
-        fail(member, err.text);
-        return;
-    }
-    report->batch_bytes.at = crew->batch;
-    report->highest = member->n;
-    report->policy_revision = member->policy.revision;
-    report->interval_us = member->policy.interval_us;
-    report->sent_us = member->before_us;
-    report->answered_us = member->answered_us;
-    report->has_table = member->phase == MEMBER_JOINING;
-    report->table_bytes = shape->table_bytes;
-    crew->tally.sent++;
-    send_envelope(member, ENVELOPE_SEALED, &request);
-}
-
-static void go_on(struct member *member)
-{
-    if (member->phase != MEMBER_JOINED || member->waiting || member->owed == 0 ||
-        (int64_t)uv_hrtime() < member->retry_ns)
-        return;
-    if (!member->again)
-        next_tick(member);
-    member->again = false;
-    send_report(member);
-}
-
-void member_due(struct member *member, int64_t due_ns)
-{
-    if (member->owed++ == 0)
-        member->due_ns = due_ns;
     go_on(member);
 }
 
-/* ---- in ---- */
+static void on_present(struct member *member)
+{
+    struct crew *crew = member->crew;
+    bool first = member->phase == MEMBER_JOINING;
+    member->phase = MEMBER_JOINED;
+    member->redial_ms = REDIAL_LEAST_MS;
+    crew->present++;
+    if (first) {
+        crew->joined++;
+        crew->on_joined(crew);
+    }
+}
 
-static void on_stored(struct member *member, int64_t now_ns)
+/* `first`..`last` are stored: the oldest gap begins behind them, if they are at its beginning. */
+static void close_gap(struct member *member, uint64_t first, uint64_t last)
+{
+    struct gap *gap = &member->gaps[0];
+    if (member->n_gaps == 0 || first > gap->first || last < gap->first)
+        return;
+    uint64_t until = last < gap->last ? last : gap->last;
+    member->crew->tally.late += until - gap->first + 1;
+    gap->first = until + 1;
+    if (gap->first <= gap->last)
+        return;
+    memmove(gap, gap + 1, --member->n_gaps * sizeof *gap);
+    member->crew->behind -= member->n_gaps == 0;
+}
+
+static void on_stored(struct member *member, const struct answer *answer)
 {
     struct tally *tally = &member->crew->tally;
-    if (member->phase == MEMBER_JOINING) {
-        member->phase = MEMBER_JOINED;
-        member->crew->joined++;
-        member->crew->on_joined(member->crew);
-        return;
+    int64_t now_ns = (int64_t)uv_hrtime();
+    member->with_table = false;
+    if (member->hand_is_late) {
+        close_gap(member, answer->first, answer->last);
+    } else if (member->phase != MEMBER_JOINING) {
+        latency_add(&tally->from_sent, now_ns - member->line.sent_ns);
+        latency_add(&tally->from_due, now_ns - due_ns_of(member, member->live));
     }
-    tally->stored++;
-    latency_add(&tally->from_sent, now_ns - member->sent_ns);
-    latency_add(&tally->from_due, now_ns - member->due_ns);
-    member->owed--;
-    member->due_ns += member->crew->period_ns;
+    if (!member->hand_is_late)
+        member->live++;
+    if (member->phase == MEMBER_JOINED)
+        tally->stored++;
+    else
+        on_present(member);
     go_on(member);
 }
 
-static void on_answer(struct member *member, const struct answer *answer)
+static void on_refused(struct member *member, const struct answer *answer)
 {
-    int64_t now_ns = (int64_t)uv_hrtime();
-    member->before_us = member->sent_ns / NS_PER_US;
-    member->answered_us = now_ns / NS_PER_US;
+    struct gap *hand = &member->hand;
+    if (!member->hand_is_late || answer->refusal != REFUSAL_OVERLAP) {
+        member->crew->tally.refused++;
+        fail(member, answer->text);
+        return;
+    }
+    if (answer->first <= hand->first)
+        close_gap(member, answer->first, answer->last);
+    else
+        member->most = (uint32_t)(answer->first - hand->first);
+    go_on(member);
+}
+
+static void on_answer(struct line *line, const struct answer *answer)
+{
+    struct member *member = member_of(line);
     if (answer->policy.revision != 0)
         member->policy = answer->policy;
     switch (answer->kind) {
     case ANSWER_WELCOME:
-        member->phase = MEMBER_JOINING;
-        next_tick(member);
-        send_report(member);
+        on_welcome(member);
         return;
     case ANSWER_STORED:
-        on_stored(member, now_ns);
+        on_stored(member, answer);
         return;
     case ANSWER_BUSY:
         member->crew->tally.busy++;
-        member->again = true;
-        member->retry_ns = now_ns + answer->retry_us * NS_PER_US;
-        if (member->phase == MEMBER_JOINING)
-            fail(member, "busy before it had joined");
+        member->retry_ns = (int64_t)uv_hrtime() + answer->retry_us * NS_PER_US;
+        if (!member->welcomed)
+            line_stop(line);
         return;
     case ANSWER_REFUSED:
-        member->crew->tally.refused++;
-        fail(member, answer->text);
+        on_refused(member, answer);
         return;
     case ANSWER_NO_TABLE:
-        fail(member, "the collector lost its table");
+        member->with_table = true;
+        go_on(member);
         return;
     }
 }
 
-static void on_body(struct member *member, const uint8_t *bytes, size_t len)
+static void on_redial(uv_timer_t *redial)
 {
+    struct member *member = redial->data;
+    line_start(&member->line);
+}
+
+static uint64_t draw_below(int64_t bound)
+{
+    uint32_t random;
+    return getrandom(&random, sizeof random, 0) == sizeof random ? random % (uint64_t)bound : 0;
+}
+
+static void on_gone(struct line *line, const char *why)
+{
+    struct member *member = member_of(line);
     struct crew *crew = member->crew;
-    struct envelope envelope;
-    struct answer answer = { 0 };
-    struct err err;
-    arena_reset(&crew->arena);
-    int rc = codec_decode_envelope(bytes, len, &envelope, &err);
-    if (rc == 0 && envelope.kind != ENVELOPE_HANDSHAKE && envelope.kind != ENVELOPE_SEALED)
-        rc = err_set(&err, -ENOTCONN, "the collector has no session for it");
-    if (rc == 0)
-        rc = codec_decode_answer(envelope.inner.at, envelope.inner.len, &crew->arena, &answer, &err);
-    if (rc < 0) {
-        fail(member, err.text);
+    bool was_here = member->phase == MEMBER_JOINED;
+    crew->present -= was_here;
+    member->welcomed = false;
+    if (member->phase == MEMBER_GONE)
+        return;
+    if (!crew->returns || member->phase == MEMBER_JOINING) {
+        fail(member, why ? why : "it left");
         return;
     }
-    member->waiting = false;
-    crew->in_flight--;
-    on_answer(member, &answer);
+    member->phase = MEMBER_AWAY;
+    uv_timer_start(&member->redial, on_redial, draw_below(member->redial_ms), 0);
+    member->redial_ms = 2 * member->redial_ms < REDIAL_MOST_MS ? 2 * member->redial_ms : REDIAL_MOST_MS;
 }
 
-/* One SP message from the front of what is there; the bytes it took, 0: not whole yet, negative: not SP. */
-static ssize_t take_message(struct member *member)
-{
-    uint64_t len;
-    uint32_t id;
-    if (member->have < SP_HEAD_LEN)
-        return 0;
-    memcpy(&len, member->in, sizeof len);
-    memcpy(&id, member->in + sizeof len, sizeof id);
-    len = be64toh(len);
-    if (len < sizeof id || len > sizeof member->in - sizeof len)
-        return -EPROTO;
-    if (member->have < sizeof len + len)
-        return 0;
-    if (!member->waiting || be32toh(id) != (UINT32_C(0x80000000) | member->request))
-        return -EPROTO;
-    on_body(member, member->in + SP_HEAD_LEN, (size_t)len - sizeof id);
-    return (ssize_t)(sizeof len + len);
-}
+/* ---- begin and end ---- */
 
-static ssize_t take_hello(struct member *member)
+void member_handlers(struct line_home *home)
 {
-    uint8_t hello_of_rep[SP_HELLO_LEN];
-    if (member->have < SP_HELLO_LEN)
-        return 0;
-    sp_write_hello(hello_of_rep);
-    if (memcmp(member->in, hello_of_rep, SP_HELLO_LEN) != 0)
-        return -EPROTO;
-    member->phase = MEMBER_GREETING;
-    send_hello(member);
-    return SP_HELLO_LEN;
-}
-
-static void take(struct member *member)
-{
-    ssize_t used = 1;
-    while (used > 0 && member->phase != MEMBER_GONE) {
-        used = member->phase == MEMBER_SHAKING ? take_hello(member) : take_message(member);
-        if (used < 0) {
-            fail(member, "what answers there is no collector");
-            return;
-        }
-        member->have -= (size_t)used;
-        memmove(member->in, member->in + used, member->have);
-    }
-}
-
-static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
-{
-    (void)wanted;
-    struct member *member = handle->data;
-    *ret = uv_buf_init((char *)member->in + member->have, (unsigned)(sizeof member->in - member->have));
-}
-
-static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
-{
-    (void)buf;
-    struct member *member = stream->data;
-    if (len < 0) {
-        fail(member, len == UV_EOF ? "the collector hung up" : uv_strerror((int)len));
-        return;
-    }
-    member->have += (size_t)len;
-    member->crew->tally.bytes_in += (uint64_t)len;
-    take(member);
-}
-
-static void on_connected(uv_connect_t *connect, int status)
-{
-    struct member *member = connect->data;
-    if (status == UV_ECANCELED)
-        return;
-    if (status < 0) {
-        fail(member, uv_strerror(status));
-        return;
-    }
-    uv_tcp_nodelay(&member->tcp, 1);
-    member->phase = MEMBER_SHAKING;
-    put(member, hello_of_req, sizeof hello_of_req);
-    uv_read_start((uv_stream_t *)&member->tcp, on_room, on_read);
+    home->on_open = say_hello;
+    home->on_answer = on_answer;
+    home->on_gone = on_gone;
 }
 
 void member_start(struct member *member, struct crew *crew, uint64_t host)
 {
+    uint32_t n = crew->shape->table.n;
     member->crew = crew;
     member->host = host;
-    member->phase = MEMBER_CONNECTING;
-    uv_tcp_init(crew->loop, &member->tcp);
-    member->tcp.data = member;
-    member->connect.data = member;
-    member->values = calloc(crew->shape->table.n, sizeof *member->values);
-    if (!member->values || getrandom(&member->run, sizeof member->run, 0) != sizeof member->run ||
-        getrandom(&member->seed, sizeof member->seed, 0) != sizeof member->seed) {
+    member->phase = MEMBER_JOINING;
+    member->redial_ms = REDIAL_LEAST_MS;
+    member->line.home = &crew->home;
+    member->line.user = member;
+    member->redial.data = member;
+    uv_timer_init(crew->home.loop, &member->redial);
+    member->head.values = calloc(n, sizeof *member->head.values);
+    member->tail.values = calloc(n, sizeof *member->tail.values);
+    if (!member->head.values || !member->tail.values ||
+        getrandom(&member->run, sizeof member->run, 0) != sizeof member->run ||
+        getrandom(&member->head.seed, sizeof member->head.seed, 0) != sizeof member->head.seed) {
         fail(member, "out of memory or randomness");
         return;
     }
-    member->seed |= 1; /* xorshift stays at 0 for ever */
-    sample_begin(crew->shape, &member->seed, member->values);
-    int rc = uv_tcp_connect(&member->connect, &member->tcp, (const struct sockaddr *)&crew->address, on_connected);
-    if (rc < 0)
-        fail(member, uv_strerror(rc));
+    member->head.seed |= 1; /* xorshift stays at 0 for ever */
+    member->tail.seed = member->head.seed;
+    line_start(&member->line);
+}
+
+bool member_is_done(const struct member *member)
+{
+    return member->phase == MEMBER_GONE ||
+           (member->phase == MEMBER_JOINED && member->welcomed && member->n_gaps == 0 && member->live > member->n);
 }
 
 void member_stop(struct member *member)
 {
-    if (member->phase != MEMBER_IDLE && member->phase != MEMBER_GONE)
-        leave(member);
+    if (member->phase == MEMBER_IDLE)
+        return;
+    member->phase = MEMBER_GONE;
+    uv_close((uv_handle_t *)&member->redial, NULL);
+    line_stop(&member->line);
+}
+
+void member_free(struct member *member)
+{
+    free(member->head.values);
+    free(member->tail.values);
 }

@@ -1,77 +1,89 @@
-/* tests/bench/member.h - one simulated agent of a swarm: its connection, its session, one report at a time.
+/* tests/bench/member.h - one simulated agent of a swarm.
  *
- * Shape    connects, shakes hands, says hello, sends one report with the table: then it is *joined*. From then on each
- *          member_due() is one batch of one tick to be sent, at once or as soon as the answer before it is here
- * Words    stored, busy and refused are answers; a busy batch is sent again with the next one due. A member that
- *          *failed* (hung up on, no session, refused a hello) sends nothing any more; the first few say why on stderr
+ * Shape    connects, says hello, sends one report with the table: then it is *joined*. From then on each member_due()
+ *          is a tick; ticks go one a batch, live ones first, each when the answer before it is here
+ * Returns  a crew that `returns` does what agents do when their line goes: dial again, after a random wait below a
+ *          bound that doubles from 200 ms to 30 s, as nng does. What fell due meanwhile is backlog: sent behind the
+ *          live ticks, oldest first, in full messages, one each `backlog_ns` at most. In a crew that does not, a
+ *          member whose line went has *failed*; the first few say why on stderr
+ * Memory   what is unacknowledged is not kept but made anew: a host's values follow from its seed
+ * Words    stored, busy and refused are answers; a busy batch is sent again with the next tick
  * Threads  the loop's
  */
 #pragma once
-#include <netinet/in.h>
 #include <uv.h>
 
-#include "base/arena.h"
 #include "tests/bench/latency.h"
+#include "tests/bench/line.h"
 #include "tests/bench/sample.h"
 
 struct tally {
-    uint64_t sent, stored, busy, refused, failed;
-    uint64_t bytes_out, bytes_in; /* of SP: what TCP carried */
-    struct latency from_sent;     /* request sent -> stored */
-    struct latency from_due;      /* batch due -> stored: also counts what it waited for the one before it */
+    uint64_t sent, stored, busy, refused, failed; /* batches; failed: members */
+    uint64_t late;                                /* ticks stored from the backlog */
+    struct latency from_sent;                     /* live: request sent -> stored */
+    struct latency from_due; /* live: tick due -> stored: also what it waited for the one before it */
 };
 
 struct crew { /* what the members of a swarm share */
-    uv_loop_t *loop;
-    struct sockaddr_in address;
+    struct line_home home;
     const struct sample_shape *shape;
-    int64_t period_ns; /* between the batches of one member */
+    int64_t period_ns;  /* between the ticks of one member */
+    int64_t backlog_ns; /* between its messages of backlog */
+    bool returns;
     struct tally tally;
-    unsigned joined;
-    unsigned in_flight; /* members that wait for an answer */
+    unsigned joined;  /* for the first time */
+    unsigned present; /* joined, and not away */
+    unsigned behind;  /* with backlog */
     void (*on_joined)(struct crew *crew);
-    struct arena arena; /* of the answer in hand */
     struct column columns[SERIES_MAX];
-    uint8_t batch[BATCH_MAX], inner[MESSAGE_MAX], outer[MESSAGE_MAX + 64];
+    int64_t cells[BATCH_VALUES_MAX], mono_us[TICKS_MAX], wall_us[TICKS_MAX];
+    uint8_t batch[BATCH_MAX];
 };
 
-enum member_phase {
-    MEMBER_IDLE,
-    MEMBER_CONNECTING,
-    MEMBER_SHAKING,
-    MEMBER_GREETING,
-    MEMBER_JOINING,
-    MEMBER_JOINED,
-    MEMBER_GONE
+struct walker { /* a host's values at tick `n` */
+    uint64_t n, seed;
+    int64_t *values; /* owned */
 };
+
+enum { GAPS_MAX = 16 };
+
+struct gap { /* ticks first..last are not stored, later ones are or will be first */
+    uint64_t first, last;
+};
+
+enum member_phase { MEMBER_IDLE, MEMBER_JOINING, MEMBER_JOINED, MEMBER_AWAY, MEMBER_GONE };
 
 struct member {
     struct crew *crew;
-    uint64_t host;
+    struct line line;
+    uv_timer_t redial;
     enum member_phase phase;
-    bool waiting; /* for an answer */
-    bool again;   /* the tick in hand was not stored: send it once more */
-    uv_tcp_t tcp;
-    uv_connect_t connect;
+    uint64_t host;
     struct run_id run;
-    uint64_t seed;
-    uint64_t n; /* of the tick in hand */
-    uint64_t counter;
-    uint32_t request;
     struct policy policy;
-    int64_t mono_us, wall_us;              /* of the tick in hand */
-    int64_t sent_ns, sent_us, answered_us; /* of the request in hand; of the exchange before it */
-    int64_t before_us;
-    int64_t retry_ns;
-    unsigned owed;  /* batches due and not stored */
-    int64_t due_ns; /* of the oldest of them */
-    size_t have;
-    uint8_t in[1024];
-    int64_t *values; /* owned */
+    uint64_t n;                   /* ticks due so far, the first one, sent on joining, too */
+    int64_t first_us, due_ns;     /* mono of tick 1; when tick 2 was due */
+    int64_t ahead_us;             /* of its wall clock before its monotonic one */
+    bool with_table;              /* until a batch of this session is stored */
+    bool welcomed;                /* this session: it may report */
+    int64_t retry_ns, backlog_ns; /* not before: any batch, a batch of backlog */
+    struct walker head, tail;     /* at the live tick sent last; before the oldest gap */
+    uint64_t live;                /* the first tick that is neither stored nor of a gap */
+    struct gap gaps[GAPS_MAX];    /* oldest first */
+    unsigned n_gaps;
+    struct gap hand; /* what the batch in hand holds */
+    bool hand_is_late;
+    uint32_t most;     /* ticks of the next batch of backlog */
+    int64_t redial_ms; /* bound of the next wait */
 };
 
 /* `member` is zeros; it must stay where it is. */
 void member_start(struct member *member, struct crew *crew, uint64_t host);
 void member_due(struct member *member, int64_t due_ns);
-/* The loop must run once more. */
+/* Whether everything that fell due is stored. */
+bool member_is_done(const struct member *member);
+/* The loop must run until its handles are closed. */
 void member_stop(struct member *member);
+void member_free(struct member *member);
+/* The handlers of crew->home. */
+void member_handlers(struct line_home *home);

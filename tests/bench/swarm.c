@@ -4,7 +4,10 @@
  * a first report with its table. Warming: batches fall due at an even rate, in turn over the members. Measuring:
  * the same, counted. The rate is of batches due, whether or not the collector keeps up; a batch that had to wait
  * for the one before it is counted from when it was due, so that a slow collector cannot hide by slowing the load
- * down. Prints one JSON object. */
+ * down. Prints one JSON object.
+ *
+ * With --returns it goes on: it waits until the collector goes away, lets members come back to it as agents do while
+ * their ticks fall due all the same, and when all that fell due is stored prints a second object. */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +25,15 @@
 #include "tests/bench/enrol.h"
 #include "tests/bench/member.h"
 
-enum { JOINING_AT_ONCE = 256, SHAPE_ARENA_BYTES = 1 << 20, MEMBERS_MAX = 20000 };
+enum { JOINING_AT_ONCE = 256, SHAPE_ARENA_BYTES = 1 << 20, MEMBERS_MAX = 20000, PATIENCE_S = 300 };
 
 struct options {
     const char *connect, *control;
-    unsigned pid, members, tenants, columns, rate, warm_s, seconds;
+    unsigned pid, members, tenants, columns, rate, warm_s, seconds, backlog_ms;
+    bool returns;
 };
 
-enum phase { JOINING, WARMING, MEASURING };
+enum phase { JOINING, WARMING, MEASURING, WAITING, AWAY, RETURNING, ENDING };
 
 struct swarm {
     const struct options *options;
@@ -47,8 +51,10 @@ struct swarm {
     uint64_t turn;    /* whose it is */
     uint64_t offered;
     double cpu_s; /* the collector's when measuring began */
+    double away_s, returned_s, settled_s;
     bool done;
-    json_t *result; /* NULL: it came to nothing */
+    bool measured;
+    json_t *result;
 };
 
 /* ---- the collector's process ---- */
@@ -107,7 +113,7 @@ static void sum_up(struct swarm *swarm, int64_t now_ns)
         served >= offered * 0.99, "stored", (json_int_t)tally->stored, "busy", (json_int_t)tally->busy, "refused",
         (json_int_t)tally->refused, "failed", (json_int_t)tally->failed, "samples", (json_int_t)samples, "ack_ms",
         latency_json(&tally->from_sent), "due_to_ack_ms", latency_json(&tally->from_due), "sp_bytes_per_sample",
-        samples ? (double)(tally->bytes_in + tally->bytes_out) / (double)samples : 0, "swarm_cpu_s",
+        samples ? (double)(swarm->crew.home.bytes_in + swarm->crew.home.bytes_out) / (double)samples : 0, "swarm_cpu_s",
         process_cpu_s((unsigned)getpid()));
     if (!swarm->result || options->pid == 0)
         return;
@@ -117,6 +123,31 @@ static void sum_up(struct swarm *swarm, int64_t now_ns)
                         json_real(samples ? cpu_s / ((double)samples / 1e6) : 0));
     json_object_set_new(swarm->result, "collector_rss_kib",
                         json_integer((json_int_t)(process_rss_bytes(options->pid) / 1024)));
+}
+
+static void print_result(struct swarm *swarm)
+{
+    json_dumpf(swarm->result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    fflush(stdout);
+    json_decref(swarm->result);
+    swarm->result = NULL;
+    swarm->measured = true;
+}
+
+static void sum_up_return(struct swarm *swarm)
+{
+    const struct options *options = swarm->options;
+    const struct tally *tally = &swarm->crew.tally;
+    uint64_t ticks = 0;
+    for (unsigned i = 0; i < options->members; i++)
+        ticks += swarm->members[i].n;
+    swarm->result =
+        json_pack("{s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "away_s", swarm->away_s, "all_present_s",
+                  swarm->returned_s, "all_stored_s", swarm->settled_s, "late_ticks", (json_int_t)tally->late, "batches",
+                  (json_int_t)tally->stored, "busy", (json_int_t)tally->busy, "refused", (json_int_t)tally->refused,
+                  "failed", (json_int_t)tally->failed, "ticks", (json_int_t)ticks, "live_ack_ms",
+                  latency_json(&tally->from_sent), "live_due_to_ack_ms", latency_json(&tally->from_due));
 }
 
 /* ---- phases ---- */
@@ -133,19 +164,85 @@ static void end(struct swarm *swarm)
 
 static void enter(struct swarm *swarm, enum phase phase, int64_t now_ns)
 {
-    static const char *const names[] = { "joining", "warming up", "measuring" };
+    static const char *const names[] = { "joining", "warming up", "measuring",        "waiting for an outage",
+                                         "away",    "returning",  "all have returned" };
     fprintf(stderr, "swarm: %s\n", names[phase]);
     swarm->phase = phase;
     swarm->phase_ns = now_ns;
+    if (phase > RETURNING)
+        return;
     memset(&swarm->crew.tally, 0, sizeof swarm->crew.tally);
+    swarm->crew.home.bytes_in = swarm->crew.home.bytes_out = 0;
     swarm->offered = 0;
     swarm->cpu_s = process_cpu_s(swarm->options->pid);
 }
 
-static bool phase_is_over(const struct swarm *swarm, int64_t now_ns)
+static double in_phase_s(const struct swarm *swarm, int64_t now_ns)
 {
-    unsigned seconds = swarm->phase == WARMING ? swarm->options->warm_s : swarm->options->seconds;
-    return now_ns - swarm->phase_ns >= (int64_t)seconds * NS_PER_S;
+    return (double)(now_ns - swarm->phase_ns) / NS_PER_S;
+}
+
+/* What comes after measuring. false: nothing more. */
+static bool follow_the_outage(struct swarm *swarm, int64_t now_ns)
+{
+    const struct crew *crew = &swarm->crew;
+    bool all = crew->present == swarm->options->members;
+    if (in_phase_s(swarm, now_ns) > PATIENCE_S)
+        return false;
+    if (swarm->phase == WAITING && crew->present == 0) {
+        enter(swarm, AWAY, now_ns);
+    } else if (swarm->phase == AWAY && crew->present > 0) {
+        swarm->away_s = in_phase_s(swarm, now_ns);
+        enter(swarm, RETURNING, now_ns);
+    } else if (swarm->phase == RETURNING && all) {
+        if (swarm->returned_s == 0)
+            swarm->returned_s = in_phase_s(swarm, now_ns);
+        swarm->settled_s = in_phase_s(swarm, now_ns);
+        if (crew->behind == 0)
+            enter(swarm, ENDING, now_ns);
+    }
+    return true;
+}
+
+static bool is_all_stored(const struct swarm *swarm)
+{
+    for (unsigned i = 0; i < swarm->options->members; i++)
+        if (!member_is_done(&swarm->members[i]))
+            return false;
+    return true;
+}
+
+/* false: this was it. */
+static bool go_through(struct swarm *swarm, int64_t now_ns)
+{
+    const struct options *options = swarm->options;
+    switch (swarm->phase) {
+    case JOINING:
+        return true;
+    case WARMING:
+        if (in_phase_s(swarm, now_ns) >= options->warm_s)
+            enter(swarm, MEASURING, now_ns);
+        return true;
+    case MEASURING:
+        if (in_phase_s(swarm, now_ns) < options->seconds)
+            return true;
+        sum_up(swarm, now_ns);
+        print_result(swarm);
+        if (options->returns)
+            enter(swarm, WAITING, now_ns);
+        return options->returns;
+    case WAITING:
+    case AWAY:
+    case RETURNING:
+        return follow_the_outage(swarm, now_ns);
+    case ENDING:
+        if (!is_all_stored(swarm))
+            return in_phase_s(swarm, now_ns) <= PATIENCE_S;
+        sum_up_return(swarm);
+        print_result(swarm);
+        return false;
+    }
+    return false;
 }
 
 static void on_pace(uv_timer_t *timer)
@@ -157,16 +254,12 @@ static void on_pace(uv_timer_t *timer)
         end(swarm); /* what does not begin well is not measured, nor what nobody is left of */
         return;
     }
-    if (swarm->phase == JOINING)
+    if (!go_through(swarm, now_ns)) {
+        end(swarm);
         return;
-    if (phase_is_over(swarm, now_ns)) {
-        if (swarm->phase == MEASURING) {
-            sum_up(swarm, now_ns);
-            end(swarm);
-            return;
-        }
-        enter(swarm, MEASURING, now_ns);
     }
+    if (swarm->phase == JOINING || swarm->phase == ENDING)
+        return;
     for (; swarm->due_ns <= now_ns; swarm->due_ns += NS_PER_S / options->rate) {
         member_due(&swarm->members[swarm->turn++ % options->members], swarm->due_ns);
         swarm->offered++;
@@ -183,7 +276,7 @@ static void start_next(struct swarm *swarm)
 
 static void on_joined(struct crew *crew)
 {
-    struct swarm *swarm = crew->loop->data;
+    struct swarm *swarm = crew->home.loop->data;
     if (swarm->started < swarm->options->members) {
         start_next(swarm);
     } else if (crew->joined == swarm->options->members) {
@@ -200,7 +293,7 @@ static int prepare(struct swarm *swarm, struct err *err)
     struct sockaddr_storage address;
     if (address_numeric(options->connect, &address) < 0 || address.ss_family != AF_INET)
         return err_set(err, -EINVAL, "--connect %s: want an IPv4 ADDRESS:PORT", options->connect);
-    memcpy(&swarm->crew.address, &address, sizeof swarm->crew.address);
+    memcpy(&swarm->crew.home.address, &address, sizeof swarm->crew.home.address);
     swarm->members = calloc(options->members, sizeof *swarm->members);
     swarm->hosts = calloc(options->members, sizeof *swarm->hosts);
     if (!swarm->members || !swarm->hosts)
@@ -215,7 +308,10 @@ static int prepare(struct swarm *swarm, struct err *err)
 static void run(struct swarm *swarm)
 {
     const struct options *options = swarm->options;
-    swarm->crew.loop = &swarm->loop;
+    swarm->crew.home.loop = &swarm->loop;
+    member_handlers(&swarm->crew.home);
+    swarm->crew.returns = options->returns;
+    swarm->crew.backlog_ns = options->backlog_ms * NS_PER_MS;
     swarm->crew.shape = &swarm->shape;
     swarm->crew.period_ns = NS_PER_S / options->rate * options->members;
     swarm->crew.on_joined = on_joined;
@@ -265,6 +361,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return parse_number(&options->warm_s, arg, 0, 3600, state);
     case 'd':
         return parse_number(&options->seconds, arg, 1, 3600, state);
+    case 'b':
+        return parse_number(&options->backlog_ms, arg, 0, 60000, state);
+    case 'R':
+        options->returns = true;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "takes no arguments, but %s was given", arg);
         return 0;
@@ -289,6 +390,8 @@ static struct options parse_options(int argc, char **argv)
         { "rate", 'r', "N", 0, "batches a second of all together (default 10000)", 0 },
         { "warm", 'w', "S", 0, "seconds before measuring (default 3)", 0 },
         { "seconds", 'd', "S", 0, "seconds of measuring (default 20)", 0 },
+        { "returns", 'R', NULL, 0, "then wait for an outage, and for the return of all", 0 },
+        { "backlog-ms", 'b', "MS", 0, "from one message of backlog of an agent to the next (default 1000)", 0 },
         { 0 },
     };
     static const struct argp argp = {
@@ -297,7 +400,7 @@ static struct options parse_options(int argc, char **argv)
         .doc = "Loads a Warroom collector with many agents that send one tick a batch; prints one JSON object.",
     };
     struct options options = {
-        .members = 1000, .tenants = 1, .columns = 100, .rate = 10000, .warm_s = 3, .seconds = 20
+        .members = 1000, .tenants = 1, .columns = 100, .rate = 10000, .warm_s = 3, .seconds = 20, .backlog_ms = 1000
     };
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
@@ -322,19 +425,16 @@ int main(int argc, char **argv)
         return 1;
     swarm->options = &options;
     arena_init(&swarm->arena, SHAPE_ARENA_BYTES);
-    arena_init(&swarm->crew.arena, CODEC_ARENA_BYTES);
+    arena_init(&swarm->crew.home.arena, CODEC_ARENA_BYTES);
     raise_descriptors();
     if (prepare(swarm, &err) == 0)
         run(swarm);
     else
         fprintf(stderr, "swarm: %s\n", err.text);
-    bool measured = swarm->result;
-    if (measured) {
-        json_dumpf(swarm->result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        putchar('\n');
-    }
-    json_decref(swarm->result);
-    arena_done(&swarm->crew.arena);
+    bool measured = swarm->measured && (!options.returns || swarm->phase == ENDING);
+    for (unsigned i = 0; swarm->members && i < options.members; i++)
+        member_free(&swarm->members[i]);
+    arena_done(&swarm->crew.home.arena);
     arena_done(&swarm->arena);
     free(swarm->members);
     free(swarm->hosts);

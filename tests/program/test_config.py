@@ -14,8 +14,8 @@ AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's 
     "queue: [1]\n": [":3: `queue` is a list of 1 items, want a whole number from 262144 to 1073741824: bytes"],
     "log_level: loud\n": [":3: `log_level` is \"loud\", want one of debug, info, warn, error"],
     "intervall: 10s\n": [":3: unknown key `intervall`, did you mean `interval`?"],
-    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are collector, host, interval, queue, "
-                                 "log_level, probes, procfs, sysfs, rootfs"],
+    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are collector, host, interval, queue, spool, "
+                                 "spool_size, spool_age, log_level, probes, procfs, sysfs, rootfs"],
     "collector: 127.0.0.1:1\n": [":3: `collector` is given again, line 1 has it already"],
     "probes: none\n": [":3: `probes` is \"none\", want a list of at most 64 mappings"],
     "probes:\n  - {name: db, address: 'db:5432', count: 21}\n":
@@ -33,6 +33,10 @@ COLLECTOR_FAULTS = {
     "webhooks:\n  - {name: ops, url_file: nowhere}\n": [":6: `url_file`: cannot read "],
     "webhooks:\n  - {name: ops, ulr: 'http://x/'}\n": [":6: unknown key `ulr`, allowed are name, url (or its _file), tenant",
                                                      ":6: `url` is missing"],
+    "keep_minutes: 1d\n": [": keep_minutes: 1d is shorter than keep_samples (7d): what is stored would be forgotten before "
+                           "its samples"],
+    "keep_samples: 30d\nkeep_minutes: 100d\nkeep_sketches: 99d\n": [
+        ": keep_sketches: 99d is shorter than keep_minutes (100d): what is stored would be forgotten before its minutes"],
     "log_levle: info\n": [":5: unknown key `log_levle`, did you mean `log_level`?"],
 }
 RULE = "rules:\n  - name: r\n    metric: system.memory.utilization\n    severity: critical\n    summary: s\n"

@@ -1,5 +1,4 @@
-"""Told to leave, left alone, out of disk: every tick is stored once, and whoever must hear of it does."""
-import os
+"""Told to leave, left alone: every tick is stored once, and whoever must hear of it does."""
 import re
 import signal
 import unittest
@@ -135,75 +134,6 @@ class CollectorAway(Left):
             incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
             self.assertLess(incident["crossed"], started)
             self.assertGreaterEqual(incident["detected"], started)
-
-
-class DiskFull(Left):
-    """Needs root: the collector's state lies on a small disk of its own, made by mount."""
-
-    def fill(self, world):
-        """Takes every free byte, also those that the collector gives back meanwhile."""
-        with open(world.folder / "state/filler", "ab", buffering=0) as file:
-            for size in (1 << 16, 1 << 12, 1):
-                try:
-                    while True:
-                        file.write(b"\0" * size)
-                except OSError:
-                    pass
-
-    def fill_until_fault(self, world):
-        def is_at_fault():
-            self.fill(world)
-            return "the file of tenant acme cannot be written" in world.must("status")["store"]["faults"]
-        wait_for("the fault of the tenant's file is declared", is_at_fault)
-
-    def test_people_are_paged_all_the_same_and_all_is_on_record_later(self):
-        with World() as world:
-            world.small_disk("16m")
-            world.begin()
-            wait_for("a tick is stored", world.stored)
-            self.fill_until_fault(world)
-            self.assertIn("event=store_fault_declared", world.log("collector"))
-            wait_for("the agent hears it", lambda: "event=collector_busy" in world.log("agent"))
-
-            world.host.use_memory(0.97)
-            page = wait_for("the page goes out all the same", world.pages)[0]["page"]
-            self.assertEqual(page["commonAnnotations"]["unrecorded"], "true")
-            self.assertTrue(world.must("status")["store"]["faults"])
-            status, _, error = world.console("event", "close", "sale")
-            self.assertEqual(status, 1)
-            self.assertIn("it holds, but the disk cannot record it now; the collector keeps trying", error)
-
-            os.unlink(world.folder / "state/filler")
-            wait_for("the fault ends", lambda: not world.must("status")["store"]["faults"])
-            self.assertIn("event=store_fault_ended", world.log("collector"))
-            incident = wait_for("the page is on record", lambda: world.incident_with("delivered"))
-            samples = world.must("status")["store"]["ticks"]
-            wait_for("ticks are stored again", lambda: world.must("status")["store"]["ticks"] > samples)
-            self.assertEqual(world.kill("agent", signal.SIGTERM), 0)
-            world.kill("collector")  # whatever was only in memory is gone now
-            self.assert_one_run(world)
-            self.assert_nothing_refused(world)
-            world.start_collector()
-            after = world.incidents()
-            self.assertEqual([(row["id"], row["crossed"], row["delivered"]) for row in after],
-                             [(incident["id"], incident["crossed"], incident["delivered"])])
-            self.assertEqual(world.must("event", "show", "sale")["event"]["state"], "closed")
-            firing = [one for one in world.pages() if one["page"]["status"] == "firing"]
-            self.assertEqual(len(firing), 1, "nobody is paged twice")
-
-    def test_a_collector_stopped_in_a_fault_says_what_it_could_not_write(self):
-        with World() as world:
-            world.small_disk("16m")
-            world.begin()
-            wait_for("a tick is stored", world.stored)
-            self.fill_until_fault(world)
-            world.kill("collector", signal.SIGTERM)
-            self.assertIn("event=store_lost", world.log("collector"))
-            os.unlink(world.folder / "state/filler")
-            world.start_collector()
-            wait_for("the agent brings its ticks", lambda: world.must("status")["store"]["ticks"] > 5)
-            self.assertEqual(world.kill("agent", signal.SIGTERM), 0)
-            self.assert_one_run(world)
 
 
 if __name__ == "__main__":

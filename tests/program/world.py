@@ -179,7 +179,8 @@ class World:
 
     def configure_agent(self, host_id, extra=""):
         (self.folder / "agent.yaml").write_text(
-            f"collector: 127.0.0.1:{self.port}\nhost: \"{host_id}\"\nprocfs: {self.folder}/proc\n{extra}")
+            f"collector: 127.0.0.1:{self.port}\nhost: \"{host_id}\"\nprocfs: {self.folder}/proc\n"
+            f"spool: {self.folder}/spool\n{extra}")
 
     def start_agent(self):
         self.start("agent", BIN / "warroom-agent", "--config", self.folder / "agent.yaml")
@@ -207,24 +208,21 @@ class World:
         self.mounted = True
 
     def stored(self):
-        """The intervals (run, first, last) of the first tenant's file, once every tick was seen to be held exactly once."""
+        """The intervals (run, first, last) of the first tenant's file, once they were seen to name as many ticks as are held,
+        none of them twice in the inbox. Which ticks a block holds is `warroom-collector --fsck`'s to say."""
         with contextlib.closing(sqlite3.connect(f"file:{self.folder}/state/tenant-1.db?mode=ro", uri=True)) as db:
-            db.execute("BEGIN")  # both as of one moment, whatever is being written
+            db.execute("BEGIN")  # all as of one moment, whatever is being written
             intervals = db.execute("SELECT run, first, last FROM interval ORDER BY run, first").fetchall()
             batches = db.execute("SELECT run, first, n FROM batch ORDER BY run, first").fetchall()
-        held = {}
-        for run, first, count in batches:
-            for number in range(first, first + count):
-                if number in held.setdefault(run, set()):
-                    raise Failed(f"tick {number} of run {run} is stored twice")
-                held[run].add(number)
-        for run, first, last in intervals:
-            missing = set(range(first, last + 1)) - held.get(run, set())
-            if missing:
-                raise Failed(f"run {run} says it holds {first}..{last}, but not {sorted(missing)}")
-            held[run] -= set(range(first, last + 1))
-        if any(held.values()):
-            raise Failed("ticks are held that no interval names")
+            in_blocks = db.execute("SELECT coalesce(sum(n), 0) FROM block").fetchone()[0]
+        named = {(run, number) for run, first, last in intervals for number in range(first, last + 1)}
+        held = [(run, number) for run, first, count in batches for number in range(first, first + count)]
+        if len(set(held)) < len(held):
+            raise Failed(f"{len(held) - len(set(held))} ticks are in the inbox twice")
+        if not set(held) <= named:
+            raise Failed(f"ticks are held that no interval names: {sorted(set(held) - named)}")
+        if len(held) + in_blocks != len(named):
+            raise Failed(f"{len(named)} ticks are said to be stored, but {len(held)} and {in_blocks} are held")
         return intervals
 
     # ---- the usual beginning
