@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "collector/collector_fixture.h"
+#include "collector/ingest/quota.h"
 
 struct placed { /* ticks as they are stored */
     size_t n;
@@ -192,27 +193,28 @@ static void a_host_brings_so_many_new_tables_a_day_and_no_more(void **state)
 {
     struct fixture *f = *state;
     struct agent *agent = join_agent(f, f->host, 1);
-    for (uint32_t n = 1; n <= 64; n++)
+    for (uint32_t n = 1; n <= QUOTA_NAMES; n++)
         assert_stored(REPORT(agent, .first = n, .table = n), 1, n);
-    const struct reply *refused = REPORT(agent, .first = 65, .table = 65);
+    const struct reply *refused = REPORT(agent, .first = QUOTA_NAMES + 1, .table = QUOTA_NAMES + 1);
     assert_refused(refused, REFUSAL_LIMIT);
     assert_non_null(strstr(refused->answer.text, "00:00 UTC"));
-    assert_stored(REPORT(agent, .first = 65, .table = 64), 1, 65);
+    assert_stored(REPORT(agent, .first = QUOTA_NAMES + 1, .table = QUOTA_NAMES), 1, QUOTA_NAMES + 1);
 }
 
 static void losses_of_runs_nobody_knows_are_kept_of_so_many_a_day_and_no_more(void **state)
 {
     struct fixture *f = *state;
     struct agent *agent = join_agent(f, f->host, 1);
-    for (uint64_t n = 1; n <= 64; n++)
+    for (uint64_t n = 1; n <= QUOTA_NAMES; n++)
         assert_stored(REPORT(agent, .first = n, .dropped = 5, .dropped_run = (uint8_t)(100 + n)), 1, n);
-    assert_int_equal(count_logged(f, "event=ticks_dropped"), 64);
-    for (uint64_t n = 65; n <= 70; n++)
+    assert_int_equal(count_logged(f, "event=ticks_dropped"), QUOTA_NAMES);
+    for (uint64_t n = QUOTA_NAMES + 1; n <= QUOTA_NAMES + 6; n++)
         assert_stored(REPORT(agent, .first = n, .dropped = 5, .dropped_run = (uint8_t)(100 + n)), 1, n);
-    assert_int_equal(count_logged(f, "event=ticks_dropped"), 64);
+    assert_int_equal(count_logged(f, "event=ticks_dropped"), QUOTA_NAMES);
     assert_int_equal(count_logged(f, "event=declarations_passed_over host=web-1"), 1);
-    assert_stored(REPORT(agent, .first = 99, .dropped = 98, .dropped_first = 71), 99, 99); /* a run that is known */
-    assert_int_equal(count_logged(f, "event=ticks_dropped"), 65);
+    assert_stored(REPORT(agent, .first = 199, .dropped = 198, .dropped_first = 171), 199,
+                  199); /* a run that is known */
+    assert_int_equal(count_logged(f, "event=ticks_dropped"), QUOTA_NAMES + 1);
     assert_true(was_logged(f, "declarations=1 ticks=28"));
 }
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { QUOTA_NAMES = 250, QUOTA_NAME_BYTES = 16 };
+enum { QUOTA_NAMES = 100, QUOTA_NAME_BYTES = 16 };
 
 struct quota {
     int64_t day; /* since 1970 */
