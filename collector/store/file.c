@@ -70,8 +70,9 @@ struct file {
     int wal_pages;
     struct err copy_err;
 
-    bool uncopied;    /* commits since the last checkpoint began */
-    bool copy_failed; /* told once */
+    bool uncopied;                   /* commits since the last checkpoint began */
+    bool copy_failed;                /* told once */
+    enum store_trouble copy_trouble; /* of the last one, when it failed */
     bool wal_is_long;
 };
 
@@ -450,6 +451,7 @@ static void copy_done(struct job *job)
         log_event(file->home->log, LOG_WARN, "store_checkpoint_failed", KV_TEXT("file", file->name),
                   KV_TEXT("error", file->copy_err.text));
     file->copy_failed = file->copy_rc < 0;
+    file->copy_trouble = file->copy_failed ? trouble_of(file->copy_rc) : STORE_WELL;
     if (file->copy_rc == -EBADMSG)
         file_doubt(file, &file->copy_err);
     file->wal_is_long = file->wal_pages > WAL_RESTART_PAGES;
@@ -678,7 +680,7 @@ enum store_trouble file_trouble(const struct file *file)
     if (file->fault || ended_lately)
         return file->cause;
     if (file->copy_failed)
-        return trouble_of(file->copy_rc);
+        return file->copy_trouble;
     bool slow = file->slow_until_us != 0 && now_us - file->slow_until_us < STORE_CALM_US;
     return slow && file->slow_until_us - file->slow_since_us >= STORE_SLOW_FOR_US ? STORE_SLOW : STORE_WELL;
 }
