@@ -310,7 +310,7 @@ class Carry(unittest.TestCase):
             status, _, error = world.console("backup")
             self.assertEqual(status, 1)
             self.assertIn("(disk)", error)
-            (world.folder / "nowhere").mkdir()
+            (world.folder / "backups").unlink()
             self.assertTrue(world.must("backup")["backup"]["done"])
 
     def test_fsck_names_the_row_a_flipped_byte_is_in(self):

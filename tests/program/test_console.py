@@ -214,7 +214,8 @@ class Console(unittest.TestCase):
         self.assertEqual((set(top[0]), top[0]["host"]["name"]), ({"host", "instance", "value"}, "web-1"))
         self.human("query", "top", "system.memory.utilization", *acme)
         hosts = self.form("coverage", "sale")["coverage"]
-        self.assertEqual(set(hosts[0]), {"host", "covered_s", "share", "longest_gap_s", "gaps_total", "minutes", "gaps"})
+        self.assertEqual(set(hosts[0]), {"host", "covered_s", "share", "longest_gap_s", "gaps_total", "minutes", "error",
+                                         "gaps"})
         self.assertEqual(set(hosts[0]["gaps"][0]), {"from", "to", "gap_s", "cause"})
         self.assertIn(LONG[:20], self.human("coverage", "sale"))
 
