@@ -11,16 +11,16 @@
  *              channel_seal()            -- counter, box -->    channel_open()
  *              channel_open()            <-- counter, box --    channel_seal()
  *
- *          Between reading message 1 and writing message 2 the collector knows its payload and handshake_peer(), and has
- *          as long as it wants
+ *          Between reading message 1 and writing message 2 the collector knows its payload and handshake_peer(), and
+ *          has as long as it wants
  * Trust    the agent: whoever could answer has the secret of the key it pinned. The collector: message 1 was made by
- *          whoever has the secret of handshake_peer(), but maybe long ago, for somebody else to play it again: only what
- *          does no harm when repeated may be done for it. The first transport message that opens is of now
+ *          whoever has the secret of handshake_peer(), but maybe long ago, for somebody else to play it again: only
+ *          what does no harm when repeated may be done for it. The first transport message that opens is of now
  * Failure  of a handshake ends it: its keys are wiped, a new one is the only way on. A transport message that does not
  *          open is as if it had not come: no counter moves, the channel goes on
- * Counters a side's rise by one from 0 and are the nonces; what is opened must be above all that was opened before, gaps
- *          are fine. After CHANNEL_MESSAGES_MAX in a direction only a new handshake goes on. How long a channel may live
- *          is its users' matter: they have the clock
+ * Counters a side's rise by one from 0 and are the nonces; what is opened must be above all that was opened before,
+ *          gaps are fine. After CHANNEL_MESSAGES_MAX in a direction only a new handshake goes on. How long a channel
+ *          may live is its users' matter: they have the clock
  * Secrets  both structs are in the caller's memory and not to be copied: handshake_done() and channel_done() wipe them,
  *          and so does every failure of a handshake
  * Threads  pure but for its own structs; any
