@@ -15,7 +15,11 @@
 /* RFC 7748, section 6.1: Alice's keys. */
 #define SECRET "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo="
 #define PUBLIC "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
-#define LINE   "warroom-secret-key-1 " SECRET "\n"
+/* What libsodium takes for 32 bytes, too. */
+#define NOT_ASCII                                                                                                      \
+    "hSDwCYkwp0R0i33ctD73Wg2/Og0mOBr066Spjqq\xa1\xab"                                                                  \
+    "mo="
+#define LINE "warroom-secret-key-1 " SECRET "\n"
 
 /* ---- a disk that says no when it is told to: the linker puts these in the place of libc's ---- */
 
@@ -296,6 +300,7 @@ static void a_public_key_is_told_as_text_and_read_back(void **state)
     assert_int_equal(public_key_parse(&key, PUBLIC, KEY_TEXT - 1, NULL), -EINVAL);
     assert_int_equal(public_key_parse(&key, PUBLIC "=", KEY_TEXT + 1, NULL), -EINVAL);
     assert_int_equal(public_key_parse(&key, "", 0, NULL), -EINVAL);
+    assert_int_equal(public_key_parse(&key, NOT_ASCII, KEY_TEXT, NULL), -EINVAL);
     assert_memory_equal(&key, &untouched, sizeof key);
 }
 
