@@ -188,7 +188,8 @@ int handshake_read(struct handshake *handshake, const uint8_t *message, size_t l
                    size_t *ret_len, struct err *err)
 {
     assert((message || len == 0) && payload && ret_len);
-    assert(handshake->stage == STAGE_READ_FIRST || handshake->stage == STAGE_READ_SECOND);
+    if (handshake->stage != STAGE_READ_FIRST && handshake->stage != STAGE_READ_SECOND)
+        return fail(handshake, err_set(err, -EPROTO, "channel: a handshake message out of turn"));
     bool first = handshake->stage == STAGE_READ_FIRST;
     size_t around = first ? HANDSHAKE_FIRST_BYTES : HANDSHAKE_SECOND_BYTES;
     if (len < around)
@@ -233,12 +234,11 @@ int channel_seal(struct channel *channel, const uint8_t *plain, size_t len, uint
                  uint64_t *ret_counter, struct err *err)
 {
     assert((plain || len == 0) && box && ret_len && ret_counter);
-    assert(channel->open); /* what was wiped has a key everybody knows */
     if (len > CHANNEL_MESSAGE_MAX - CHANNEL_TAG_BYTES || size < len + CHANNEL_TAG_BYTES)
         return err_set(err, -EMSGSIZE, "channel: %zu bytes to seal, at most %d, room for %zu with a tag", len,
                        CHANNEL_MESSAGE_MAX - CHANNEL_TAG_BYTES, size);
-    if (channel->next_seal >= CHANNEL_MESSAGES_MAX)
-        return CHANNEL_SPENT;
+    if (!channel->open || channel->next_seal >= CHANNEL_MESSAGES_MAX) /* what is not open has keys everybody knows */
+        return CHANNEL_OVER;
     *ret_counter = channel->next_seal++;
     noise_seal(channel->seal_key, *ret_counter, plain, len, box);
     *ret_len = len + CHANNEL_TAG_BYTES;
@@ -249,11 +249,10 @@ int channel_open(struct channel *channel, uint64_t counter, const uint8_t *box, 
                  size_t *ret_len, struct err *err)
 {
     assert((box || len == 0) && plain && ret_len);
-    assert(channel->open);
+    if (!channel->open || counter >= CHANNEL_MESSAGES_MAX)
+        return CHANNEL_OVER;
     if (counter < channel->next_open)
         return CHANNEL_OLD;
-    if (counter >= CHANNEL_MESSAGES_MAX)
-        return CHANNEL_SPENT;
     if (len < CHANNEL_TAG_BYTES)
         return err_set(err, -EBADMSG, "channel: sealed message of %zu bytes, want %d at least", len, CHANNEL_TAG_BYTES);
     if (len > CHANNEL_MESSAGE_MAX || len - CHANNEL_TAG_BYTES > size)

@@ -48,8 +48,8 @@ enum {
 
 /* What channel_seal() and channel_open() answer beside 0. */
 enum channel_answer {
-    CHANNEL_OLD = 1,  /* a counter not above the last opened: sent again, or played back */
-    CHANNEL_SPENT = 2 /* a counter at the limit: time for a new handshake */
+    CHANNEL_OLD = 1, /* a counter not above the last opened: sent again, or played back */
+    CHANNEL_OVER = 2 /* not begun, wiped, or at the limit of its counters: a new handshake is due */
 };
 
 struct handshake {
@@ -72,7 +72,8 @@ struct channel {
 
 /* ---- handshake ----
  *
- * Each call once, in the order above; another order is a bug of the caller's and stops the program. */
+ * In the order above. To write or to finish out of turn is a bug of the caller's and stops the program; what a peer
+ * sends out of turn only ends the handshake. */
 
 /* `peer` is the collector's key as pinned, copied. */
 void handshake_initiate(struct handshake *handshake, const char *prologue, const struct key_pair *own,
@@ -85,8 +86,9 @@ int handshake_write(struct handshake *handshake, const uint8_t *payload, size_t 
                     size_t *ret_len, struct err *err);
 
 /* Takes the peer's message apart; at most `size` bytes to `payload`.
- * -EMSGSIZE: its payload is over HANDSHAKE_PAYLOAD_MAX or `size`. -EBADMSG: not made for us, by who it should
- * be, of these bytes: cut short, altered, another prologue, another collector's, a key of low order. */
+ * -EPROTO: none is waited for. -EMSGSIZE: its payload is over HANDSHAKE_PAYLOAD_MAX or `size`. -EBADMSG: it was not made
+ * for us, of these bytes, by whom it should: cut short, altered, another prologue, another collector's, a key of low
+ * order. */
 int handshake_read(struct handshake *handshake, const uint8_t *message, size_t len, uint8_t *payload, size_t size,
                    size_t *ret_len, struct err *err);
 
@@ -102,15 +104,15 @@ void handshake_done(struct handshake *handshake);
 /* ---- transport ---- */
 
 /* Seals `len` bytes as `len` + CHANNEL_TAG_BYTES at `box`, which may be `plain`. *ret_counter goes with it.
- * CHANNEL_SPENT: nothing was sealed. -EMSGSIZE: longer than `size` or CHANNEL_MESSAGE_MAX; no counter was used. */
+ * CHANNEL_OVER: nothing was. -EMSGSIZE: longer than `size` or CHANNEL_MESSAGE_MAX; no counter was used. */
 int channel_seal(struct channel *channel, const uint8_t *plain, size_t len, uint8_t *box, size_t size, size_t *ret_len,
                  uint64_t *ret_counter, struct err *err);
 
 /* Opens `len` bytes as `len` - CHANNEL_TAG_BYTES at `plain`, which may be `box`; only on 0 do they mean anything.
- * CHANNEL_OLD, CHANNEL_SPENT: not even tried, so the counter may be anybody's claim. -EBADMSG: not sealed by the peer
+ * CHANNEL_OLD, CHANNEL_OVER: not even tried, so the counter may be anybody's claim. -EBADMSG: not sealed by the peer
  * under that counter. -EMSGSIZE: longer than CHANNEL_MESSAGE_MAX, or its contents than `size`. */
 int channel_open(struct channel *channel, uint64_t counter, const uint8_t *box, size_t len, uint8_t *plain, size_t size,
                  size_t *ret_len, struct err *err);
 
-/* Wipes it. A channel that was never made, all zero, is fine. For AUTO(). */
+/* Wipes it. For AUTO(); what is all zero is a channel that has not begun. */
 void channel_done(struct channel *channel);

@@ -128,6 +128,21 @@ static void an_answer_to_another_handshake_is_refused(void **state)
     assert_refuses(&f->asks, &of_another, "not authentic");
 }
 
+/* As when an attacker was quicker than the peer: the handshake is over, whatever comes then. */
+static void a_message_out_of_turn_ends_the_handshake_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    write_second(f);
+    struct message forged = f->second;
+    forged.at[0] ^= 1;
+    assert_refuses(&f->asks, &forged, "not authentic");
+    assert_int_equal(read_message(&f->asks, &f->second, &err), -EPROTO);
+    assert_int_equal(read_message(&f->answers, &f->first, &err), -EPROTO); /* has answered already */
+    assert_non_null(strstr(err.text, "out of turn"));
+    assert_wiped(&f->answers, sizeof f->answers);
+}
+
 static void another_prologue_is_another_protocol(void **state)
 {
     struct fixture *f = *state;
@@ -276,6 +291,7 @@ int main(void)
         SENTENCE(who_has_not_the_collectors_secret_cannot_answer),
         SENTENCE(who_has_not_the_agents_secret_cannot_ask_in_its_name),
         SENTENCE(an_answer_to_another_handshake_is_refused),
+        SENTENCE(a_message_out_of_turn_ends_the_handshake_and_no_more),
         SENTENCE(another_prologue_is_another_protocol),
         SENTENCE(an_ephemeral_key_of_low_order_is_refused_by_the_collector),
         SENTENCE(a_static_key_of_low_order_is_nobodys),

@@ -187,11 +187,11 @@ static void after_2_to_the_20_messages_a_new_handshake_is_due(void **state)
     f->ours.next_seal = CHANNEL_MESSAGES_MAX - 1;
     assert_int_equal(seal_text(&f->ours, "the last", &message), CHANNEL_MESSAGES_MAX - 1);
     assert_int_equal(channel_seal(&f->ours, f->plain, 1, none.at, sizeof none.at, &none.len, &counter, NULL),
-                     CHANNEL_SPENT);
+                     CHANNEL_OVER);
     assert_true(none.len == 77 && counter == 77 && none.at[0] == 0);
     assert_opens(&f->theirs, CHANNEL_MESSAGES_MAX - 1, &message, "the last");
     assert_int_equal(open_message(f, &f->theirs, CHANNEL_MESSAGES_MAX - 1, &message), CHANNEL_OLD);
-    assert_int_equal(open_message(f, &f->theirs, CHANNEL_MESSAGES_MAX, &message), CHANNEL_SPENT);
+    assert_int_equal(open_message(f, &f->theirs, CHANNEL_MESSAGES_MAX, &message), CHANNEL_OVER);
 }
 
 /* Not even for who has the key: Noise keeps the last nonce for itself. */
@@ -205,7 +205,7 @@ static void a_counter_over_the_limit_is_not_even_tried(void **state)
         if (counters[i] != UINT64_MAX)
             noise_seal(f->theirs.open_key, counters[i], (const uint8_t *)"report", 6, message.at);
         message.len = 6 + CHANNEL_TAG_BYTES;
-        assert_int_equal(open_message(f, &f->theirs, counters[i], &message), CHANNEL_SPENT);
+        assert_int_equal(open_message(f, &f->theirs, counters[i], &message), CHANNEL_OVER);
     }
     seal_text(&f->ours, "report", &message);
     assert_opens(&f->theirs, 0, &message, "report");
@@ -218,6 +218,23 @@ static void a_channel_that_is_done_has_no_keys(void **state)
     assert_false(sodium_is_zero(f->ours.seal_key, NOISE_KEY_BYTES));
     channel_done(&f->ours);
     assert_wiped(&f->ours, sizeof f->ours);
+}
+
+/* The keys of such a channel are zero: who takes them for keys must get nowhere. */
+static void a_channel_that_is_done_or_not_begun_neither_seals_nor_opens(void **state)
+{
+    struct fixture *f = *state;
+    struct message message;
+    uint64_t counter = 77;
+    noise_seal(f->ours.open_key, 0, (const uint8_t *)"report", 6, message.at);
+    message.len = 6 + CHANNEL_TAG_BYTES;
+    assert_int_equal(open_message(f, &f->ours, 0, &message), CHANNEL_OVER);
+    assert_int_equal(channel_seal(&f->ours, f->plain, 1, f->box, CHANNEL_MESSAGE_MAX, &message.len, &counter, NULL),
+                     CHANNEL_OVER);
+    assert_true(counter == 77 && f->box[0] == 0);
+    shake(f);
+    channel_done(&f->ours);
+    assert_int_equal(open_message(f, &f->ours, 0, &message), CHANNEL_OVER);
 }
 
 int main(void)
@@ -237,6 +254,7 @@ int main(void)
         SENTENCE(after_2_to_the_20_messages_a_new_handshake_is_due),
         SENTENCE(a_counter_over_the_limit_is_not_even_tried),
         SENTENCE(a_channel_that_is_done_has_no_keys),
+        SENTENCE(a_channel_that_is_done_or_not_begun_neither_seals_nor_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
