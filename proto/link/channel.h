@@ -86,9 +86,9 @@ int handshake_write(struct handshake *handshake, const uint8_t *payload, size_t 
                     size_t *ret_len, struct err *err);
 
 /* Takes the peer's message apart; at most `size` bytes to `payload`.
- * -EPROTO: none is waited for. -EMSGSIZE: its payload is over HANDSHAKE_PAYLOAD_MAX or `size`. -EBADMSG: it was not made
- * for us, of these bytes, by whom it should: cut short, altered, another prologue, another collector's, a key of low
- * order. */
+ * -EPROTO: none is waited for. -EMSGSIZE: its payload is over HANDSHAKE_PAYLOAD_MAX or `size`. -EBADMSG: it was not
+ * made for us, of these bytes, by whom it should: cut short, altered, another prologue, another collector's, a key of
+ * low order. */
 int handshake_read(struct handshake *handshake, const uint8_t *message, size_t len, uint8_t *payload, size_t size,
                    size_t *ret_len, struct err *err);
 
@@ -104,7 +104,7 @@ void handshake_done(struct handshake *handshake);
 /* ---- transport ---- */
 
 /* Seals `len` bytes as `len` + CHANNEL_TAG_BYTES at `box`, which may be `plain`. *ret_counter goes with it.
- * CHANNEL_OVER: nothing was. -EMSGSIZE: longer than `size` or CHANNEL_MESSAGE_MAX; no counter was used. */
+ * CHANNEL_OVER, -EMSGSIZE (longer than `size` or CHANNEL_MESSAGE_MAX): nothing was, and no counter used. */
 int channel_seal(struct channel *channel, const uint8_t *plain, size_t len, uint8_t *box, size_t size, size_t *ret_len,
                  uint64_t *ret_counter, struct err *err);
 
