@@ -14,7 +14,9 @@ SAME(REFUSAL_TOO_LARGE, TOO_LARGE);
 SAME(REFUSAL_OVERLAP, OVERLAP);
 SAME(REFUSAL_ABOVE_HIGHEST, ABOVE_HIGHEST);
 SAME(REFUSAL_LIMIT, LIMIT);
-_Static_assert(REFUSAL_COUNT == 7, "a new refusal needs its number in warroom.proto");
+SAME(REFUSAL_REVOKED, REVOKED);
+SAME(REFUSAL_TOKEN, TOKEN);
+_Static_assert(REFUSAL_COUNT == 9, "a new refusal needs its number in warroom.proto");
 
 /* One of each, so that any kind can be written without a search for memory. */
 struct parts {
@@ -38,6 +40,13 @@ static int refused_write(const struct answer *answer, struct arena *arena, Warro
     return wire_text_write("refusal", answer->text, 0, TEXT_MAX, arena, &ret->text, err);
 }
 
+static int welcome_write(const struct answer *answer, struct arena *arena, Warroom__Wire__Welcome *ret, struct err *err)
+{
+    ret->host = answer->host;
+    int rc = wire_text_write("welcome: name", answer->name, 0, TEXT_MAX, arena, &ret->name, err);
+    return rc < 0 ? rc : wire_text_write("welcome: tenant", answer->tenant, 0, TEXT_MAX, arena, &ret->tenant, err);
+}
+
 static int kind_write(const struct answer *answer, struct arena *arena, struct parts *parts, Warroom__Wire__Answer *ret,
                       struct err *err)
 {
@@ -46,7 +55,7 @@ static int kind_write(const struct answer *answer, struct arena *arena, struct p
         assert(answer->policy.revision > 0);
         ret->kind_case = WARROOM__WIRE__ANSWER__KIND_WELCOME;
         ret->welcome = &parts->welcome;
-        return 0;
+        return welcome_write(answer, arena, &parts->welcome, err);
     case ANSWER_STORED:
         assert(answer->first > 0 && answer->first <= answer->last && answer->last <= INT64_MAX);
         ret->kind_case = WARROOM__WIRE__ANSWER__KIND_STORED;
@@ -128,12 +137,21 @@ static int policy_read(const Warroom__Wire__Policy *wire, struct policy *ret, st
     return wire_time_read("answer: policy interval", wire->interval_us, 1, &ret->interval_us, err);
 }
 
+static int welcome_read(const Warroom__Wire__Welcome *wire, struct answer *ret, struct err *err)
+{
+    if (ret->policy.revision == 0)
+        return err_set(err, -EBADMSG, "codec: answer: welcome without policy");
+    ret->host = wire->host;
+    int rc = wire_text_read("welcome: name", &wire->name, 0, TEXT_MAX, &ret->name, err);
+    return rc < 0 ? rc : wire_text_read("welcome: tenant", &wire->tenant, 0, TEXT_MAX, &ret->tenant, err);
+}
+
 static int kind_read(const Warroom__Wire__Answer *wire, struct answer *ret, struct err *err)
 {
     switch (wire->kind_case) {
     case WARROOM__WIRE__ANSWER__KIND_WELCOME:
         ret->kind = ANSWER_WELCOME;
-        return ret->policy.revision > 0 ? 0 : err_set(err, -EBADMSG, "codec: answer: welcome without policy");
+        return welcome_read(wire->welcome, ret, err);
     case WARROOM__WIRE__ANSWER__KIND_STORED:
         ret->kind = ANSWER_STORED;
         return interval_read(wire->stored->first, wire->stored->last, ret, err);

@@ -38,6 +38,11 @@ int codec_decode_request(const uint8_t *bytes, size_t len, struct arena *arena, 
 int codec_encode_answer(const struct answer *answer, uint8_t *buffer, size_t size, size_t *ret_len, struct err *err);
 int codec_decode_answer(const uint8_t *bytes, size_t len, struct arena *arena, struct answer *ret, struct err *err);
 
+/* An invitation as the line people paste: "wr1:" and base64. It holds a secret: wipe it when it is done with.
+ * -EMSGSIZE: over INVITE_TEXT_MAX, with its terminator; -EBADMSG: not one, or not whole. */
+int codec_print_invite(const struct invite *invite, char text[INVITE_TEXT_MAX], struct err *err);
+int codec_parse_invite(const char *text, size_t len, struct arena *arena, struct invite *ret, struct err *err);
+
 /* `inner` of a decoded envelope is borrowed from `bytes`, not from an arena. */
 int codec_encode_envelope(const struct envelope *envelope, uint8_t *buffer, size_t size, size_t *ret_len,
                           struct err *err);

@@ -72,7 +72,8 @@ const char *refusal_name(enum refusal refusal)
         [REFUSAL_NONE] = "other",          [REFUSAL_UNKNOWN_HOST] = "unknown-host",
         [REFUSAL_MALFORMED] = "malformed", [REFUSAL_TOO_LARGE] = "too-large",
         [REFUSAL_OVERLAP] = "overlap",     [REFUSAL_ABOVE_HIGHEST] = "above-highest",
-        [REFUSAL_LIMIT] = "limit",
+        [REFUSAL_LIMIT] = "limit",         [REFUSAL_REVOKED] = "revoked",
+        [REFUSAL_TOKEN] = "token",
     };
     assert((unsigned)refusal < REFUSAL_COUNT);
     return names[refusal];

@@ -24,6 +24,7 @@ enum {
     SERIES_EXPONENT_MAX = 12,
     INSTANCE_MAX = 255,
     TEXT_MAX = 255, /* any other text in a message */
+    TOKEN_BYTES = 32,
 };
 
 /* Times of a decoded message are within +-this (9,000 years), so that they can be added: monotonic ones and durations
@@ -87,14 +88,15 @@ double batch_value(const struct batch *batch, const struct series_table *table, 
 
 /* ---- agent to collector ---- */
 
-struct hello { /* opens a session: the payload of the handshake's first message */
-    uint64_t host;
+struct hello {     /* opens a session: the payload of the handshake's first message */
+    uint64_t host; /* 0: not known yet */
     struct run_id run;
     int64_t mono_us; /* the agent's clocks when it was sent */
     int64_t wall_us;
     const char *version; /* of the agent */
     const char *hostname;
     const char *system; /* "Linux 6.1.0-18-amd64 x86_64" */
+    struct bytes token; /* of an invitation, TOKEN_BYTES: to be enrolled; or none */
 };
 
 enum drop_cause {                  /* why ticks will never come */
@@ -163,6 +165,8 @@ enum refusal {
     REFUSAL_OVERLAP,       /* part of it is stored: first..last says which; cut and send the rest */
     REFUSAL_ABOVE_HIGHEST, /* numbered above its run's declared highest */
     REFUSAL_LIMIT,
+    REFUSAL_REVOKED, /* the key is not heard any more */
+    REFUSAL_TOKEN,   /* unknown, used up, or expired */
     REFUSAL_COUNT
 };
 
@@ -173,8 +177,11 @@ struct answer {
     uint64_t first;      /* STORED, REFUSED for overlap: the stored interval that holds or meets the batch */
     uint64_t last;
     enum refusal refusal;
-    const char *text;     /* REFUSED: one line a person can act on; else "" */
-    int64_t retry_us;     /* BUSY */
+    const char *text; /* REFUSED: one line a person can act on; else "" */
+    int64_t retry_us; /* BUSY */
+    uint64_t host;    /* WELCOME: who the agent is here; 0, NULL: not said */
+    const char *name;
+    const char *tenant;
     struct policy policy; /* WELCOME always, the others when the agent's revision is not the one in force */
 };
 
@@ -186,8 +193,8 @@ const char *drop_cause_name(enum drop_cause cause);
 /* ---- what carries them ---- */
 
 enum envelope_kind {
-    ENVELOPE_HANDSHAKE,  /* opens a session: an encoded request or answer, until the secure channel seals it */
-    ENVELOPE_SEALED,     /* within a session: counter and box; the box is in clear until the secure channel comes */
+    ENVELOPE_HANDSHAKE,  /* opens a session: a handshake message of proto/link/channel.h around a hello or its answer */
+    ENVELOPE_SEALED,     /* within a session: counter and box, a request or an answer sealed by the channel */
     ENVELOPE_NO_SESSION, /* answer: this connection has none, shake hands again */
     ENVELOPE_LEAVE       /* answer: go away for retry_us */
 };
@@ -197,4 +204,16 @@ struct envelope {
     uint64_t counter;   /* SEALED: counts up by one in each direction of a session, from 0 */
     struct bytes inner; /* HANDSHAKE, SEALED */
     int64_t retry_us;   /* LEAVE */
+};
+
+/* ---- what sets an agent up ---- */
+
+enum { INVITE_ADDRESSES_MAX = 4, INVITE_KEY_BYTES = 32, INVITE_TEXT_MAX = 2048 };
+
+struct invite {
+    const char *addresses[INVITE_ADDRESSES_MAX]; /* "HOST:PORT", 1..TEXT_MAX bytes: where the collector is reached */
+    size_t n_addresses;                          /* from 1 */
+    uint8_t collector[INVITE_KEY_BYTES];         /* its public key */
+    uint8_t token[TOKEN_BYTES];                  /* a secret */
+    int64_t expires_us;
 };

@@ -20,6 +20,8 @@ static int hello_write(const struct hello *hello, struct arena *arena, Warroom__
         rc = wire_text_write("hello: hostname", hello->hostname, 0, TEXT_MAX, arena, &ret->hostname, err);
     if (rc == 0)
         rc = wire_text_write("hello: system", hello->system, 0, TEXT_MAX, arena, &ret->system, err);
+    assert(hello->token.len == 0 || hello->token.len == TOKEN_BYTES);
+    ret->token = wire_bytes(hello->token.at, hello->token.len);
     return rc;
 }
 
@@ -36,6 +38,9 @@ static int hello_read(const Warroom__Wire__Hello *wire, struct hello *ret, struc
         rc = wire_text_read("hello: hostname", &wire->hostname, 0, TEXT_MAX, &ret->hostname, err);
     if (rc == 0)
         rc = wire_text_read("hello: system", &wire->system, 0, TEXT_MAX, &ret->system, err);
+    if (rc == 0 && wire->token.len > 0 && wire->token.len != TOKEN_BYTES)
+        rc = err_set(err, -EBADMSG, "codec: hello: token of %zu bytes, not %d", wire->token.len, TOKEN_BYTES);
+    ret->token = (struct bytes){ wire->token.data, wire->token.len };
     return rc;
 }
 

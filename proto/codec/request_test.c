@@ -43,6 +43,7 @@ static struct request sample_hello(void)
             .version = "0.1.0",
             .hostname = "b\xc3\xbchne-1",
             .system = "Linux 6.1.0-18-amd64 x86_64",
+            .token = { (const uint8_t *)"thirty-two bytes nobody guesses.", TOKEN_BYTES },
         },
     };
 }
@@ -88,6 +89,8 @@ static void a_hello_comes_back_as_it_went(void **state)
     assert_string_equal(got.hello.version, want.hello.version);
     assert_string_equal(got.hello.hostname, want.hello.hostname);
     assert_string_equal(got.hello.system, want.hello.system);
+    assert_int_equal(got.hello.token.len, TOKEN_BYTES);
+    assert_memory_equal(got.hello.token.at, want.hello.token.at, TOKEN_BYTES);
 }
 
 static void texts_an_agent_does_not_know_come_as_empty_ones(void **state)
@@ -124,6 +127,15 @@ static void a_hosts_clock_never_gets_its_hello_refused(void **state)
     hello.hello.wall_us = INT64_MIN;
     encode(f, &hello);
     assert_int_equal(decode(f).hello.wall_us, -TIME_US_MAX);
+}
+
+static void a_hello_goes_without_a_token(void **state)
+{
+    struct fixture *f = *state;
+    struct request hello = sample_hello();
+    hello.hello.token.len = 0;
+    encode(f, &hello);
+    assert_int_equal(decode(f).hello.token.len, 0);
 }
 
 static void each_fault_within_a_hello_is_found(void **state)
@@ -511,6 +523,7 @@ int main(void)
         CODEC_TEST(a_hello_comes_back_as_it_went),
         CODEC_TEST(texts_an_agent_does_not_know_come_as_empty_ones),
         CODEC_TEST(a_text_over_its_limit_is_not_encoded),
+        CODEC_TEST(a_hello_goes_without_a_token),
         CODEC_TEST(a_hosts_clock_never_gets_its_hello_refused),
         CODEC_TEST(each_fault_within_a_hello_is_found),
         CODEC_TEST(a_report_comes_back_as_it_went_with_its_table),

@@ -12,17 +12,18 @@ static void check(int good)
         abort();
 }
 
+static void check_bytes(struct bytes a, struct bytes b)
+{
+    check(a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0));
+}
+
 static void check_hello(const struct hello *a, const struct hello *b)
 {
     check(a->host == b->host && memcmp(&a->run, &b->run, sizeof a->run) == 0);
     check(a->mono_us == b->mono_us && a->wall_us == b->wall_us);
     check(strcmp(a->version, b->version) == 0 && strcmp(a->hostname, b->hostname) == 0);
     check(strcmp(a->system, b->system) == 0);
-}
-
-static void check_bytes(struct bytes a, struct bytes b)
-{
-    check(a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0));
+    check_bytes(a->token, b->token);
 }
 
 static void check_report(const struct report *a, const struct report *b)
