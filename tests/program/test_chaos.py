@@ -43,8 +43,7 @@ class Chaos:
                    "--hosts", "*")
         world.must("event", "start", "sale")
         for number in range(HOSTS):
-            row = world.must("host", "enroll", f"web-{number}", "--tenant", "acme")["host"]
-            host = Host(world, number, row["id"])
+            host = Host(world, number, world.invite(f"web-{number}", "--tenant", "acme"))
             self.hosts.append(host)
             host.start()
         wait_for("all hosts report each second", lambda: all(
