@@ -106,7 +106,7 @@ void line_hello(struct line *line, const struct hello *hello)
 {
     struct line_home *home = line->home;
     const struct request request = { .kind = REQUEST_HELLO, .hello = *hello };
-    size_t len, inner_len;
+    size_t len, inner_len = 0;
     line->answered_us = 0;
     line->before_us = 0;
     handshake_initiate(&line->handshake, CHANNEL_PROLOGUE, line->own, line->collector);
@@ -122,7 +122,7 @@ void line_hello(struct line *line, const struct hello *hello)
 void line_report(struct line *line, struct report *report)
 {
     struct line_home *home = line->home;
-    size_t len, inner_len;
+    size_t len, inner_len = 0;
     uint64_t counter;
     report->sent_us = line->before_us;
     report->answered_us = line->answered_us;
