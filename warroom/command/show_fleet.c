@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
@@ -71,17 +72,23 @@ void show_host(const json_t *data, const struct sheet *sheet)
     sheet_put(sheet, TONE_STRONG, "%s", field_text(host, "name"));
     sheet_put(sheet, TONE_PLAIN, "  id %s, tenant %s, group %s", field_text(host, "id"), field_text(host, "tenant"),
               field_text(host, "group"));
+    if (json_is_string(json_object_get(host, "key")))
+        sheet_put(sheet, TONE_PLAIN, ", key %s", field_text(host, "key"));
     fputc('\n', sheet->out);
     put_limits(host, sheet);
 }
 
-void show_enrolled(const json_t *data, const struct sheet *sheet)
+/* One word: how it reports, or what keeps it from that. */
+static const char *host_word(const json_t *host)
 {
-    show_host(data, sheet);
-    fputs("\nPut this into /etc/warroom/agent.yaml on the host, then start warroom-agent there:\n\n    host: ",
-          sheet->out);
-    sheet_put(sheet, TONE_STRONG, "%s", field_text(field_object(data, "host"), "id"));
-    fputs("\n    collector: HOST:9740    # where the agent reaches this collector\n", sheet->out);
+    if (field_is(host, "key", "revoked") || field_is(host, "key", "retired"))
+        return field_text(host, "key");
+    if (field_is(host, "key", "none"))
+        return "no key";
+    /* An invitation tells nothing about a host that reports: it is there to be joined anew. */
+    if (field_is(host, "key", "invited") && field_is(host, "state", "never"))
+        return "invited";
+    return field_text(host, "state");
 }
 
 static void names_cell(struct table *table, const json_t *names)
@@ -102,7 +109,7 @@ static void names_cell(struct table *table, const json_t *names)
 static void host_row(struct table *table, const json_t *host, const struct sheet *sheet)
 {
     int64_t alerts = 0;
-    const char *state = field_text(host, "state");
+    const char *state = host_word(host);
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "name"));
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "tenant"));
     table_cell(table, show_state_tone(state), "%s", state);
@@ -132,6 +139,26 @@ void show_host_table(const json_t *hosts, const struct sheet *sheet, int indent)
     table_print(table, sheet);
 }
 
+/* "100 hosts: 97 reporting, 2 silent, 1 revoked": below a list too long for a screen. */
+static void put_tally(const json_t *hosts, const struct sheet *sheet)
+{
+    static const char *const words[] = { "reporting", "never", "silent", "no key", "invited", "revoked", "retired" };
+    sheet_put(sheet, TONE_PLAIN, "%zu hosts", json_array_size(hosts));
+    const char *gap = ": ";
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t n = 0;
+        size_t at;
+        json_t *host;
+        json_array_foreach(hosts, at, host) n += strcmp(host_word(host), words[i]) == 0;
+        if (n == 0)
+            continue;
+        sheet_put(sheet, TONE_PLAIN, "%s%zu ", gap, n);
+        sheet_put(sheet, show_state_tone(words[i]), "%s", words[i]);
+        gap = ", ";
+    }
+    fputc('\n', sheet->out);
+}
+
 void show_hosts(const json_t *data, const struct sheet *sheet)
 {
     const json_t *hosts = field_list(data, "hosts");
@@ -140,4 +167,6 @@ void show_hosts(const json_t *data, const struct sheet *sheet)
         return;
     }
     show_host_table(hosts, sheet, 0);
+    if (json_array_size(hosts) > 1)
+        put_tally(hosts, sheet);
 }

@@ -212,19 +212,114 @@ static void hosts_are_a_table_whose_long_names_give_way(void **state)
            "HOST        TENANT      STATE       LAST TICK     CPU  MEMORY  ALERTS  EVENTS       ID\n"
            "web-1       acme        reporting      1s ago  97.3 %  41.2 %       1  launch       1f2e3d4c5b6a7988\n"
            "数据库-主…  a-custome…  silent     4m 05s ago   5.0 %  90.0 %       0  launch,sale  0a0b0c0d0e0f0102\n"
-           "new-1       acme        never               -       -       -       0  -            00000000000000ff\n");
+           "new-1       acme        never               -       -       -       0  -            00000000000000ff\n"
+           "3 hosts: 1 reporting, 1 never, 1 silent\n");
 }
 
-static void enrolling_prints_what_the_agent_needs(void **state)
+#define KEYED(name, state, key) "{'name':'" name "','tenant':'acme','state':'" state "','key':'" key "','alerts':0}"
+
+static void what_keeps_a_host_from_reporting_stands_where_its_state_does(void **state)
 {
-    prints(*state, "warroom host enroll web-1 --tenant acme --egress 100Mbit", host,
-           "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web\n"
-           "limits: egress 12.5 MB/s\n"
-           "\n"
-           "Put this into /etc/warroom/agent.yaml on the host, then start warroom-agent there:\n"
-           "\n"
-           "    host: 1f2e3d4c5b6a7988\n"
-           "    collector: HOST:9740    # where the agent reaches this collector\n");
+    prints(
+        *state, "warroom hosts",
+        "{'ok':true,'data':{'hosts':[" KEYED("a", "reporting", "joined") "," KEYED("b", "reporting", "invited") "," KEYED(
+            "c", "silent",
+            "joined") "," KEYED("d", "never",
+                                "joined") "," KEYED("e", "never",
+                                                    "none") "," KEYED("f", "never",
+                                                                      "invited") "," KEYED("g", "silent",
+                                                                                           "revoked") "," KEYED("h",
+                                                                                                                "report"
+                                                                                                                "ing",
+                                                                                                                "retire"
+                                                                                                                "d") "]"
+                                                                                                                     "}"
+                                                                                                                     "}",
+        "HOST  TENANT  STATE      LAST TICK  CPU  MEMORY  ALERTS  EVENTS  ID\n"
+        "a     acme    reporting          -    -       -       0  -       -\n"
+        "b     acme    reporting          -    -       -       0  -       -\n"
+        "c     acme    silent             -    -       -       0  -       -\n"
+        "d     acme    never              -    -       -       0  -       -\n"
+        "e     acme    no key             -    -       -       0  -       -\n"
+        "f     acme    invited            -    -       -       0  -       -\n"
+        "g     acme    revoked            -    -       -       0  -       -\n"
+        "h     acme    retired            -    -       -       0  -       -\n"
+        "8 hosts: 2 reporting, 1 never, 1 silent, 1 no key, 1 invited, 1 revoked, 1 retired\n");
+}
+
+static void one_host_is_not_counted(void **state)
+{
+    prints(*state, "warroom hosts", "{'ok':true,'data':{'hosts':[" KEYED("a", "silent", "joined") "]}}",
+           "HOST  TENANT  STATE   LAST TICK  CPU  MEMORY  ALERTS  EVENTS  ID\n"
+           "a     acme    silent          -    -       -       0  -       -\n");
+}
+
+static const char enrolled[] =
+    "{'ok':true,'data':{'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme','group':'web',"
+    "'key':'invited','limits':{'egress':12500000}},'known':false,'invitation':{'code':'wr1:QUJD+/==',"
+    "'expires':'2026-11-24T02:41:00.000Z','uses':1,'tenant':'acme','group':null}}}";
+
+static const char known[] =
+    "{'ok':true,'data':{'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme','group':'web',"
+    "'key':'joined','limits':{}},'known':true,'invitation':{'code':'wr1:QUJD+/==',"
+    "'expires':'2026-11-23T03:11:00.000Z','uses':1,'tenant':'acme','group':null}}}";
+
+#define PASTE                                                                                                          \
+    "\n"                                                                                                               \
+    "Paste on the host, as root:\n"                                                                                    \
+    "\n"                                                                                                               \
+    "    warroom-agent join 'wr1:QUJD+/=='\n"                                                                          \
+    "\n"
+#define SECRET "It is a secret: `warroom-agent join -` reads it from standard input, so that no shell keeps it.\n"
+
+static void enrolling_prints_the_line_to_paste(void **state)
+{
+    prints(*state, "warroom host enroll web-1 --tenant acme --egress 100Mbit", enrolled,
+           "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web, key invited\n"
+           "limits: egress 12.5 MB/s\n" PASTE
+           "Good until 2026-11-24 10:41:00 CST (in 1d 0h), for this host alone, once.\n" SECRET);
+}
+
+#define KNOWN                                                                                                          \
+    "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web, key joined\n"                                                 \
+    "limits: none declared; bandwidth and connections are not judged (warroom host set)\n"                             \
+    "It is known: what joins by this goes on with its history. A key it has is heard until then.\n" PASTE              \
+    "Good until 2026-11-23 11:11:00 CST (in 30m 00s), for this host alone, once.\n" SECRET
+
+static void enrolling_a_known_host_says_that_its_history_goes_on(void **state)
+{
+    prints(*state, "warroom host enroll web-1 --tenant acme --expires 30m", known, KNOWN);
+}
+
+static void rotating_does_so_too(void **state)
+{
+    prints(*state, "warroom host rotate web-1 --expires 30m", known, KNOWN);
+}
+
+static void an_invitation_for_many_says_how_many(void **state)
+{
+    struct fake *fake = *state;
+    prints(fake, "warroom host enroll --tenant acme --group web --uses 20",
+           "{'ok':true,'data':{'host':null,'known':false,'invitation':{'code':'wr1:QUJD+/==',"
+           "'expires':'2026-11-24T02:41:00.000Z','uses':20,'tenant':'acme','group':'web'}}}",
+           PASTE "Good until 2026-11-24 10:41:00 CST (in 1d 0h), for 20 new hosts of tenant acme, group web.\n"
+                 "Each is named by its own hostname.\n" SECRET);
+    prints(fake, "warroom host enroll --tenant acme --uses 1",
+           "{'ok':true,'data':{'host':null,'known':false,'invitation':{'code':'wr1:QUJD+/==','uses':1,"
+           "'tenant':'acme','group':null}}}",
+           PASTE "Good for 1 new host of tenant acme.\n"
+                 "Each is named by its own hostname.\n" SECRET);
+}
+
+static void what_is_taken_away_is_said_with_the_way_back(void **state)
+{
+    struct fake *fake = *state;
+    prints(fake, "warroom host revoke web-1", host,
+           "web-1 of tenant acme is revoked: its agent is heard no more\n"
+           "Back again: warroom host enroll web-1 --tenant acme\n");
+    prints(fake, "warroom host retire web-1", host,
+           "web-1 of tenant acme is retired: heard and judged no more; what it sent stays\n"
+           "Back again: warroom host enroll web-1 --tenant acme\n");
 }
 
 static void setting_shows_the_host(void **state)
@@ -464,7 +559,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(the_status_is_one_screen),
         WITH(hosts_are_a_table_whose_long_names_give_way),
-        WITH(enrolling_prints_what_the_agent_needs),
+        WITH(what_keeps_a_host_from_reporting_stands_where_its_state_does),
+        WITH(one_host_is_not_counted),
+        WITH(enrolling_prints_the_line_to_paste),
+        WITH(enrolling_a_known_host_says_that_its_history_goes_on),
+        WITH(rotating_does_so_too),
+        WITH(an_invitation_for_many_says_how_many),
+        WITH(what_is_taken_away_is_said_with_the_way_back),
         WITH(setting_shows_the_host),
         WITH(adding_a_tenant_says_its_number),
         WITH(tenants_are_a_table),
