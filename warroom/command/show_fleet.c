@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
 #include "warroom/command/show.h"
@@ -66,6 +67,18 @@ static void put_limits(const json_t *host, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+static void put_clones(const json_t *host, const struct sheet *sheet)
+{
+    char age[HUMAN_TEXT];
+    int64_t at_us;
+    if (!field_instant(host, "cloned", &at_us))
+        return;
+    sheet_put(sheet, TONE_BAD, "cloned");
+    sheet_put(sheet, TONE_PLAIN, ": two agents had its key %s; join each machine by a line of its own (host enroll)",
+              human_age(age, at_us, sheet->now_us));
+    fputc('\n', sheet->out);
+}
+
 void show_host(const json_t *data, const struct sheet *sheet)
 {
     const json_t *host = field_object(data, "host");
@@ -75,16 +88,22 @@ void show_host(const json_t *data, const struct sheet *sheet)
     if (json_is_string(json_object_get(host, "key")))
         sheet_put(sheet, TONE_PLAIN, ", key %s", field_text(host, "key"));
     fputc('\n', sheet->out);
+    put_clones(host, sheet);
     put_limits(host, sheet);
 }
 
-/* One word: how it reports, or what keeps it from that. */
-static const char *host_word(const json_t *host)
+#define CLONED_SHOWN_US (INT64_C(3600) * US_PER_S) /* clones displace each other: while there are two, it is renewed */
+
+/* One word: how it reports, or what is wrong with who reports it. */
+static const char *host_word(const json_t *host, const struct sheet *sheet)
 {
+    int64_t cloned_us;
     if (field_is(host, "key", "revoked") || field_is(host, "key", "retired"))
         return field_text(host, "key");
     if (field_is(host, "key", "none"))
         return "no key";
+    if (field_instant(host, "cloned", &cloned_us) && sheet->now_us - cloned_us < CLONED_SHOWN_US)
+        return "cloned";
     /* An invitation tells nothing about a host that reports: it is there to be joined anew. */
     if (field_is(host, "key", "invited") && field_is(host, "state", "never"))
         return "invited";
@@ -109,7 +128,7 @@ static void names_cell(struct table *table, const json_t *names)
 static void host_row(struct table *table, const json_t *host, const struct sheet *sheet)
 {
     int64_t alerts = 0;
-    const char *state = host_word(host);
+    const char *state = host_word(host, sheet);
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "name"));
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "tenant"));
     table_cell(table, show_state_tone(state), "%s", state);
@@ -142,14 +161,15 @@ void show_host_table(const json_t *hosts, const struct sheet *sheet, int indent)
 /* "100 hosts: 97 reporting, 2 silent, 1 revoked": below a list too long for a screen. */
 static void put_tally(const json_t *hosts, const struct sheet *sheet)
 {
-    static const char *const words[] = { "reporting", "never", "silent", "no key", "invited", "revoked", "retired" };
+    static const char *const words[] = { "reporting", "never",   "silent",  "cloned",
+                                         "no key",    "invited", "revoked", "retired" };
     sheet_put(sheet, TONE_PLAIN, "%zu hosts", json_array_size(hosts));
     const char *gap = ": ";
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         size_t n = 0;
         size_t at;
         json_t *host;
-        json_array_foreach(hosts, at, host) n += strcmp(host_word(host), words[i]) == 0;
+        json_array_foreach(hosts, at, host) n += strcmp(host_word(host, sheet), words[i]) == 0;
         if (n == 0)
             continue;
         sheet_put(sheet, TONE_PLAIN, "%s%zu ", gap, n);

@@ -31,8 +31,8 @@ void show_invited(const json_t *data, const struct sheet *sheet)
     if (host)
         show_host(data, sheet);
     if (field_true(data, "known"))
-        fputs("It is known: what joins by this goes on with its history. A key it has is heard until then.\n",
-              sheet->out);
+        fprintf(sheet->out, "It is known: what joins by this goes on with its history.%s\n",
+                field_is(host, "key", "joined") ? " Its present key is heard until then." : "");
     fputs("\nPaste on the host, as root:\n\n    ", sheet->out);
     sheet_put(sheet, TONE_STRONG, "warroom-agent join '%s'", field_text(invitation, "code"));
     fputs("\n\nGood ", sheet->out);

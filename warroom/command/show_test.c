@@ -247,6 +247,23 @@ static void what_keeps_a_host_from_reporting_stands_where_its_state_does(void **
         "8 hosts: 2 reporting, 1 never, 1 silent, 1 no key, 1 invited, 1 revoked, 1 retired\n");
 }
 
+#define CLONED(at) "{'name':'a','tenant':'acme','state':'reporting','key':'joined','alerts':0,'cloned':'" at "'}"
+
+static void a_clone_is_shown_for_an_hour(void **state)
+{
+    struct fake *fake = *state;
+    prints(fake, "warroom hosts", "{'ok':true,'data':{'hosts':[" CLONED("2026-11-23T02:20:00.000Z") "]}}",
+           "HOST  TENANT  STATE   LAST TICK  CPU  MEMORY  ALERTS  EVENTS  ID\n"
+           "a     acme    cloned          -    -       -       0  -       -\n");
+    prints(fake, "warroom hosts", "{'ok':true,'data':{'hosts':[" CLONED("2026-11-23T01:41:00.000Z") "]}}",
+           "HOST  TENANT  STATE      LAST TICK  CPU  MEMORY  ALERTS  EVENTS  ID\n"
+           "a     acme    reporting          -    -       -       0  -       -\n");
+    prints(fake, "warroom host set a --group b", "{'ok':true,'data':{'host':" CLONED("2026-11-23T01:41:00.000Z") "}}",
+           "a  id -, tenant acme, group -, key joined\n"
+           "cloned: two agents had its key 1h 00m ago; join each machine by a line of its own (host enroll)\n"
+           "limits: none declared; bandwidth and connections are not judged (warroom host set)\n");
+}
+
 static void one_host_is_not_counted(void **state)
 {
     prints(*state, "warroom hosts", "{'ok':true,'data':{'hosts':[" KEYED("a", "silent", "joined") "]}}",
@@ -283,7 +300,7 @@ static void enrolling_prints_the_line_to_paste(void **state)
 #define KNOWN                                                                                                          \
     "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web, key joined\n"                                                 \
     "limits: none declared; bandwidth and connections are not judged (warroom host set)\n"                             \
-    "It is known: what joins by this goes on with its history. A key it has is heard until then.\n" PASTE              \
+    "It is known: what joins by this goes on with its history. Its present key is heard until then.\n" PASTE           \
     "Good until 2026-11-23 11:11:00 CST (in 30m 00s), for this host alone, once.\n" SECRET
 
 static void enrolling_a_known_host_says_that_its_history_goes_on(void **state)
@@ -294,6 +311,17 @@ static void enrolling_a_known_host_says_that_its_history_goes_on(void **state)
 static void rotating_does_so_too(void **state)
 {
     prints(*state, "warroom host rotate web-1 --expires 30m", known, KNOWN);
+}
+
+static void a_revoked_key_is_not_said_to_be_heard(void **state)
+{
+    prints(
+        *state, "warroom host enroll web-1 --tenant acme",
+        "{'ok':true,'data':{'host':{'name':'web-1','tenant':'acme','key':'revoked'},'known':true,'invitation':{'code':"
+        "'wr1:QUJD+/==','uses':1}}}",
+        "web-1  id -, tenant acme, group -, key revoked\n"
+        "limits: none declared; bandwidth and connections are not judged (warroom host set)\n"
+        "It is known: what joins by this goes on with its history.\n" PASTE "Good for this host alone, once.\n" SECRET);
 }
 
 static void an_invitation_for_many_says_how_many(void **state)
@@ -560,10 +588,12 @@ int main(void)
         WITH(the_status_is_one_screen),
         WITH(hosts_are_a_table_whose_long_names_give_way),
         WITH(what_keeps_a_host_from_reporting_stands_where_its_state_does),
+        WITH(a_clone_is_shown_for_an_hour),
         WITH(one_host_is_not_counted),
         WITH(enrolling_prints_the_line_to_paste),
         WITH(enrolling_a_known_host_says_that_its_history_goes_on),
         WITH(rotating_does_so_too),
+        WITH(a_revoked_key_is_not_said_to_be_heard),
         WITH(an_invitation_for_many_says_how_many),
         WITH(what_is_taken_away_is_said_with_the_way_back),
         WITH(setting_shows_the_host),
