@@ -97,16 +97,15 @@ void show_host(const json_t *data, const struct sheet *sheet)
 /* One word: how it reports, or what is wrong with who reports it. */
 static const char *host_word(const json_t *host, const struct sheet *sheet)
 {
+    static const char *const keyless[] = { "invited", "revoked", "retired" };
     int64_t cloned_us;
-    if (field_is(host, "key", "revoked") || field_is(host, "key", "retired"))
-        return field_text(host, "key");
+    for (size_t i = 0; i < sizeof keyless / sizeof keyless[0]; i++)
+        if (field_is(host, "key", keyless[i]))
+            return keyless[i];
     if (field_is(host, "key", "none"))
         return "no key";
     if (field_instant(host, "cloned", &cloned_us) && sheet->now_us - cloned_us < CLONED_SHOWN_US)
         return "cloned";
-    /* An invitation tells nothing about a host that reports: it is there to be joined anew. */
-    if (field_is(host, "key", "invited") && field_is(host, "state", "never"))
-        return "invited";
     return field_text(host, "state");
 }
 

@@ -48,21 +48,21 @@ static const char *answer_of(const struct row *rows, size_t n)
 static void what_keeps_a_host_from_reporting_stands_where_its_state_does(void **state)
 {
     static const struct row rows[] = {
-        { "a", "reporting", "joined" }, { "b", "reporting", "invited" }, { "c", "silent", "joined" },
+        { "a", "reporting", "joined" }, { "b", "silent", "invited" },    { "c", "silent", "joined" },
         { "d", "never", "joined" },     { "e", "never", "none" },        { "f", "never", "invited" },
         { "g", "silent", "revoked" },   { "h", "reporting", "retired" },
     };
     prints(*state, "warroom hosts", answer_of(rows, sizeof rows / sizeof rows[0]),
            "HOST  TENANT  STATE      LAST TICK  CPU  MEMORY  ALERTS  EVENTS  ID\n"
            "a     acme    reporting          -    -       -       0  -       -\n"
-           "b     acme    reporting          -    -       -       0  -       -\n"
+           "b     acme    invited            -    -       -       0  -       -\n"
            "c     acme    silent             -    -       -       0  -       -\n"
            "d     acme    never              -    -       -       0  -       -\n"
            "e     acme    no key             -    -       -       0  -       -\n"
            "f     acme    invited            -    -       -       0  -       -\n"
            "g     acme    revoked            -    -       -       0  -       -\n"
            "h     acme    retired            -    -       -       0  -       -\n"
-           "8 hosts: 2 reporting, 1 never, 1 silent, 1 no key, 1 invited, 1 revoked, 1 retired\n");
+           "8 hosts: 1 reporting, 1 never, 1 silent, 1 no key, 2 invited, 1 revoked, 1 retired\n");
 }
 
 #define CLONED(at) "{'name':'a','tenant':'acme','state':'reporting','key':'joined','alerts':0,'cloned':'" at "'}"
