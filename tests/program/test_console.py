@@ -107,7 +107,7 @@ class Console(unittest.TestCase):
         """What a verb prints that ends in the line to paste; that one alone may be wider than a terminal."""
         status, out, error = self.world.console(*words)
         self.assertEqual((status, error), (0, ""))
-        self.assertEqual(len(re.findall(r"^    warroom-agent join 'wr1:[A-Za-z0-9+/]+=*'$", out, re.MULTILINE)), 1)
+        self.assertEqual(len(re.findall(r"^    warroom-agent join 'wr1:[\w-]+'$", out, re.MULTILINE)), 1)
         for line in out.splitlines():
             self.assertTrue(width(line) <= COLUMNS or "warroom-agent join" in line, line)
         return out
@@ -159,7 +159,7 @@ class Console(unittest.TestCase):
         enrolled = self.form("host enroll", "cache-1", "--tenant", "initrode", "--group", "cache")
         host, invitation = enrolled["host"], enrolled["invitation"]
         self.assertEqual((host["key"], enrolled["known"], invitation["uses"]), ("invited", False, 1))
-        self.assertRegex(invitation["code"], r"^wr1:[A-Za-z0-9+/]+=*$")
+        self.assertRegex(invitation["code"], r"^wr1:[\w-]+$")
         self.assertRegex(host["id"], r"^[0-9a-f]{16}$")
         self.assertEqual((host["state"], host["group"]), ("never", "cache"))
         changed = self.form("host set", host["id"], "--ingress", "100Mbit", "--group", "kv")["host"]
@@ -173,8 +173,8 @@ class Console(unittest.TestCase):
         self.assertIn("It is known", self.invited("host", "rotate", "cache-2", "--expires", "30m"))
         self.assertIsNone(self.form("host enroll", "--tenant", "initrode", "--uses", "3")["host"])
         self.invited("host", "enroll", "--tenant", "initrode", "--uses", "20", "--group", "cache")
-        self.assertIn("heard no more", self.human("host", "revoke", "cache-2"))
-        self.assertEqual(self.form("host revoke", "cache-1")["host"]["key"], "revoked")
+        self.assertIn("invited no more", self.human("host", "revoke", "cache-2"))
+        self.assertEqual(self.form("host revoke", "cache-1")["host"]["key"], "none")
         self.assertIn("what it sent stays", self.human("host", "retire", "cache-2"))
         self.assertEqual(self.form("host retire", "cache-1")["host"]["key"], "retired")
         keys = {row["name"]: row["key"] for row in self.form("hosts", "--tenant", "initrode")["hosts"]}

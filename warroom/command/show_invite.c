@@ -58,7 +58,8 @@ static void put_fate(const json_t *data, const struct sheet *sheet, const char *
 
 void show_revoked(const json_t *data, const struct sheet *sheet)
 {
-    put_fate(data, sheet, "is revoked: its agent is heard no more");
+    bool joined = !field_is(field_object(data, "host"), "key", "none");
+    put_fate(data, sheet, joined ? "is revoked: its agent is heard no more" : "is invited no more; nobody had joined");
 }
 
 void show_retired(const json_t *data, const struct sheet *sheet)

@@ -91,19 +91,19 @@ static void one_host_is_not_counted(void **state)
 
 static const char enrolled[] =
     "{'ok':true,'data':{'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme','group':'web',"
-    "'key':'invited','limits':{'egress':12500000}},'known':false,'invitation':{'code':'wr1:QUJD+/==',"
+    "'key':'invited','limits':{'egress':12500000}},'known':false,'invitation':{'code':'wr1:QUJD-_',"
     "'expires':'2026-11-24T02:41:00.000Z','uses':1,'tenant':'acme','group':null}}}";
 
 static const char known[] =
     "{'ok':true,'data':{'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme','group':'web',"
-    "'key':'joined','limits':{}},'known':true,'invitation':{'code':'wr1:QUJD+/==',"
+    "'key':'joined','limits':{}},'known':true,'invitation':{'code':'wr1:QUJD-_',"
     "'expires':'2026-11-23T03:11:00.000Z','uses':1,'tenant':'acme','group':null}}}";
 
 #define PASTE                                                                                                          \
     "\n"                                                                                                               \
     "Paste on the host, as root:\n"                                                                                    \
     "\n"                                                                                                               \
-    "    warroom-agent join 'wr1:QUJD+/=='\n"                                                                          \
+    "    warroom-agent join 'wr1:QUJD-_'\n"                                                                            \
     "\n"
 #define SECRET "It is a secret: `warroom-agent join -` reads it from standard input, so that no shell keeps it.\n"
 
@@ -136,7 +136,7 @@ static void a_revoked_key_is_not_said_to_be_heard(void **state)
     prints(
         *state, "warroom host enroll web-1 --tenant acme",
         "{'ok':true,'data':{'host':{'name':'web-1','tenant':'acme','key':'revoked'},'known':true,'invitation':{'code':"
-        "'wr1:QUJD+/==','uses':1}}}",
+        "'wr1:QUJD-_','uses':1}}}",
         "web-1  id -, tenant acme, group -, key revoked\n"
         "limits: none declared; bandwidth and connections are not judged (warroom host set)\n"
         "It is known: what joins by this goes on with its history.\n" PASTE "Good for this host alone, once.\n" SECRET);
@@ -146,26 +146,29 @@ static void an_invitation_for_many_says_how_many(void **state)
 {
     struct fake *fake = *state;
     prints(fake, "warroom host enroll --tenant acme --group web --uses 20",
-           "{'ok':true,'data':{'host':null,'known':false,'invitation':{'code':'wr1:QUJD+/==',"
+           "{'ok':true,'data':{'host':null,'known':false,'invitation':{'code':'wr1:QUJD-_',"
            "'expires':'2026-11-24T02:41:00.000Z','uses':20,'tenant':'acme','group':'web'}}}",
            PASTE "Good until 2026-11-24 10:41:00 CST (in 1d 0h), for 20 new hosts of tenant acme, group web.\n"
                  "Each is named by its own hostname.\n" SECRET);
     prints(fake, "warroom host enroll --tenant acme --uses 1",
-           "{'ok':true,'data':{'host':null,'known':false,'invitation':{'code':'wr1:QUJD+/==','uses':1,"
+           "{'ok':true,'data':{'host':null,'known':false,'invitation':{'code':'wr1:QUJD-_','uses':1,"
            "'tenant':'acme','group':null}}}",
            PASTE "Good for 1 new host of tenant acme.\n"
                  "Each is named by its own hostname.\n" SECRET);
 }
 
-#define HOST "{'ok':true,'data':{'host':{'name':'web-1','tenant':'acme'}}}"
+#define HOST(key) "{'ok':true,'data':{'host':{'name':'web-1','tenant':'acme','key':'" key "'}}}"
 
 static void what_is_taken_away_is_said_with_the_way_back(void **state)
 {
     struct fake *fake = *state;
-    prints(fake, "warroom host revoke web-1", HOST,
+    prints(fake, "warroom host revoke web-1", HOST("revoked"),
            "web-1 of tenant acme is revoked: its agent is heard no more\n"
            "Back again: warroom host enroll web-1 --tenant acme\n");
-    prints(fake, "warroom host retire web-1", HOST,
+    prints(fake, "warroom host revoke web-1", HOST("none"),
+           "web-1 of tenant acme is invited no more; nobody had joined\n"
+           "Back again: warroom host enroll web-1 --tenant acme\n");
+    prints(fake, "warroom host retire web-1", HOST("retired"),
            "web-1 of tenant acme is retired: heard and judged no more; what it sent stays\n"
            "Back again: warroom host enroll web-1 --tenant acme\n");
 }
