@@ -73,10 +73,11 @@ json_t *form_host(const struct collector *collector, const struct host *row)
 {
     struct host_view view;
     collector_host_view(collector, row->id, &view);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
                      form_host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
-                     row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence],
-                     "connected", view.connected, "last_tick", form_instant(view.last_tick_us), "interval_s",
+                     row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence], "key",
+                     host_admission_name(view.key), "cloned", form_instant(view.cloned_us), "connected", view.connected,
+                     "last_tick", form_instant(view.last_tick_us), "interval_s",
                      view.interval_us ? form_seconds(view.interval_us) : json_null(), "agent", form_text(view.version),
                      "limits", host_limits(row), "cpu", form_real(view.cpu), "memory", form_real(view.memory), "alerts",
                      (int)view.firing, "events", live_events_of(collector, row));
