@@ -29,10 +29,10 @@ def must(*command):
 
 
 class Relay:
-    def __init__(self, listen, target, prefix=()):
+    def __init__(self, listen, target, prefix=(), record=()):
         # pylint: disable-next=consider-using-with
-        self.process = subprocess.Popen([*prefix, sys.executable, "-B", str(RELAY), listen, target], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*prefix, sys.executable, "-B", str(RELAY), listen, target, *map(str, record)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = self.process.stdout.readline().split()
         if not said:
             raise OSError(f"no relay from {listen} to {target}")

@@ -11,7 +11,7 @@ import unittest
 
 import noise
 import uplink
-from chaos import highest_in
+from chaos import Relay, highest_in
 from world import BIN, World, wait_for
 
 
@@ -181,6 +181,25 @@ class Enrolment(unittest.TestCase):
         self.assertNotIn(socket.gethostname().encode(), message)
         with self.assertRaises(noise.Unopened):
             noise.Responder(noise.Key()).read(message)
+
+    def test_nobody_on_the_way_reads_anything(self):
+        """An enrolment and reports, as they went over the network."""
+        record = self.world.folder / "record"
+        relay = Relay("127.0.0.1:0", f"127.0.0.1:{self.world.port}", record=[record])
+        self.addCleanup(relay.stop)
+        with open(self.world.folder / "collector.yaml", "a", encoding="utf-8") as file:
+            file.write(f"public: ['127.0.0.1:{relay.port}']\n")
+        self.world.kill("collector", signal.SIGTERM)
+        self.world.start_collector()
+        line = self.invite()
+        machine = Machine(self.world, "web-1")
+        self.assertIn(f"joined 127.0.0.1:{relay.port} as web-1", machine.join(line))
+        machine.start()
+        self.more_ticks(3)
+        carried = record.read_bytes()
+        self.assertEqual(carried.count(uplink.HELLO_OF_REQ), 2)
+        for text in (uplink.Invitation(line).token, socket.gethostname().encode(), b"web-1", b"acme", b"system.", b"Linux"):
+            self.assertNotIn(text, carried)
 
     # ---- to come back, and to go
 
