@@ -78,8 +78,5 @@ class BenchWorld(world.World):
         """A tenant, a host and a live event over it. Returns the host's invitation."""
         self.must("tenant", "add", "acme")
         line = self.invite("web-1", "--tenant", "acme")
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
-                  "--hosts", "*")
-        self.must("event", "start", "sale")
+        self.start_event()
         return line

@@ -38,10 +38,7 @@ class Chaos:
         world.configure()
         world.start_collector()
         world.must("tenant", "add", "acme")
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        world.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
-                   "--hosts", "*")
-        world.must("event", "start", "sale")
+        world.start_event()
         for number in range(HOSTS):
             host = Host(world, number, world.invite(f"web-{number}", "--tenant", "acme"))
             self.hosts.append(host)

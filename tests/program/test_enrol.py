@@ -23,7 +23,8 @@ class Machine:
         self.folder = world.folder / name
         self.folder.mkdir(mode=0o700)
         self.config, self.identity = self.folder / "agent.yaml", self.folder / "identity"
-        self.config.write_text(f"identity: {self.identity}\nprocfs: {world.folder}/proc\nspool: {self.folder}/spool\n")
+        self.config.write_text(f"identity: {self.identity}\nprocfs: {world.folder}/proc\nspool: {self.folder}/spool\n"
+                               "interval: 1s\n")
 
     def join(self, line):
         return self.world.join(line, self.config)
@@ -45,6 +46,7 @@ class Enrolment(unittest.TestCase):
         self.world.configure(webhooks=[])
         self.world.start_collector()
         self.world.must("tenant", "add", "acme")
+        self.world.start_event()  # hosts report each second
 
     def invite(self, name="web-1", *more):
         return self.world.invite(name, "--tenant", "acme", *more)
@@ -279,7 +281,8 @@ class Enrolment(unittest.TestCase):
         clone = Machine(self.world, "clone")
         shutil.copy2(self.world.folder / "web-1/identity", clone.identity)
         clone.start()
-        wait_for("it is said", lambda: "event=host_cloned" in self.world.log("collector"))
+        wait_for("it is said", lambda: self.host()["cloned"])
+        self.assertIn("event=host_cloned", self.world.log("collector"))
 
 
 if __name__ == "__main__":

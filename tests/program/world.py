@@ -251,14 +251,18 @@ class World:
     def live_event(self):
         self.must("tenant", "add", "acme")
         line = self.invite("web-1", "--tenant", "acme")
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
-                  "--hosts", "*")
-        self.must("event", "start", "sale")
+        self.start_event()
         self.configure_agent()
         self.join(line)
         self.start_agent()
         wait_for("the host reports each second", self.reports_each_second)
+
+    def start_event(self):
+        """Over all hosts of the tenant, also those to come."""
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
+                  "--hosts", "*")
+        self.must("event", "start", "sale")
 
     def reports_each_second(self):
         hosts = (self.ask("hosts") or {"hosts": []})["hosts"]
