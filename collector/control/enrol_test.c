@@ -164,7 +164,7 @@ static void what_makes_no_sense_is_refused_and_makes_no_host(void **state)
         int code;
         const char *why;
     } cases[] = {
-        { "{'verb':'host enroll','args':{'tenant':'acme'}}", -EINVAL, "wants a host's name, or uses" },
+        { "{'verb':'host enroll','args':{'tenant':'acme'}}", -EINVAL, "wants a host's name, or by --uses" },
         { "{'verb':'host enroll','args':{'tenant':'acme','name':'x','uses':1}}", -EINVAL, "a host has one agent" },
         { "{'verb':'host enroll','args':{'tenant':'acme','uses':0}}", -EINVAL, "1 to 10000 hosts" },
         { "{'verb':'host enroll','args':{'tenant':'acme','uses':4294967297}}", -EINVAL, "1 to 10000 hosts" },
