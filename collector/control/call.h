@@ -141,6 +141,9 @@ json_t *form_real(double value);     /* null for NaN */
 json_t *form_tenant(const struct tenant *row);
 json_t *form_host(const struct collector *collector, const struct host *row);
 json_t *form_host_id(uint64_t id);
+/* When two agents last reported by the host's one key, if that was within the hour; 0: not. Clones displace each other,
+ * so while there are two of them it is renewed. */
+int64_t form_cloned_us(const struct collector *collector, const struct host_view *view);
 json_t *form_seconds(int64_t us);
 json_t *form_host_brief(const struct collector *collector, uint64_t host);
 json_t *form_event(const struct collector *collector, const struct event *row);

@@ -83,7 +83,7 @@ static int enroll_many(struct call *call, struct host_invite *asked, struct err 
 {
     int64_t uses = call_int(call, "uses", 0);
     if (!json_object_get(call->args, "uses"))
-        return err_set(err, -EINVAL, "host enroll wants a host's name, or uses: how many new hosts may come");
+        return err_set(err, -EINVAL, "host enroll wants a host's name, or by --uses how many new hosts may come");
     if (uses < 1 || uses > INVITE_USES_MAX)
         return err_set(err, -EINVAL, "uses: an invitation is for 1 to %d hosts", INVITE_USES_MAX);
     for (int i = 0; i < LIMIT_COUNT; i++)

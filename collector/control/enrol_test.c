@@ -164,7 +164,7 @@ static void what_makes_no_sense_is_refused_and_makes_no_host(void **state)
         int code;
         const char *why;
     } cases[] = {
-        { "{'verb':'host enroll','args':{'tenant':'acme'}}", -EINVAL, "wants a host's name, or uses" },
+        { "{'verb':'host enroll','args':{'tenant':'acme'}}", -EINVAL, "wants a host's name, or by --uses" },
         { "{'verb':'host enroll','args':{'tenant':'acme','name':'x','uses':1}}", -EINVAL, "a host has one agent" },
         { "{'verb':'host enroll','args':{'tenant':'acme','uses':0}}", -EINVAL, "1 to 10000 hosts" },
         { "{'verb':'host enroll','args':{'tenant':'acme','uses':4294967297}}", -EINVAL, "1 to 10000 hosts" },
@@ -191,6 +191,23 @@ static void a_hosts_key_is_told_as_it_goes(void **state)
     assert_string_equal(key_of(f, "{'verb':'host revoke','args':{'host':'web-1'}}"), "none"); /* nobody had joined */
     assert_string_equal(key_of(f, "{'verb':'host retire','args':{'host':'web-1'}}"), "retired");
     assert_string_equal(key_of(f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme'}}"), "invited");
+}
+
+static void the_status_counts_hosts_by_their_keys(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    add_host(f, f->tenant, "web-2");
+    key_of(f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    key_of(f, "{'verb':'host enroll','args':{'name':'web-3','tenant':'acme'}}");
+    key_of(f, "{'verb':'host retire','args':{'host':'web-3'}}");
+    assert_int_equal(ask(&asked, f, "{'verb':'status'}"), CALL_ANSWER);
+    json_t *expected =
+        json_pack("{s:i, s:i, s:i, s:i, s:i}", "none", 1, "invited", 1, "joined", 0, "revoked", 0, "retired", 1);
+    bool equal = json_equal(json_object_get(part(&asked, "hosts"), "keys"), expected);
+    json_decref(expected);
+    assert_true(equal);
+    forget(&asked);
 }
 
 static void each_invitation_is_another_and_none_is_told_but_in_its_answer(void **state)
@@ -222,6 +239,7 @@ int main(void)
         COLLECTOR_TEST(hosts_to_come_are_invited_without_a_name),
         COLLECTOR_TEST(what_makes_no_sense_is_refused_and_makes_no_host),
         COLLECTOR_TEST(a_hosts_key_is_told_as_it_goes),
+        COLLECTOR_TEST(the_status_counts_hosts_by_their_keys),
         COLLECTOR_TEST(each_invitation_is_another_and_none_is_told_but_in_its_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
 #include "warroom/command/show.h"
@@ -92,10 +91,8 @@ void show_host(const json_t *data, const struct sheet *sheet)
     put_limits(host, sheet);
 }
 
-#define CLONED_SHOWN_US (INT64_C(3600) * US_PER_S) /* clones displace each other: while there are two, it is renewed */
-
 /* One word: how it reports, or what is wrong with who reports it. */
-static const char *host_word(const json_t *host, const struct sheet *sheet)
+static const char *host_word(const json_t *host)
 {
     static const char *const keyless[] = { "invited", "revoked", "retired" };
     int64_t cloned_us;
@@ -104,7 +101,7 @@ static const char *host_word(const json_t *host, const struct sheet *sheet)
             return keyless[i];
     if (field_is(host, "key", "none"))
         return "no key";
-    if (field_instant(host, "cloned", &cloned_us) && sheet->now_us - cloned_us < CLONED_SHOWN_US)
+    if (field_instant(host, "cloned", &cloned_us))
         return "cloned";
     return field_text(host, "state");
 }
@@ -127,7 +124,7 @@ static void names_cell(struct table *table, const json_t *names)
 static void host_row(struct table *table, const json_t *host, const struct sheet *sheet)
 {
     int64_t alerts = 0;
-    const char *state = host_word(host, sheet);
+    const char *state = host_word(host);
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "name"));
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "tenant"));
     table_cell(table, show_state_tone(state), "%s", state);
@@ -168,7 +165,7 @@ static void put_tally(const json_t *hosts, const struct sheet *sheet)
         size_t n = 0;
         size_t at;
         json_t *host;
-        json_array_foreach(hosts, at, host) n += strcmp(host_word(host, sheet), words[i]) == 0;
+        json_array_foreach(hosts, at, host) n += strcmp(host_word(host), words[i]) == 0;
         if (n == 0)
             continue;
         sheet_put(sheet, TONE_PLAIN, "%s%zu ", gap, n);
