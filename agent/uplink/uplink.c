@@ -360,7 +360,7 @@ int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink
     if (rc < 0)
         return rc;
     struct link_client_handlers handlers = { uplink_hear_up, uplink_hear_down, uplink_hear_answer, uplink };
-    rc = link_client_open(&uplink->link, loop, config->collector, handlers, err);
+    rc = link_client_open(&uplink->link, loop, &config->collector, 1, handlers, err);
     if (rc < 0)
         return rc;
     rc = config->spool ? open_shelf(uplink, config, err) : 0;
