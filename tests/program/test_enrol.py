@@ -26,8 +26,8 @@ class Machine:
         self.config.write_text(f"identity: {self.identity}\nprocfs: {world.folder}/proc\nspool: {self.folder}/spool\n"
                                "interval: 1s\n")
 
-    def join(self, line):
-        return self.world.join(line, self.config)
+    def join(self, line, *more):
+        return self.world.join(line, self.config, *more)
 
     def start(self):
         self.world.start(self.name, BIN / "warroom-agent", "--config", self.config)
@@ -132,10 +132,20 @@ class Enrolment(unittest.TestCase):
             with uplink.Peer(self.world.port, identity) as peer:
                 self.assertEqual(peer.open().shake(invitation.token)[0::2], ("welcome", "web-1"))
 
+    def test_a_host_that_has_joined_does_not_join_by_mistake(self):
+        machine = Machine(self.world, "web-1")
+        machine.join(self.invite())
+        before, line = machine.identity.read_text(), self.invite("web-2")
+        status, _, error = self.world.try_join(line, machine.config)
+        self.assertEqual(status, 1)
+        self.assertIn("--replace", error)
+        self.assertEqual(machine.identity.read_text(), before)
+        self.assertEqual(self.host("web-2")["key"], "invited", "the line is as good as before")
+
     def test_an_agent_without_an_identity_says_what_to_do(self):
         status, _, error = self.world.run("warroom-agent", "--config", Machine(self.world, "new").config)
         self.assertEqual(status, 1)
-        self.assertIn("warroom-agent join", error)
+        self.assertIn("this host has not joined a collector", error)
 
     # ---- what is kept on the host
 
@@ -243,7 +253,7 @@ class Enrolment(unittest.TestCase):
         line = self.world.must("host", "rotate", "web-1")["invitation"]["code"]
         self.more_ticks()  # the old key is heard until the new one is there
         before = machine.identity.read_text()
-        machine.join(line)
+        machine.join(line, "--replace")
         self.assertNotEqual(machine.identity.read_text(), before)
         self.world.kill("web-1", signal.SIGTERM)
         machine.start()
@@ -262,7 +272,7 @@ class Enrolment(unittest.TestCase):
         taken = machine.taken()
         wait_for("it keeps what it takes", lambda: machine.taken() >= max(taken, stored) + 2)
         self.assertEqual(self.world.must("status")["store"]["ticks"], stored)
-        machine.join(self.invite())
+        machine.join(self.invite(), "--replace")
         self.world.kill("web-1", signal.SIGTERM)
         kept = machine.taken()
         machine.start()
@@ -271,6 +281,7 @@ class Enrolment(unittest.TestCase):
 
     def test_who_is_retired_is_missed_by_nobody(self):
         self.joined()
+        self.more_ticks()
         self.assertEqual(self.world.must("host", "retire", "web-1")["host"]["key"], "retired")
         wait_for("its connection is closed", lambda: not self.host()["connected"])
         points = self.world.must("query", "web-1", "system.memory.utilization", "--from", "-10m")["series"][0]["points"]
