@@ -17,7 +17,7 @@ AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's 
     "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are identity, interval, queue, spool, "
                                  "spool_size, spool_age, log_level, probes, procfs, sysfs, rootfs"],
     "identity: elsewhere\n": [":3: `identity` is given again, line 1 has it already"],
-    "collector: 127.0.0.1:1\n": [":3: unknown key `collector`, allowed are "],  # what was joined says it
+    "collector: 127.0.0.1:1\n": [":3: `collector` is learnt by `warroom-agent join` now: remove this line"],
     "probes: none\n": [":3: `probes` is \"none\", want a list of at most 64 mappings"],
     "probes:\n  - {name: db, address: 'db:5432', count: 21}\n":
         [":4: `count` is \"21\", want a whole number from 1 to 20"],
