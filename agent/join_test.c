@@ -191,8 +191,9 @@ static int join_now(struct fixture *f)
 {
     char line[INVITE_TEXT_MAX + 16] = "\t ";
     assert_int_equal(codec_print_invite(&f->invite, line + 2, NULL), 0);
-    strcat(line, " \r\n");
-    int rc = join(&f->config, line, strlen(line), &f->joined, &f->err);
+    size_t len = strlen(line);
+    memcpy(line + len, " \r\n", 3);
+    int rc = join(&f->config, line, len + 3, &f->joined, &f->err);
     fflush(f->config.say);
     static const char token[] = "cHBwcHBwcHBw"; /* 0x70 in base64, however it lies */
     assert_null(strstr(f->said, token));
