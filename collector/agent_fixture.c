@@ -51,15 +51,22 @@ static void must(bool ok, const char *what)
 
 /* ---- in ---- */
 
+static int open_answer(struct agent *agent, const struct envelope *envelope, uint8_t *plain, size_t *ret_len)
+{
+    const struct bytes *box = &envelope->inner;
+    if (envelope->kind == ENVELOPE_HANDSHAKE)
+        return handshake_read(&agent->handshake, box->at, box->len, plain, IN_BYTES, ret_len, NULL);
+    return channel_open(&agent->channel, envelope->counter, box->at, box->len, plain, IN_BYTES, ret_len, NULL);
+}
+
 static void take_answer(struct agent *agent, struct reply *reply)
 {
     const struct envelope *envelope = &reply->envelope;
     uint8_t plain[IN_BYTES];
     size_t len;
-    int rc = envelope->kind == ENVELOPE_HANDSHAKE ? handshake_read(&agent->handshake, envelope->inner.at,
-                                                                   envelope->inner.len, plain, sizeof plain, &len, NULL)
-                                                  : channel_open(&agent->channel, envelope->counter, envelope->inner.at,
-                                                                 envelope->inner.len, plain, sizeof plain, &len, NULL);
+    if (reply->played)
+        return;
+    int rc = open_answer(agent, envelope, plain, &len);
     must(rc == 0, "an answer that does not open");
     must(codec_decode_answer(plain, len, &agent->arena, &reply->answer, NULL) == 0, "an envelope without an answer");
     if (envelope->kind == ENVELOPE_SEALED)
@@ -216,6 +223,19 @@ unsigned send_handshake(struct agent *agent, const uint8_t *message, size_t len)
     return send_envelope(agent, &(struct envelope){ .kind = ENVELOPE_HANDSHAKE, .inner = { message, len } });
 }
 
+unsigned play_handshake(struct agent *agent, const uint8_t *message, size_t len)
+{
+    unsigned request = send_handshake(agent, message, len);
+    agent->replies[request].played = true;
+    return request;
+}
+
+void change_key(struct agent *agent)
+{
+    agent->host = 0;
+    assert_int_equal(key_pair_draw(&agent->key, NULL), 0);
+}
+
 static unsigned send_hello_with(struct agent *agent, const uint8_t *token)
 {
     uint8_t message[HANDSHAKE_MESSAGE_MAX];
@@ -276,7 +296,7 @@ static size_t encode_batch(const struct agent *agent, const struct report_of *of
 }
 
 /* Without a channel it goes as it is: the collector cannot tell. */
-static unsigned send_sealed(struct agent *agent, const struct request *request)
+static unsigned send_sealed(struct agent *agent, const struct request *request, bool spoilt)
 {
     uint8_t box[OUT_BYTES - 64];
     struct envelope envelope = { .kind = ENVELOPE_SEALED, .inner.at = box };
@@ -284,6 +304,7 @@ static unsigned send_sealed(struct agent *agent, const struct request *request)
     envelope.inner.len = len;
     assert_true(
         channel_seal(&agent->channel, box, len, box, sizeof box, &envelope.inner.len, &envelope.counter, NULL) >= 0);
+    box[0] ^= spoilt;
     return send_envelope(agent, &envelope);
 }
 
@@ -314,7 +335,7 @@ unsigned send_report(struct agent *agent, const struct report_of *of)
     row->dropped = &dropped;
     if (of->counter)
         agent->channel.next_seal = *of->counter;
-    return send_sealed(agent, &request);
+    return send_sealed(agent, &request, of->spoilt);
 }
 
 /* ---- replies ---- */

@@ -100,6 +100,8 @@ uint64_t add_host(struct fixture *f, uint64_t tenant, const char *name);
 /* For one hour; of one host, or of `uses` new ones of the first tenant. */
 struct invite invite_host(struct fixture *f, uint64_t host);
 struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses);
+/* Whether it may report. */
+enum host_admission admission(const struct fixture *f, uint64_t host);
 /* An event of web-* that is live; its window is the UTC day of the clock's start. */
 uint64_t start_event(struct fixture *f, const char *name);
 
@@ -132,6 +134,7 @@ const struct incident *incident(const struct fixture *f, uint64_t id);
 
 struct reply {
     bool came;
+    bool played;              /* play_handshake() */
     struct envelope envelope; /* its inner bytes are gone */
     struct answer answer;     /* of HANDSHAKE and SEALED ones; its text is the agent's, as long as it lives */
 };
@@ -157,6 +160,7 @@ struct report_of { /* what a test says of a report; zeros stand for what follows
     uint32_t table;           /* which of many series tables of one shape [0] */
     bool without_table;
     bool empty_column;       /* one column fewer than its table has */
+    bool spoilt;             /* a bit of what was sealed is turned */
     const uint64_t *counter; /* [the next] */
 };
 
@@ -180,6 +184,10 @@ unsigned send_join(struct agent *agent, const struct invite *invite);
  * `token` may be NULL. */
 size_t write_hello(struct agent *agent, const uint8_t *token, uint8_t *message, size_t size);
 unsigned send_handshake(struct agent *agent, const uint8_t *message, size_t len);
+/* As somebody who has only recorded it: what is answered is not opened. */
+unsigned play_handshake(struct agent *agent, const uint8_t *message, size_t len);
+/* The agent's next handshake is by a new key, and without a host. */
+void change_key(struct agent *agent);
 unsigned send_report(struct agent *agent, const struct report_of *of);
 unsigned send_raw(struct agent *agent, const void *bytes, size_t len);
 bool has_reply(const struct agent *agent, unsigned request);

@@ -229,8 +229,7 @@ static int check_files(const char *tenant, const struct program *program)
 }
 
 /* One that is not there yet is made at the start. */
-static int check_key(const struct options *options, const struct collector_config *config,
-                     struct config_faults *faults)
+static int check_key(const struct options *options, const struct collector_config *config, struct config_faults *faults)
 {
     struct key_pair key;
     struct err err;
