@@ -69,6 +69,14 @@ static json_t *listen_text(const struct collector *collector, const struct colle
     return json_sprintf("%.*s:%u", colon ? (int)(colon - listen) : 0, listen, status->port);
 }
 
+static json_t *uplink(const struct collector_status *status)
+{
+    return json_pack("{s:i, s:I, s:o, s:I, s:I}", "connections", (int)status->link.open, "reports",
+                     (json_int_t)status->reports, "refused", refusals(status), "unopened_handshakes",
+                     (json_int_t)status->unopened_handshakes, "unopened_messages",
+                     (json_int_t)status->unopened_messages);
+}
+
 int verb_status(struct call *call, struct err *err)
 {
     (void)err;
@@ -77,17 +85,16 @@ int verb_status(struct call *call, struct err *err)
     size_t open, unacknowledged;
     collector_status(collector, &status);
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
-    call->data = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-                           "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:i, s:I, s:o}}",
-                           "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
-                           form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts",
-                           hosts(collector, &status), "events", live_events(collector), "incidents", "open", (int)open,
-                           "unacknowledged", (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending",
-                           (int)status.pending, "unknown", (int)status.unknown, "pages", "queued",
-                           (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
-                           (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples,
-                           "ticks", (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes,
-                           "commit_ms", commit_times(collector), "faults", faults(collector), "uplink", "connections",
-                           (int)status.link.open, "reports", (json_int_t)status.reports, "refused", refusals(&status));
+    call->data = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:o, s:o}, s:o}",
+        "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
+        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
+        "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged", (int)unacknowledged,
+        "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown", (int)status.unknown, "pages",
+        "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
+        (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
+        (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
+        "faults", faults(collector), "uplink", uplink(&status));
     return CALL_ANSWER;
 }

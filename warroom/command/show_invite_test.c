@@ -1,4 +1,4 @@
-/* Who may be a host's agent, as people are told: at 100 columns, at 10:41 in Shanghai, without a terminal. In the answers
+/* Who may be a host's agent, as people are told: at 100 columns, at 10:41 in Shanghai, without a terminal. In answers
  * single quotes stand for double ones. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -141,24 +141,29 @@ static void put_store(const json_t *store, const struct sheet *sheet)
     }
 }
 
+/* "            refused unknown-host: 3"; nothing for none. */
+static void put_trouble(const struct sheet *sheet, const char *what, const char *which, const json_t *count)
+{
+    if (json_integer_value(count) <= 0)
+        return;
+    put_label(sheet, "");
+    sheet_put(sheet, TONE_WARN, "%s", what);
+    sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, which, json_integer_value(count));
+    fputc('\n', sheet->out);
+}
+
 static void put_uplink(const json_t *uplink, const struct sheet *sheet)
 {
     static const struct figure figures[] = { { "connections", "connections", TONE_PLAIN },
                                              { "reports", "reports", TONE_PLAIN } };
-    json_t *refused = json_object_get(uplink, "refused");
     const char *reason;
     json_t *count;
     put_line(sheet, "uplink", uplink, figures, 2);
     fputc('\n', sheet->out);
-    json_object_foreach(refused, reason, count)
-    {
-        if (json_integer_value(count) <= 0)
-            continue;
-        put_label(sheet, "");
-        sheet_put(sheet, TONE_WARN, "refused");
-        sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, reason, json_integer_value(count));
-        fputc('\n', sheet->out);
-    }
+    json_object_foreach(json_object_get(uplink, "refused"), reason, count) put_trouble(sheet, "refused", reason, count);
+    put_trouble(sheet, "unopened", "handshakes not made for this collector",
+                json_object_get(uplink, "unopened_handshakes"));
+    put_trouble(sheet, "unopened", "messages not sealed by their agent", json_object_get(uplink, "unopened_messages"));
 }
 
 void show_status(const json_t *data, const struct sheet *sheet)
