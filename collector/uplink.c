@@ -193,10 +193,10 @@ static int open_box(struct session *session, const struct envelope *envelope, ui
     struct channel *next = &session->channels[!session->current];
     if (is_too_old(session))
         uplink_leave_host(session);
-    int rc = channel_open(current, envelope->counter, box->at, box->len, plain, MESSAGE_MAX, ret_len, err);
+    int rc = channel_open(current, envelope->counter, box->at, box->len, plain, box->len, ret_len, err);
     if (rc == 0 || !session->opening || !session->opening->answered)
         return rc;
-    int next_rc = channel_open(next, envelope->counter, box->at, box->len, plain, MESSAGE_MAX, ret_len, err);
+    int next_rc = channel_open(next, envelope->counter, box->at, box->len, plain, box->len, ret_len, err);
     return next_rc == 0 ? begin(session, err) : next_rc < 0 ? next_rc : rc;
 }
 
@@ -231,7 +231,7 @@ static void on_sealed(struct session *session, uint32_t ticket, const struct env
 {
     struct err err;
     size_t len;
-    uint8_t *plain = arena_alloc(&session->collector->arena, MESSAGE_MAX, 1);
+    uint8_t *plain = arena_alloc(&session->collector->arena, envelope->inner.len + 1, 1);
     int rc = plain ? open_box(session, envelope, plain, &len, &err) : -ENOMEM;
     if (rc == 0) {
         take_request(session, ticket, plain, len, received_us);
