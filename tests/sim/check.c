@@ -160,6 +160,10 @@ static void note_arrived(struct sim_host *host, const struct asked *asked)
 
 static void check_stored(struct sim_host *host, const struct asked *asked, const struct answer *answer)
 {
+    struct host_view view;
+    collector_host_view(room_collector(), host->id, &view);
+    if (view.cloned_us != 0)
+        world_fail("%s is called two machines", host->name);
     check.counts.acks++;
     if (!files_have(host->tenant, host->id, &asked->run, answer->first, answer->last))
         world_fail("%s: ticks %" PRIu64 "..%" PRIu64 " are called stored and are not on disk", host->name,

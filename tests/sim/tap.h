@@ -12,7 +12,7 @@ struct tap {
     void (*asked)(void *user, uint32_t ticket, const uint8_t *request, size_t len);
     void (*answered)(void *user, uint32_t ticket, const uint8_t *answer, size_t len);
 };
-void tap_set(struct tap tap);
+void tap_set(struct tap to);
 
 /* The collector is given a request of `user`, until tap_given(). */
 void tap_give(void *user, uint32_t ticket);
