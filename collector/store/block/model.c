@@ -147,14 +147,13 @@ __attribute__((constructor)) static void fill_tables(void)
         cost_table[i] = (uint32_t)(65536 * -log2((i + 0.5) / COST_STEPS));
 }
 
-/* Moves `odds` towards what came. They stand above their count, which goes up by one: both in one addition. */
-static inline __attribute__((always_inline)) void learn(uint32_t *odds, unsigned bit)
+/* What `odds` become when `bit` came. They stand above their count, which goes up by one: both in one addition. */
+static inline __attribute__((always_inline)) uint32_t learnt(uint32_t odds, unsigned bit)
 {
-    uint32_t was = *odds;
-    uint32_t count = was & ((1U << COUNT_BITS) - 1);
+    uint32_t count = odds & ((1U << COUNT_BITS) - 1);
     int32_t target = (int32_t)(0 - bit) & ((1 << ODDS_BITS) - 1);
-    int64_t away = target - (int32_t)(was >> COUNT_BITS);
-    *odds = was + ((uint32_t)(away * learn_by[count] >> 16) << COUNT_BITS) + (count < LEARN_SLOWEST);
+    int64_t away = target - (int32_t)(odds >> COUNT_BITS);
+    return odds + ((uint32_t)(away * learn_by[count] >> 16) << COUNT_BITS) + (count < LEARN_SLOWEST);
 }
 
 static inline __attribute__((always_inline)) uint32_t chance_of(uint32_t odds)
@@ -167,7 +166,8 @@ static inline __attribute__((always_inline)) uint32_t bound_of(const struct rang
     return (uint32_t)((uint64_t)coder->range * chance_of(odds) >> 16);
 }
 
-/* One step. `odds` are those of a 1. */
+/* One step. `odds` are those of a 1. What either bit makes of them is worked out before the bit is known: reading, the
+ * processor would begin with it only when it had found out that it foresaw the wrong one. */
 static inline __attribute__((always_inline)) unsigned step(struct range_coder *coder, enum task task, uint32_t *odds,
                                                            unsigned bit)
 {
@@ -175,22 +175,25 @@ static inline __attribute__((always_inline)) unsigned step(struct range_coder *c
         uint32_t chance = chance_of(*odds);
         coder->cost.bits += cost_table[bit ? chance >> 4 : (COST_STEPS - 1) - (chance >> 4)];
         coder->cost.steps++;
-    } else {
-        uint32_t bound = bound_of(coder, *odds);
-        if (task == READ)
-            bit = coder->code < bound;
-        if (bit) {
-            coder->range = bound;
-        } else {
-            coder->range -= bound;
-            if (task == WRITE)
-                add_low(coder, bound);
-            else
-                coder->code -= bound;
-        }
-        widen(coder, task);
+        *odds = learnt(*odds, bit);
+        return bit;
     }
-    learn(odds, bit);
+    uint32_t bound = bound_of(coder, *odds);
+    uint32_t after[2] = { learnt(*odds, 0), learnt(*odds, 1) };
+    if (task == READ)
+        bit = coder->code < bound;
+    if (bit) {
+        *odds = after[1];
+        coder->range = bound;
+    } else {
+        *odds = after[0];
+        coder->range -= bound;
+        if (task == WRITE)
+            add_low(coder, bound);
+        else
+            coder->code -= bound;
+    }
+    widen(coder, task);
     return bit;
 }
 
@@ -206,7 +209,7 @@ static inline __attribute__((always_inline)) unsigned step_blindly(struct range_
     coder->code -= bound & above;
     coder->range = bound + ((coder->range - 2 * bound) & above);
     widen(coder, task);
-    learn(odds, above + 1);
+    *odds = learnt(*odds, above + 1);
     return above + 1;
 }
 
