@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/auto.h"
 #include "proto/link/server_parts.h"
@@ -341,7 +342,8 @@ static bool forget_ticket(struct link_peer *peer, uint32_t ticket)
     return false;
 }
 
-/* What uv_try_write() says. One piece costs the kernel less than two, and most answers are short. */
+/* What uv_try_write() says. Most answers are short: for them one piece, and a call that goes to the socket without a way
+ * by the file system, cost less. */
 static int try_write(struct link_peer *peer, const uv_buf_t bufs[2])
 {
     uint8_t short_answer[SHORT_ANSWER];
@@ -351,8 +353,12 @@ static int try_write(struct link_peer *peer, const uv_buf_t bufs[2])
     memcpy(short_answer, bufs[0].base, bufs[0].len);
     if (bufs[1].len > 0)
         memcpy(short_answer + bufs[0].len, bufs[1].base, bufs[1].len);
-    uv_buf_t whole = uv_buf_init((char *)short_answer, (unsigned)len);
-    return uv_try_write((uv_stream_t *)&peer->tcp, &whole, 1);
+    uv_os_fd_t fd;
+    int rc = uv_fileno((uv_handle_t *)&peer->tcp, &fd);
+    if (rc < 0)
+        return rc;
+    ssize_t sent = send(fd, short_answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : (int)sent; /* EINTR cannot be: it does not wait */
 }
 
 void link_peer_answer(struct link_peer *peer, uint32_t ticket, const uint8_t *bytes, size_t len)
