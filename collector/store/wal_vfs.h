@@ -1,5 +1,5 @@
-/* collector/store/wal_vfs.h - SQLite's way to the disk with one difference: what a transaction appends to the WAL goes to
- * the system in large pieces.
+/* collector/store/wal_vfs.h - SQLite's way to the disk with one difference: what a transaction appends to the WAL goes
+ * to the system in large pieces.
  *
  * SQLite writes each page of a transaction in two calls, of 24 and of 4,096 bytes, neither aligned: that costs two to
  * three times what their bytes cost in one. Here they wait in memory until they fill a piece, until SQLite asks for

@@ -59,16 +59,16 @@ void transitions_add(struct transitions *list, const struct alert *alert, enum a
 
 /* ---- hosts ---- */
 
-struct watched *watch_host(struct watch *watch, uint64_t id)
+struct watched *watch_host(struct watch *watch, uint64_t host_id)
 {
     struct watched *host;
-    HASH_FIND(hh, watch->hosts, &id, sizeof id, host);
+    HASH_FIND(hh, watch->hosts, &host_id, sizeof host_id, host);
     if (host)
         return host;
     host = calloc(1, sizeof *host);
     if (!host)
         return NULL;
-    host->id = id;
+    host->id = host_id;
     host->in_force = IN_FORCE_NO_EVENT;
     for (int i = 0; i < LIMIT_COUNT; i++)
         host->limits[i] = NAN;

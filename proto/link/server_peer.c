@@ -342,8 +342,8 @@ static bool forget_ticket(struct link_peer *peer, uint32_t ticket)
     return false;
 }
 
-/* What uv_try_write() says. Most answers are short: for them one piece, and a call that goes to the socket without a way
- * by the file system, cost less. */
+/* What uv_try_write() says. Most answers are short: for them one piece costs less than two, and a call that goes
+ * straight to the socket less than one by way of the file. */
 static int try_write(struct link_peer *peer, const uv_buf_t bufs[2])
 {
     uint8_t short_answer[SHORT_ANSWER];
