@@ -80,10 +80,13 @@ static void each_write_and_flush_that_fails_is_made_good(void **state)
 {
     struct fixture *f = *state;
     live(0, 3);
+    uint64_t first = 61;
     for (int n = 1; n <= 24; n++) {
-        world_put(world, 3, 1, 1 + 60 * (uint64_t)n, 60, 1, world_now_us(world) - 60 * US_PER_S, US_PER_S, 0);
         faulty_vfs_once(FAULTY_FAIL, "tenant-1.db-wal", n);
-        world_pack(world);
+        for (int i = 0; i < 6; i++, first += 60) { /* a group that comes and one that is packed: two of each at least */
+            world_put(world, 3, 1, first, 60, 1, world_now_us(world) - 60 * US_PER_S, US_PER_S, 0);
+            world_pack(world);
+        }
         faulty_vfs_set(FAULTY_NOTHING, NULL);
         world_pass(world, US_PER_S);
     }
