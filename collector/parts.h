@@ -62,7 +62,8 @@ struct session { /* of one connection; made by its hello */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
-struct waiting { /* a report to be answered when its ticks are on disk */
+/* A report to be answered when its ticks are on disk. */
+struct waiting {
     struct session *session;     /* NULL: the connection went */
     struct waiting *next, *prev; /* in the session's list */
     uint32_t ticket;
