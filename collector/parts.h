@@ -30,6 +30,7 @@ struct host_state { /* what the collector knows of a host beside its row */
     uint64_t id;
     const struct host *row;
     struct session *session; /* the one that counts: where its last report came from; NULL: none */
+    struct watched *watched; /* what the watch has of it; NULL: not asked for yet */
     struct policy policy;    /* in force */
     int64_t interval_us;     /* the agent confirmed; 0: not yet */
     unsigned in_force;       /* rules': IN_FORCE(...) bits */
@@ -61,8 +62,8 @@ struct session { /* of one connection; made by its hello */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
-struct waiting { /* a report to be answered when its ticks are on disk */
-    struct collector *collector;
+/* A report to be answered when its ticks are on disk. */
+struct waiting {
     struct session *session;     /* NULL: the connection went */
     struct waiting *next, *prev; /* in the session's list */
     uint32_t ticket;
