@@ -164,6 +164,31 @@ uint64_t add_host(struct fixture *f, uint64_t tenant, const char *name)
     return row->id;
 }
 
+static struct invite make_invite(struct fixture *f, const struct host_invite *of)
+{
+    struct invite invite;
+    must(f, collector_invite(f->collector, of, &invite, &f->err));
+    return invite;
+}
+
+struct invite invite_host(struct fixture *f, uint64_t host)
+{
+    return make_invite(f, &(struct host_invite){ .host = host, .uses = 1, .within_us = 3600 * US_PER_S });
+}
+
+struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses)
+{
+    return make_invite(
+        f, &(struct host_invite){ .tenant = f->tenant, .group = group, .uses = uses, .within_us = 3600 * US_PER_S });
+}
+
+enum host_admission admission(const struct fixture *f, uint64_t host)
+{
+    struct host_view view;
+    collector_host_view(f->collector, host, &view);
+    return view.key;
+}
+
 uint64_t start_event(struct fixture *f, const char *name)
 {
     struct event event;
@@ -276,7 +301,9 @@ int fixture_setup(void **state)
     f->clock = clock_of_fake(&f->fake);
     f->log = (struct log){ .fd = memfd_create("log", MFD_CLOEXEC), .least = LOG_DEBUG, .clock = &f->clock };
     f->receiver = receiver_open(&f->beyond, answers);
-    f->config = (struct collector_config){ .control = "control.sock",
+    snprintf(f->key, sizeof f->key, "%s/collector.key", f->dir);
+    f->config = (struct collector_config){ .key = f->key,
+                                           .control = "control.sock",
                                            .feed = "feed.sock",
                                            .listen = "127.0.0.1:0",
                                            .state = f->dir,

@@ -41,6 +41,18 @@ static void on_host(void *user, const struct host *row)
     failed(loading, rc < 0 ? rc : scope_add_host(loading->collector, kept, &state));
 }
 
+static void on_host_key(void *user, const struct host_key *row)
+{
+    struct loading *loading = user;
+    failed(loading, keyring_put_key(loading->collector->keyring, row));
+}
+
+static void on_token(void *user, const struct token *row)
+{
+    struct loading *loading = user;
+    failed(loading, keyring_put_token(loading->collector->keyring, row, NULL));
+}
+
 static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)
 {
     (void)tenant;
@@ -145,7 +157,8 @@ static void on_found_bad(void *user, const struct alert *found)
 {
     struct collector *collector = user;
     struct alert pending = *found;
-    if (strcmp(found->rule, WATCH_SILENCE_RULE) == 0)
+    const struct host_state *state = scope_host(collector, found->host);
+    if (strcmp(found->rule, WATCH_SILENCE_RULE) == 0 || !state || state->row->standing == HOST_RETIRED)
         return;
     pending.state = ALERT_PENDING;
     watch_restore(collector->watch, &pending);
@@ -285,7 +298,7 @@ static int put_back_watch(struct collector *collector, const struct loading *loa
     scope_refresh(collector, 0);
     int rc = 0;
     for (const struct host_state *state = collector->hosts; rc == 0 && state; state = state->by_id.next)
-        if (state->last_tick_us != 0)
+        if (state->last_tick_us != 0 && state->row->standing != HOST_RETIRED)
             rc = watch_seen(collector->watch, state->id, least(state->last_tick_us, now_us(collector)));
     if (rc == 0)
         rc = judge_again(collector, err);
@@ -300,6 +313,8 @@ int restore_all(struct collector *collector, struct err *err)
     struct store_loader loader = {
         .tenant = on_tenant,
         .host = on_host,
+        .host_key = on_host_key,
+        .token = on_token,
         .interval = on_interval,
         .anchor = on_anchor,
         .alert = on_alert,
