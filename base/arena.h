@@ -26,8 +26,13 @@ void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_reset(struct arena *arena);
 /* Gives back everything; the arena is as after arena_init(). */
 void arena_done(struct arena *arena);
+/* The same for one that held a secret, which is gone from memory before that is given back. What was in it before a
+ * reset may be there still. */
+void arena_wipe(struct arena *arena);
 
 /* `count` times `size` bytes of zeros. NULL: over the limit, out of memory, or the product overflows. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
+/* The same with whatever lies there: for much that is written over at once. */
+void *arena_room(struct arena *arena, size_t count, size_t size);
 /* A terminated copy of `len` bytes. NULL as above. */
 char *arena_text(struct arena *arena, const char *text, size_t len);

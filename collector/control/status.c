@@ -42,12 +42,39 @@ static json_t *live_events(const struct collector *collector)
     return events;
 }
 
+/* How many hosts have which kind of key, and how many of them are cloned. */
+static json_t *hosts(const struct collector *collector, const struct collector_status *status)
+{
+    int n[ADMISSION_COUNT] = { 0 };
+    int cloned = 0;
+    for (const struct host *host = NULL; (host = fleet_next_host(collector_fleet(collector), host));) {
+        struct host_view view;
+        collector_host_view(collector, host->id, &view);
+        n[view.key]++;
+        cloned += form_cloned_us(collector, &view) != 0;
+    }
+    json_t *keys = json_object();
+    for (int i = 0; i < ADMISSION_COUNT; i++)
+        json_object_set_new(keys, host_admission_name((enum host_admission)i), json_integer(n[i]));
+    return json_pack("{s:i, s:i, s:i, s:o, s:i}", "total", (int)fleet_count_hosts(collector_fleet(collector)),
+                     "reporting", (int)status->reporting, "silent", (int)status->silent, "keys", keys, "cloned",
+                     cloned);
+}
+
 /* As configured, with the port it really got. */
 static json_t *listen_text(const struct collector *collector, const struct collector_status *status)
 {
     const char *listen = collector_configuration(collector)->listen;
     const char *colon = strrchr(listen, ':');
     return json_sprintf("%.*s:%u", colon ? (int)(colon - listen) : 0, listen, status->port);
+}
+
+static json_t *uplink(const struct collector_status *status)
+{
+    return json_pack("{s:i, s:I, s:o, s:I, s:I}", "connections", (int)status->link.open, "reports",
+                     (json_int_t)status->reports, "refused", refusals(status), "unopened_handshakes",
+                     (json_int_t)status->unopened_handshakes, "unopened_messages",
+                     (json_int_t)status->unopened_messages);
 }
 
 int verb_status(struct call *call, struct err *err)
@@ -59,17 +86,15 @@ int verb_status(struct call *call, struct err *err)
     collector_status(collector, &status);
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
     call->data = json_pack(
-        "{s:s, s:o, s:o, s:o, s:{s:i, s:i, s:i}, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-        "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:i, s:I, s:o}}",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:o, s:o}, s:o}",
         "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
-        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", "total",
-        (int)fleet_count_hosts(collector_fleet(collector)), "reporting", (int)status.reporting, "silent",
-        (int)status.silent, "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged",
-        (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown",
-        (int)status.unknown, "pages", "queued", (int)status.pages_queued, "delivered",
-        (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store", "samples",
-        (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
-        (json_int_t)status.store.bytes, "commit_ms", commit_times(collector), "faults", faults(collector), "uplink",
-        "connections", (int)status.link.open, "reports", (json_int_t)status.reports, "refused", refusals(&status));
+        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
+        "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged", (int)unacknowledged,
+        "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown", (int)status.unknown, "pages",
+        "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
+        (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
+        (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
+        "faults", faults(collector), "uplink", uplink(&status));
     return CALL_ANSWER;
 }

@@ -340,6 +340,11 @@ int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len
     return 0;
 }
 
+void link_client_forget(struct link_client *client)
+{
+    free(TAKE(client->request));
+}
+
 void link_client_redial(struct link_client *client)
 {
     free(TAKE(client->request));
