@@ -75,7 +75,7 @@ static int grow(struct arena *arena, size_t need)
     return 0;
 }
 
-void *arena_alloc(struct arena *arena, size_t count, size_t size)
+static void *take(struct arena *arena, size_t count, size_t size, size_t *ret_bytes)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - alignof(max_align_t))
@@ -89,7 +89,21 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
     void *block = arena->chunks->bytes + arena->used;
     arena->used += bytes;
     arena->taken_bytes += bytes;
-    return memset(block, 0, bytes);
+    *ret_bytes = bytes;
+    return block;
+}
+
+void *arena_room(struct arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    return take(arena, count, size, &bytes);
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    void *block = take(arena, count, size, &bytes);
+    return block ? memset(block, 0, bytes) : NULL;
 }
 
 char *arena_text(struct arena *arena, const char *text, size_t len)

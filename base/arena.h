@@ -32,5 +32,7 @@ void arena_wipe(struct arena *arena);
 
 /* `count` times `size` bytes of zeros. NULL: over the limit, out of memory, or the product overflows. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
+/* The same with whatever lies there: for much that is written over at once. */
+void *arena_room(struct arena *arena, size_t count, size_t size);
 /* A terminated copy of `len` bytes. NULL as above. */
 char *arena_text(struct arena *arena, const char *text, size_t len);

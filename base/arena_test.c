@@ -62,6 +62,20 @@ static void a_text_is_copied_and_terminated(void **state)
     assert_null(arena_text(&arena, "a", SIZE_MAX));
 }
 
+static void room_is_taken_as_blocks_are_but_not_zeroed_again(void **state)
+{
+    (void)state;
+    unsigned char *room = arena_room(&arena, 2, LIMIT / 2);
+    assert_non_null(room);
+    assert_int_equal((uintptr_t)room % alignof(max_align_t), 0);
+    memset(room, 0xff, LIMIT);
+    assert_null(arena_room(&arena, 1, 1));
+    arena_reset(&arena);
+    assert_null(arena_room(&arena, SIZE_MAX / 2, 3));
+    assert_ptr_equal(arena_room(&arena, 1, 1), room);
+    assert_int_equal(*room, 0xff);
+}
+
 static void a_product_that_overflows_gets_nothing(void **state)
 {
     (void)state;
@@ -161,6 +175,7 @@ int main(void)
         TEST(blocks_are_zeroed_aligned_and_apart),
         TEST(blocks_stay_where_they_are_while_the_arena_grows),
         TEST(a_text_is_copied_and_terminated),
+        TEST(room_is_taken_as_blocks_are_but_not_zeroed_again),
         TEST(a_product_that_overflows_gets_nothing),
         TEST(the_limit_can_be_reached_and_not_passed),
         TEST(what_was_served_before_a_reset_changes_no_answer),

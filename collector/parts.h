@@ -39,6 +39,7 @@ struct host_state { /* what the collector knows of a host beside its row */
     struct session *sessions; /* connections on which its agent, or whoever has its key, has a session... */
     struct session *session;  /* ...and the one that counts: where its last report came from; NULL: none */
     struct session *newest;   /* where its newest tick came from; NULL: that one is gone */
+    struct watched *watched;  /* what the watch has of it; NULL: not asked for yet */
     struct policy policy;     /* in force */
     int64_t interval_us;      /* the agent confirmed; 0: not yet */
     unsigned in_force;        /* rules': IN_FORCE(...) bits */
@@ -95,8 +96,8 @@ struct session { /* of one connection */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
-struct waiting { /* a report to be answered when its ticks are on disk */
-    struct collector *collector;
+/* A report to be answered when its ticks are on disk. */
+struct waiting {
     struct session *session;     /* NULL: the connection went */
     unsigned number;             /* of the session, when the report came */
     struct waiting *next, *prev; /* in the session's list */

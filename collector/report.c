@@ -142,7 +142,9 @@ static int judge(const struct intake *in, int64_t anchor_us)
     const struct batch *batch = &in->report->batch;
     uint64_t last = last_of(batch);
     int64_t *at_us = arena_alloc(&collector->arena, batch->n_ticks, sizeof *at_us);
-    if (!at_us)
+    if (!host->watched)
+        host->watched = watch_host(collector->watch, host->id);
+    if (!at_us || !host->watched)
         return -ENOMEM;
     for (uint32_t i = 0; i < batch->n_ticks; i++)
         at_us[i] = anchor_us + batch->mono_us[i];
@@ -152,8 +154,8 @@ static int judge(const struct intake *in, int64_t anchor_us)
         uint32_t n = (uint32_t)(part.last - part.first + 1);
         int rc = n == batch->n_ticks ? 0 : batch_cut(batch, part.first, n, &collector->arena, &piece);
         if (rc == 0)
-            rc = watch_judge(collector->watch, host->id, &in->table->table, &piece, at_us + (part.first - batch->first),
-                             in->received_us, &collector->transitions);
+            rc = watch_judge(collector->watch, host->watched, &in->table->table, &piece,
+                             at_us + (part.first - batch->first), in->received_us, &collector->transitions);
         if (rc == -ENOBUFS && !host->too_many_alerts)
             log_event(&collector->log, LOG_ERROR, "alerts_not_watched", KV_TEXT("host", host->row->name),
                       KV_INT("most", ALERTS_PER_HOST_MAX));
@@ -169,15 +171,14 @@ static int judge(const struct intake *in, int64_t anchor_us)
 /* ---- waiting for the disk ---- */
 
 /* After a fault another file may stand in the place of the one that had the table: it is written again. */
-static void doubt_table(struct collector *collector, uint64_t host, const struct table_hash *table)
+static void doubt_table(struct ingest_run *run, const struct table_hash *table)
 {
-    ingest_table_set_stored(collector->ingest, host, table, false);
+    ingest_table_set_stored(run, table, false);
 }
 
 static void waiting_done(void *user, int rc)
 {
     struct waiting *waiting = user;
-    struct collector *collector = waiting->collector;
     struct ingest_run *run = waiting->run;
     struct span stored;
     struct answer answer = { .kind = ANSWER_BUSY, .retry_us = BUSY_RETRY_US };
@@ -186,11 +187,11 @@ static void waiting_done(void *user, int rc)
     else if (waiting->owner)
         ingest_lost(run, waiting->first, waiting->last);
     if (rc < 0)
-        doubt_table(collector, run->host, &waiting->table);
+        doubt_table(run, &waiting->table);
     if (rc == 0) {
         answer = (struct answer){ .kind = ANSWER_STORED, .first = stored.first, .last = stored.last };
         if (waiting->with_table)
-            ingest_table_set_stored(collector->ingest, run->host, &waiting->table, true);
+            ingest_table_set_stored(run, &waiting->table, true);
     }
     struct session *session = waiting->session;
     ingest_let_go(run);
@@ -216,7 +217,6 @@ static int wait_for_disk(struct intake *in, bool owner, bool with_table)
     if (!waiting)
         return -ENOMEM;
     *waiting = (struct waiting){
-        .collector = collector,
         .session = session,
         .number = session->number,
         .ticket = in->ticket,
@@ -355,7 +355,6 @@ static void mind_clone(const struct intake *in, int64_t last_us)
 static void take_new(struct intake *in)
 {
     struct collector *collector = in->session->collector;
-    uint64_t host = in->session->host->id;
     const struct batch *batch = &in->report->batch;
     uint64_t last = last_of(batch);
     int64_t anchor_us = anchor_for(&in->run->anchor, batch->mono_us[batch->n_ticks - 1], in->received_us);
@@ -379,7 +378,7 @@ static void take_new(struct intake *in)
     }
     mind_clone(in, last_us);
     keep_latest(in, last_us);
-    bool with_table = !ingest_table_is_stored(collector->ingest, host, &batch->table);
+    bool with_table = !ingest_table_is_stored(in->run, &batch->table);
     rc = gather(in, anchor_us, with_table);
     if (rc == 0)
         rc = gather_dropped(in);
@@ -390,7 +389,7 @@ static void take_new(struct intake *in)
         rc = wait_for_disk(in, true, with_table);
     if (rc < 0) { /* the disk is full or at fault: judged all the same, the agent holds the samples */
         ingest_lost(in->run, batch->first, last);
-        doubt_table(in->session->collector, host, &batch->table);
+        doubt_table(in->run, &batch->table);
         answer(in);
     }
 }
@@ -462,13 +461,13 @@ static bool claims_to_be_imported(const struct report *report)
 /* NULL with a 0: it is not known. */
 static int table_of(const struct intake *in, const struct ingest_table **ret, struct err *err)
 {
-    struct ingest *ingest = in->session->collector->ingest;
+    const struct session *session = in->session;
     const struct report *report = in->report;
-    uint64_t host = in->session->host->id;
-    *ret = ingest_table(ingest, host, &report->batch.table);
+    *ret = ingest_table(session->run, &report->batch.table);
     if (*ret || !report->has_table)
         return 0;
-    return ingest_learn_table(ingest, host, &report->table, report->table_bytes, in->received_us, ret, err);
+    return ingest_learn_table(session->collector->ingest, session->host->id, &report->table, report->table_bytes,
+                              in->received_us, ret, err);
 }
 
 static void confirm_interval(struct session *session, const struct report *report)

@@ -151,7 +151,9 @@ static void on_replayed(void *user, uint64_t host, const struct series_table *ta
     struct replay *replay = user;
     if (store_run_is_imported(&batch->run))
         return; /* it was not judged when it came */
-    watch_judge(replay->watch, host, table, batch, at_us, replay->now_us, &replay->ignored);
+    struct watched *watched = watch_host(replay->watch, host);
+    if (watched)
+        watch_judge(replay->watch, watched, table, batch, at_us, replay->now_us, &replay->ignored);
     transitions_clear(&replay->ignored);
 }
 

@@ -69,6 +69,9 @@ struct fixture {
     int64_t interval_us;
     unsigned drained;
     uv_timer_t beat;
+    unsigned beats;
+    bool ticking;    /* a tick comes now and then while the beat goes on */
+    uint64_t pushed; /* ticks, of all the uplink's lives */
     unsigned port;
     struct key_pair keys;      /* the agent's */
     struct public_key pinned;  /* by it */
@@ -331,6 +334,7 @@ static inline void push(struct fixture *f, int n)
         readings_add(&f->readings, METRIC_CPU_UTILIZATION, "", 0.5);
         readings_add(&f->readings, METRIC_DISK_READ_BYTES, "vda", i);
         uplink_push(f->uplink, &f->readings, clock_mono_us(&f->clock), clock_wall_us(&f->clock));
+        f->pushed++;
     }
 }
 
@@ -343,12 +347,16 @@ static inline void run_until(struct fixture *f, bool (*reached)(const struct fix
     }
 }
 
+enum { BEATS_A_TICK = 10 };
+
 /* A clock that goes twenty times as fast as the loop's own: a disk answers in the loop's time, so that it never
  * seems to hang, and pauses pass that the loop does not wait out. */
 static inline void on_beat(uv_timer_t *beat)
 {
     struct fixture *f = beat->data;
     clock_fake_pass(&f->fake, 20 * NS_PER_MS);
+    if (f->uplink && f->ticking && ++f->beats % BEATS_A_TICK == 0)
+        push(f, 1);
     if (f->uplink)
         uplink_pump(f->uplink);
 }
@@ -397,16 +405,34 @@ static inline bool is_drained(const struct fixture *f)
     return f->drained > 0;
 }
 
+enum { LOG_ROOM = 16384 };
+
+static inline void read_log(const struct fixture *f, char text[LOG_ROOM])
+{
+    ssize_t len = pread(f->log.fd, text, LOG_ROOM - 1, 0);
+    assert_in_range(len, 0, LOG_ROOM - 2); /* all of it */
+    text[len] = '\0';
+}
+
 static inline size_t times_logged(const struct fixture *f, const char *words)
 {
-    char text[16384];
-    ssize_t len = pread(f->log.fd, text, sizeof text - 1, 0);
-    assert_true(len >= 0);
-    text[len] = '\0';
+    char text[LOG_ROOM];
+    read_log(f, text);
     size_t n = 0;
     for (const char *at = text; (at = strstr(at, words)); at++)
         n++;
     return n;
+}
+
+/* Whether WORDS were logged since BEFORE was, the last time. */
+static inline bool is_logged_since(const struct fixture *f, const char *before, const char *words)
+{
+    char text[LOG_ROOM];
+    read_log(f, text);
+    const char *from = NULL;
+    for (const char *at = text; (at = strstr(at, before)); at++)
+        from = at;
+    return from && strstr(from, words);
 }
 
 static inline void assert_report(const struct fixture *f, unsigned i, uint64_t first, uint32_t n_ticks, bool has_table)

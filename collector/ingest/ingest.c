@@ -22,8 +22,11 @@ struct run_key {
     struct run_id run;
 };
 
+struct host_entry;
+
 struct run_entry {
     struct ingest_run run; /* first: a run pointer is an entry pointer */
+    struct host_entry *owner;
     struct run_key key;
     struct run_entry *prev, *next; /* in its host's list */
     UT_hash_handle by_key;
@@ -42,7 +45,6 @@ struct host_entry {
 struct ingest {
     struct run_entry *runs;
     struct host_entry *hosts;
-    struct host_entry *last; /* found last: a report asks for its host several times */
     struct table_pool *pool;
 };
 
@@ -90,20 +92,11 @@ struct ingest *ingest_free(struct ingest *ingest)
     return NULL;
 }
 
-static struct host_entry *find_host(struct ingest *ingest, uint64_t host)
-{
-    struct host_entry *entry = ingest->last;
-    if (entry && entry->host == host)
-        return entry;
-    HASH_FIND(by_id, ingest->hosts, &host, sizeof host, entry);
-    if (entry)
-        ingest->last = entry;
-    return entry;
-}
-
+/* Hosts stay, so runs may point at theirs. */
 static struct host_entry *need_host(struct ingest *ingest, uint64_t host)
 {
-    struct host_entry *entry = find_host(ingest, host);
+    struct host_entry *entry;
+    HASH_FIND(by_id, ingest->hosts, &host, sizeof host, entry);
     if (entry)
         return entry;
     entry = calloc(1, sizeof *entry);
@@ -152,6 +145,7 @@ static struct run_entry *make_run(struct ingest *ingest, struct host_entry *owne
         return NULL;
     entry->run.host = key->host;
     entry->run.run = key->run;
+    entry->owner = owner;
     entry->key = *key;
     HASH_ADD(by_key, ingest->runs, key, sizeof entry->key, entry);
     if (!entry->by_key.tbl) { /* uthash had no memory */
@@ -317,10 +311,14 @@ int ingest_restore(struct ingest_run *run, uint64_t first, uint64_t last)
     return rc;
 }
 
-const struct ingest_table *ingest_table(struct ingest *ingest, uint64_t host, const struct table_hash *hash)
+static struct table_slot *slot_of(const struct ingest_run *run, const struct table_hash *hash)
 {
-    struct host_entry *entry = find_host(ingest, host);
-    const struct table_slot *slot = entry ? table_slots_find(&entry->tables, hash) : NULL;
+    return table_slots_find(&((const struct run_entry *)run)->owner->tables, hash);
+}
+
+const struct ingest_table *ingest_table(const struct ingest_run *run, const struct table_hash *hash)
+{
+    const struct table_slot *slot = slot_of(run, hash);
     return slot ? slot->table : NULL;
 }
 
@@ -346,17 +344,15 @@ int ingest_learn_table(struct ingest *ingest, uint64_t host, const struct series
     return 0;
 }
 
-bool ingest_table_is_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash)
+bool ingest_table_is_stored(const struct ingest_run *run, const struct table_hash *hash)
 {
-    struct host_entry *entry = find_host(ingest, host);
-    const struct table_slot *slot = entry ? table_slots_find(&entry->tables, hash) : NULL;
+    const struct table_slot *slot = slot_of(run, hash);
     return slot && slot->stored;
 }
 
-void ingest_table_set_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash, bool stored)
+void ingest_table_set_stored(struct ingest_run *run, const struct table_hash *hash, bool stored)
 {
-    struct host_entry *entry = find_host(ingest, host);
-    struct table_slot *slot = entry ? table_slots_find(&entry->tables, hash) : NULL;
+    struct table_slot *slot = slot_of(run, hash);
     if (slot)
         slot->stored = stored;
 }

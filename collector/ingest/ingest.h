@@ -98,15 +98,15 @@ struct ingest_table {
     int32_t memory; /* of system.memory.utilization */
 };
 
-/* The table `host` has sent under this hash and that it may use. NULL: not sent since start, or given way to later
- * ones. */
-const struct ingest_table *ingest_table(struct ingest *ingest, uint64_t host, const struct table_hash *hash);
+/* The table the run's host has sent under this hash, in whichever run, and that it may use. NULL: not sent since start,
+ * or given way to later ones. */
+const struct ingest_table *ingest_table(const struct ingest_run *run, const struct table_hash *hash);
 
 /* Keeps a copy of a table `host` has sent at `now_us`; the oldest of more than TABLES_PER_HOST gives way. Borrowed
  * while the host has it. -EDQUOT: its day has had QUOTA_NAMES new ones; -ENOMEM. */
 int ingest_learn_table(struct ingest *ingest, uint64_t host, const struct series_table *table, struct bytes encoded,
                        int64_t now_us, const struct ingest_table **ret_table, struct err *err);
 
-/* Whether the store has this host's table for sure. */
-bool ingest_table_is_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash);
-void ingest_table_set_stored(struct ingest *ingest, uint64_t host, const struct table_hash *hash, bool stored);
+/* Whether the store has this table of the run's host for sure. */
+bool ingest_table_is_stored(const struct ingest_run *run, const struct table_hash *hash);
+void ingest_table_set_stored(struct ingest_run *run, const struct table_hash *hash, bool stored);

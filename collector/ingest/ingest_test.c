@@ -222,6 +222,13 @@ static void a_run_whose_groups_do_not_come_back_is_to_wait(void **state)
 
 /* ---- series tables ---- */
 
+static struct ingest_run *run_of(struct fixture *f, uint64_t host)
+{
+    struct ingest_run *run = NULL;
+    assert_int_equal(ingest_run(f->ingest, host, &(struct run_id){ { 7 } }, &run, NULL), 0);
+    return run;
+}
+
 static const struct ingest_table *learn(struct fixture *f, uint64_t host, uint8_t mark)
 {
     static const struct series rows[] = {
@@ -250,8 +257,8 @@ static void a_host_may_use_only_tables_it_has_sent(void **state)
     struct fixture *f = *state;
     struct table_hash hash = { { 0xaa } };
     learn(f, 1, 0xaa);
-    assert_non_null(ingest_table(f->ingest, 1, &hash));
-    assert_null(ingest_table(f->ingest, 2, &hash));
+    assert_non_null(ingest_table(run_of(f, 1), &hash));
+    assert_null(ingest_table(run_of(f, 2), &hash));
 }
 
 static void the_oldest_table_of_a_host_gives_way(void **state)
@@ -259,9 +266,9 @@ static void the_oldest_table_of_a_host_gives_way(void **state)
     struct fixture *f = *state;
     for (int mark = 1; mark <= TABLES_PER_HOST + 1; mark++)
         learn(f, 1, (uint8_t)mark);
-    assert_null(ingest_table(f->ingest, 1, &(struct table_hash){ { 1 } }));
+    assert_null(ingest_table(run_of(f, 1), &(struct table_hash){ { 1 } }));
     for (int mark = 2; mark <= TABLES_PER_HOST + 1; mark++)
-        assert_non_null(ingest_table(f->ingest, 1, &(struct table_hash){ { (uint8_t)mark } }));
+        assert_non_null(ingest_table(run_of(f, 1), &(struct table_hash){ { (uint8_t)mark } }));
 }
 
 static void a_day_brings_so_many_new_tables_and_no_more(void **state)
@@ -310,10 +317,10 @@ static void whether_a_table_is_on_disk_is_known_per_host(void **state)
     struct table_hash hash = { { 0xaa } };
     learn(f, 1, 0xaa);
     learn(f, 2, 0xaa);
-    assert_false(ingest_table_is_stored(f->ingest, 1, &hash));
-    ingest_table_set_stored(f->ingest, 1, &hash, true);
-    assert_true(ingest_table_is_stored(f->ingest, 1, &hash));
-    assert_false(ingest_table_is_stored(f->ingest, 2, &hash)); /* it may be of another tenant */
+    assert_false(ingest_table_is_stored(run_of(f, 1), &hash));
+    ingest_table_set_stored(run_of(f, 1), &hash, true);
+    assert_true(ingest_table_is_stored(run_of(f, 1), &hash));
+    assert_false(ingest_table_is_stored(run_of(f, 2), &hash)); /* it may be of another tenant */
 }
 
 int main(void)

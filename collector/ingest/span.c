@@ -11,16 +11,22 @@ void spans_done(struct spans *set)
     *set = (struct spans){ .n = 0 };
 }
 
+static struct span *items(struct spans *set)
+{
+    return set->at ? set->at : &set->one;
+}
+
 /* Index of the first interval whose last is >= n. Sets are mostly appended to, so the end is looked at first. */
 static size_t seek(const struct spans *set, uint64_t n)
 {
-    if (set->n == 0 || set->at[set->n - 1].last < n)
+    const struct span *at = spans_items(set);
+    if (set->n == 0 || at[set->n - 1].last < n)
         return set->n;
     size_t low = 0;
     size_t high = set->n - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (set->at[middle].last < n)
+        if (at[middle].last < n)
             low = middle + 1;
         else
             high = middle;
@@ -28,28 +34,37 @@ static size_t seek(const struct spans *set, uint64_t n)
     return low;
 }
 
+static int grow(struct spans *set)
+{
+    uint32_t room = set->at ? set->room * 2 : 2;
+    struct span *grown = realloc(set->at, room * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    if (!set->at)
+        grown[0] = set->one;
+    set->at = grown;
+    set->room = room;
+    return 0;
+}
+
 static int insert(struct spans *set, size_t index, struct span span)
 {
     if (set->n >= SPANS_MAX)
         return -ENOSPC;
-    if (set->n == set->room) {
-        size_t room = set->room ? set->room * 2 : 2;
-        struct span *grown = realloc(set->at, room * sizeof *grown);
-        if (!grown)
-            return -ENOMEM;
-        set->at = grown;
-        set->room = room;
-    }
-    memmove(&set->at[index + 1], &set->at[index], (set->n - index) * sizeof *set->at);
-    set->at[index] = span;
+    if (set->n == (set->at ? set->room : 1) && grow(set) < 0)
+        return -ENOMEM;
+    struct span *at = items(set);
+    memmove(&at[index + 1], &at[index], (set->n - index) * sizeof *at);
+    at[index] = span;
     set->n++;
     return 0;
 }
 
 static void erase(struct spans *set, size_t index, size_t count)
 {
-    memmove(&set->at[index], &set->at[index + count], (set->n - index - count) * sizeof *set->at);
-    set->n -= count;
+    struct span *at = items(set);
+    memmove(&at[index], &at[index + count], (set->n - index - count) * sizeof *at);
+    set->n -= (uint32_t)count;
 }
 
 int spans_add(struct spans *set, uint64_t first, uint64_t last)
@@ -57,14 +72,15 @@ int spans_add(struct spans *set, uint64_t first, uint64_t last)
     assert(first <= last);
     size_t index = seek(set, first > 0 ? first - 1 : 0); /* one that only touches joins too */
     size_t end = index;
-    while (end < set->n && (last == UINT64_MAX || set->at[end].first <= last + 1))
+    struct span *at = items(set);
+    while (end < set->n && (last == UINT64_MAX || at[end].first <= last + 1))
         end++;
     if (end == index)
         return insert(set, index, (struct span){ first, last });
-    struct span *joined = &set->at[index];
+    struct span *joined = &at[index];
     if (first < joined->first)
         joined->first = first;
-    uint64_t reach = set->at[end - 1].last;
+    uint64_t reach = at[end - 1].last;
     joined->last = last > reach ? last : reach;
     erase(set, index + 1, end - index - 1);
     return 0;
@@ -73,13 +89,13 @@ int spans_add(struct spans *set, uint64_t first, uint64_t last)
 int spans_remove(struct spans *set, uint64_t first, uint64_t last)
 {
     assert(first <= last);
-    for (size_t index = seek(set, first); index < set->n && set->at[index].first <= last;) {
-        struct span *span = &set->at[index];
+    for (size_t index = seek(set, first); index < set->n && items(set)[index].first <= last;) {
+        struct span *span = &items(set)[index];
         if (span->first < first && span->last > last) { /* a hole: two intervals of one */
             int rc = insert(set, index + 1, (struct span){ last + 1, span->last });
             if (rc < 0)
                 return rc;
-            set->at[index].last = first - 1;
+            items(set)[index].last = first - 1;
             return 0;
         }
         if (span->first >= first && span->last <= last) {
@@ -103,7 +119,7 @@ void spans_forget_lowest(struct spans *set)
 const struct span *spans_meeting(const struct spans *set, uint64_t first, uint64_t last)
 {
     size_t index = seek(set, first);
-    return index < set->n && set->at[index].first <= last ? &set->at[index] : NULL;
+    return index < set->n && spans_items(set)[index].first <= last ? &spans_items(set)[index] : NULL;
 }
 
 enum spans_part spans_hold(const struct spans *set, uint64_t first, uint64_t last)

@@ -17,12 +17,19 @@ struct span {
 };
 
 struct spans {
-    size_t n;
-    size_t room;
-    struct span *at;
+    uint32_t n;
+    uint32_t room;
+    struct span *at; /* NULL: there was never more than one, which is... */
+    struct span one; /* ...here: a run without losses costs no memory elsewhere, and no look there */
 };
 
 void spans_done(struct spans *set);
+
+/* The `n` of them, borrowed until the next change. */
+static inline const struct span *spans_items(const struct spans *set)
+{
+    return set->at ? set->at : &set->one;
+}
 
 /* Adds first..last, joining what it meets. -ENOSPC: the set would hold more than SPANS_MAX; -ENOMEM. Unchanged on
  * failure. */

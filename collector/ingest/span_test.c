@@ -26,8 +26,8 @@ static void assert_is(const struct spans *set, size_t n, const struct span *want
 {
     assert_int_equal(set->n, n);
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(set->at[i].first, wanted[i].first);
-        assert_int_equal(set->at[i].last, wanted[i].last);
+        assert_int_equal(spans_items(set)[i].first, wanted[i].first);
+        assert_int_equal(spans_items(set)[i].last, wanted[i].last);
     }
 }
 
@@ -142,7 +142,7 @@ static void it_agrees_with_a_bitmap(void **state)
         for (uint64_t n = 0; n < 64; n++)
             assert_int_equal(spans_hold(set, n, n), map[n] ? SPANS_ALL : SPANS_NONE);
         for (size_t i = 1; i < set->n; i++)
-            assert_true(set->at[i].first > set->at[i - 1].last + 1);
+            assert_true(spans_items(set)[i].first > spans_items(set)[i - 1].last + 1);
     }
 }
 

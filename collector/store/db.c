@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "collector/store/wal_vfs.h"
 
 enum {
     BUSY_MS = 200,            /* somebody's sqlite3(1) may hold the file for a moment */
@@ -133,7 +134,8 @@ int db_open(sqlite3 **ret_db, const char *path, enum db_mode mode, struct err *e
         return rc;
     int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     AUTO(db_auto_close) sqlite3 *db = NULL;
-    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    const char *vfs = mode == DB_READ ? NULL : wal_vfs_name();
+    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK)
         return db ? db_error(db, err) : err_set(err, -ENOMEM, "store: out of memory");
     rc = set_up(db, mode, err);
     if (rc < 0)

@@ -11,6 +11,10 @@
 #include "collector/store/db.h"
 #include "collector/store/dropped.h"
 
+/* Each batch asks for its run, and each step along a chain is a cache miss: they are kept shorter than uthash would. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 3U
+
 enum { KNOWN_MAX = 65536 };
 
 struct interval {
@@ -80,6 +84,7 @@ void runs_forget(struct runs *runs)
         free(run);
     }
     runs->dirty = NULL;
+    runs->last = NULL;
 }
 
 void runs_close(struct runs *runs)
@@ -143,9 +148,14 @@ static int know(struct runs *runs, uint64_t host, const struct run_id *id, struc
     memset(&key, 0, sizeof key);
     key.host = host;
     key.run = *id;
-    HASH_FIND(hh, runs->known, &key, sizeof key, *ret);
-    if (*ret)
+    *ret = runs->last;
+    if (*ret && memcmp(&(*ret)->key, &key, sizeof key) == 0)
         return 0;
+    HASH_FIND(hh, runs->known, &key, sizeof key, *ret);
+    if (*ret) {
+        runs->last = *ret;
+        return 0;
+    }
     AUTO(auto_free) struct known_run *run = calloc(1, sizeof *run);
     if (!run)
         return err_set(err, -ENOMEM, "store: out of memory");

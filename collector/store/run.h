@@ -37,6 +37,7 @@ struct runs { /* zeroed memory knows nothing */
     sqlite3 *db;
     sqlite3_stmt *stmts[RUN_STMT_COUNT];
     struct known_run *known; /* by (host, run) */
+    struct known_run *last;  /* asked for last, which a batch does twice; NULL: none */
     struct known_run *dirty; /* those whose tip is longer in memory than in the file */
 };
 

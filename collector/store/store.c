@@ -57,6 +57,7 @@ static void on_tick(uv_timer_t *tick)
 {
     struct store *store = tick->data;
     space_look(store->space, store->copier);
+    reader_rest(store->reader);
     file_checkpoint(store->registry, store->copier);
     for (struct tenant_file *at = store->tenants; at; at = at->hh.next) {
         file_checkpoint(at->file, store->copier);

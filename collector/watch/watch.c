@@ -59,17 +59,16 @@ void transitions_add(struct transitions *list, const struct alert *alert, enum a
 
 /* ---- hosts ---- */
 
-/* Made if missing. NULL: out of memory. */
-static struct watched *find_host(struct watch *watch, uint64_t id)
+struct watched *watch_host(struct watch *watch, uint64_t host_id)
 {
     struct watched *host;
-    HASH_FIND(hh, watch->hosts, &id, sizeof id, host);
+    HASH_FIND(hh, watch->hosts, &host_id, sizeof host_id, host);
     if (host)
         return host;
     host = calloc(1, sizeof *host);
     if (!host)
         return NULL;
-    host->id = id;
+    host->id = host_id;
     host->in_force = IN_FORCE_NO_EVENT;
     for (int i = 0; i < LIMIT_COUNT; i++)
         host->limits[i] = NAN;
@@ -111,7 +110,7 @@ static void end_ruleless(struct judging *j, const struct rule_set *set)
 int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, const double limits[LIMIT_COUNT],
                    int64_t interval_us, int64_t now_us, struct transitions *out)
 {
-    struct watched *host = find_host(watch, host_id);
+    struct watched *host = watch_host(watch, host_id);
     if (!host)
         return -ENOMEM;
     struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
@@ -167,7 +166,7 @@ int watch_drop_host(struct watch *watch, uint64_t host_id, int64_t now_us, struc
 
 int watch_seen(struct watch *watch, uint64_t host_id, int64_t at_us)
 {
-    struct watched *host = find_host(watch, host_id);
+    struct watched *host = watch_host(watch, host_id);
     struct spell *spell, *next;
     if (!host)
         return -ENOMEM;
@@ -199,7 +198,7 @@ int watch_restore(struct watch *watch, const struct alert *alert)
         return WATCH_GONE;
     if (alert->state == ALERT_OK)
         return 0;
-    struct watched *host = find_host(watch, alert->host);
+    struct watched *host = watch_host(watch, alert->host);
     if (!host)
         return -ENOMEM;
     if (silence)
@@ -276,16 +275,13 @@ static void judge_tick(struct judging *j, uint32_t tick, int64_t at_us)
     lane_judge(j, lane, tick, at_us);
 }
 
-int watch_judge(struct watch *watch, uint64_t host_id, const struct series_table *table, const struct batch *batch,
+int watch_judge(struct watch *watch, struct watched *host, const struct series_table *table, const struct batch *batch,
                 const int64_t *at_us, int64_t now_us, struct transitions *out)
 {
     if (table->n != batch->n_columns) /* two messages of the peer's: never trusted to agree */
         return -EINVAL;
     watch_follow_clock(watch, now_us);
-    struct judging j = { .watch = watch, .table = table, .batch = batch, .now_us = now_us, .out = out };
-    j.host = find_host(watch, host_id);
-    if (!j.host)
-        return -ENOMEM;
+    struct judging j = { .watch = watch, .host = host, .table = table, .batch = batch, .now_us = now_us, .out = out };
     for (uint32_t i = 0; i < batch->n_ticks; i++)
         judge_tick(&j, i, at_us[i] < now_us ? at_us[i] : now_us); /* nothing crosses after its receipt */
     late_settle(&j);

@@ -98,7 +98,8 @@ struct transitions { /* zeroed memory is an empty list */
 void transitions_clear(struct transitions *list); /* forgets what it holds, keeps its memory */
 void transitions_done(struct transitions *list);
 
-struct watch; /* opaque */
+struct watch;   /* opaque */
+struct watched; /* opaque: what a watch has of a host */
 
 /* Copies the rules. On 0 the caller owns *ret_watch. -EINVAL: more than RULES_MAX, a name twice, or one that is kept
  * for silence; -ENOMEM. */
@@ -132,12 +133,16 @@ int watch_restore(struct watch *watch, const struct alert *alert);
  * To be called again after a time in which ticks could not be taken. A host that never sent a tick is not silent. */
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us);
 
+/* Made if missing; borrowed for as long as the watch lives, so that whoever hands in batch after batch need not let the
+ * host be looked for each time. NULL: out of memory. */
+struct watched *watch_host(struct watch *watch, uint64_t host_id);
+
 /* Judges `batch` of `host`; `at_us[i]` is the corrected time of tick i, never after `now_us`, rising. -ENOBUFS: the
  * host has ALERTS_PER_HOST_MAX alerts that are not ok, further ones are not watched. Before that those of series that
  * are no more in its table give way, the one lost longest ago first: they are told as ok, so that nothing waits for
  * them; -ENOMEM: the same for want of
  * memory. All others were judged. -EINVAL: `batch` has other columns than `table`; nothing was judged. */
-int watch_judge(struct watch *watch, uint64_t host, const struct series_table *table, const struct batch *batch,
+int watch_judge(struct watch *watch, struct watched *host, const struct series_table *table, const struct batch *batch,
                 const int64_t *at_us, int64_t now_us, struct transitions *out);
 
 /* Judges silence; call each second. */

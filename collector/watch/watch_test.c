@@ -82,7 +82,7 @@ static int feed_at(struct fixture *f, double at_s, double now_s, const double *v
         columns[c] = (struct column){ .real = true, .values = &values[c] };
     struct batch batch = { .n_ticks = 1, .n_columns = f->table->n, .table = f->table->hash, .columns = columns };
     f->now_us = T0 + (int64_t)(now_s * (double)S);
-    return watch_judge(f->watch, HOST, f->table, &batch, &at_us, f->now_us, &f->out);
+    return watch_judge(f->watch, watch_host(f->watch, HOST), f->table, &batch, &at_us, f->now_us, &f->out);
 }
 
 static void feed(struct fixture *f, double at_s, double cpu, double loss)
@@ -256,7 +256,7 @@ static void fixed_point_columns_are_compared_exactly(void **state)
     const struct column columns[] = { { .real = false, .fixed = cpu }, { .real = false, .fixed = loss } };
     const struct batch batch = { .n_ticks = 5, .n_columns = 2, .table = both.hash, .columns = columns };
     const int64_t at_us[] = { T0, T0 + S, T0 + 2 * S, T0 + 3 * S, T0 + 4 * S };
-    assert_int_equal(watch_judge(f->watch, HOST, &both, &batch, at_us, T0 + 5 * S, &f->out), 0);
+    assert_int_equal(watch_judge(f->watch, watch_host(f->watch, HOST), &both, &batch, at_us, T0 + 5 * S, &f->out), 0);
     assert_int_equal(said(f), 2);
     assert_change(&f->out.at[0], "cpu", ALERT_OK, ALERT_PENDING);
     assert_int_equal(crossed_s(&f->out.at[0]), 2);
@@ -279,7 +279,8 @@ static void a_value_is_what_everybody_else_reads_in_the_batch(void **state)
         const int64_t at_us[] = { from_us, from_us + S, from_us + 2 * S };
         transitions_clear(&f->out);
         assert_int_equal(watch_set_rules(f->watch, &rule, 1, T0, &f->out, NULL), 0);
-        assert_int_equal(watch_judge(f->watch, HOST, &table, &batch, at_us, T0 + 1000 * S, &f->out), 0);
+        assert_int_equal(
+            watch_judge(f->watch, watch_host(f->watch, HOST), &table, &batch, at_us, T0 + 1000 * S, &f->out), 0);
         assert_int_equal(said(f), 2);
         assert_int_equal(f->out.at[0].alert.changed_us, at_us[1]);
         assert_true(f->out.at[0].alert.value == batch_value(&batch, &table, 0, 1));
@@ -298,7 +299,7 @@ static void values_of_positive_exponents_are_scaled_up(void **state)
     const struct batch batch = { .n_ticks = 2, .n_columns = 1, .table = table.hash, .columns = columns };
     const int64_t at_us[] = { T0, T0 + S };
     assert_int_equal(watch_set_rules(f->watch, &rule, 1, T0, &f->out, NULL), 0);
-    assert_int_equal(watch_judge(f->watch, HOST, &table, &batch, at_us, T0 + S, &f->out), 0);
+    assert_int_equal(watch_judge(f->watch, watch_host(f->watch, HOST), &table, &batch, at_us, T0 + S, &f->out), 0);
     assert_int_equal(said(f), 1);
     assert_true(last(f)->alert.value == 5000);
 }
@@ -311,7 +312,7 @@ static void transitions_come_in_the_order_of_the_samples(void **state)
     const struct column columns[] = { { .real = true, .values = cpu }, { .real = true, .values = loss } };
     const struct batch batch = { .n_ticks = 3, .n_columns = 2, .table = both.hash, .columns = columns };
     const int64_t at_us[] = { T0, T0 + S, T0 + 2 * S };
-    assert_int_equal(watch_judge(f->watch, HOST, &both, &batch, at_us, T0 + 2 * S, &f->out), 0);
+    assert_int_equal(watch_judge(f->watch, watch_host(f->watch, HOST), &both, &batch, at_us, T0 + 2 * S, &f->out), 0);
     assert_int_equal(said(f), 5);
     for (size_t i = 1; i < said(f); i++)
         assert_true(f->out.at[i - 1].alert.changed_us <= f->out.at[i].alert.changed_us);
@@ -372,7 +373,8 @@ static void a_batch_with_other_columns_than_its_table_is_refused(void **state)
     const double value = 1;
     const struct column columns[] = { { .real = true, .values = &value } };
     const struct batch batch = { .n_ticks = 1, .n_columns = 1, .table = both.hash, .columns = columns };
-    assert_int_equal(watch_judge(f->watch, HOST, &both, &batch, &(int64_t){ T0 }, T0, &f->out), -EINVAL);
+    assert_int_equal(watch_judge(f->watch, watch_host(f->watch, HOST), &both, &batch, &(int64_t){ T0 }, T0, &f->out),
+                     -EINVAL);
     assert_int_equal(said(f), 0);
 }
 
@@ -599,10 +601,11 @@ static void no_more_than_the_most_alerts_of_a_host_are_watched(void **state)
         columns[i] = (struct column){ .real = false, .fixed = &one };
     const struct series_table table = { .hash = { { 77 } }, .n = N, .at = series };
     struct batch batch = { .n_ticks = 1, .n_columns = N, .table = table.hash, .columns = columns };
-    int first = watch_judge(f->watch, HOST, &table, &batch, &(int64_t){ T0 }, T0, &f->out);
+    int first = watch_judge(f->watch, watch_host(f->watch, HOST), &table, &batch, &(int64_t){ T0 }, T0, &f->out);
     size_t fired = said(f);
     one = 0;
-    int second = watch_judge(f->watch, HOST, &table, &batch, &(int64_t){ T0 + S }, T0 + S, &f->out);
+    int second =
+        watch_judge(f->watch, watch_host(f->watch, HOST), &table, &batch, &(int64_t){ T0 + S }, T0 + S, &f->out);
     free(columns);
     free(names);
     free(series);
@@ -627,7 +630,7 @@ static int feed_instances(struct fixture *f, int first, int n, int64_t raw, int6
     memcpy(table.hash.bytes, &first, sizeof first);
     struct batch batch = { .n_ticks = 1, .n_columns = (uint32_t)n, .table = table.hash, .columns = columns };
     f->now_us = T0 + at_s * S;
-    int rc = watch_judge(f->watch, HOST, &table, &batch, &f->now_us, f->now_us, &f->out);
+    int rc = watch_judge(f->watch, watch_host(f->watch, HOST), &table, &batch, &f->now_us, f->now_us, &f->out);
     free(names);
     free(columns);
     free(series);
@@ -1284,7 +1287,8 @@ static void judge_part(struct watch *watch, const struct history *h, int from, i
     const struct column columns[] = { { .real = true, .values = h->cpu + from },
                                       { .real = true, .values = h->loss + from } };
     const struct batch batch = { .n_ticks = (uint32_t)n, .n_columns = 2, .table = both.hash, .columns = columns };
-    assert_int_equal(watch_judge(watch, HOST, &both, &batch, h->at_us + from, T0 + 100000 * S, out), 0);
+    assert_int_equal(watch_judge(watch, watch_host(watch, HOST), &both, &batch, h->at_us + from, T0 + 100000 * S, out),
+                     0);
 }
 
 /* Judges the history live, or (with a gap in the middle) the middle late, cut by `seed`; 0: uncut. */

@@ -143,26 +143,52 @@ static bool read_head(struct reader *reader, uint32_t n_ticks, struct column_hea
     return true;
 }
 
+/* Most are one byte. */
+static inline bool read_code(struct reader *reader, uint64_t *ret)
+{
+    if (reader->at == reader->end || *reader->at >= 0x80)
+        return read_varint(reader, ret);
+    *ret = *reader->at++;
+    return true;
+}
+
+static inline __attribute__((always_inline)) bool read_as(struct reader *from, enum mode mode, uint64_t *numbers,
+                                                          uint32_t n)
+{
+    struct reader reader = *from;
+    uint64_t last = 0;
+    uint64_t step = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t code;
+        if (!read_code(&reader, &code))
+            return false;
+        if (mode == MODE_PLAIN) {
+            last = code;
+        } else {
+            step = unzigzag(code) + (mode == MODE_DOUBLE_DELTA && i > 1 ? step : 0);
+            last += step;
+        }
+        numbers[i] = last;
+    }
+    *from = reader;
+    return true;
+}
+
 static bool read_numbers(struct reader *reader, struct column_head *head)
 {
     struct numbers *numbers = &head->numbers;
-    uint64_t last = 0;
-    uint64_t step = 0;
-    if (head->mode == MODE_PLANES)
-        return numbers->unit == 0 || read_planes(reader, numbers);
-    for (uint32_t i = 0; numbers->unit > 0 && i < numbers->n; i++) {
-        uint64_t code;
-        if (!read_varint(reader, &code))
-            return false;
-        if (head->mode == MODE_PLAIN) {
-            last = code;
-        } else {
-            step = unzigzag(code) + (head->mode == MODE_DOUBLE_DELTA && i > 1 ? step : 0);
-            last += step;
-        }
-        numbers->at[i] = last;
+    if (numbers->unit == 0)
+        return true;
+    switch (head->mode) { /* each its own loop */
+    case MODE_PLANES:
+        return read_planes(reader, numbers);
+    case MODE_PLAIN:
+        return read_as(reader, MODE_PLAIN, numbers->at, numbers->n);
+    case MODE_DELTA:
+        return read_as(reader, MODE_DELTA, numbers->at, numbers->n);
+    default:
+        return read_as(reader, MODE_DOUBLE_DELTA, numbers->at, numbers->n);
     }
-    return true;
 }
 
 bool column_read(struct reader *reader, uint32_t n_ticks, void *values, bool *ret_real)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum { GROUP_VALUES = 16384 };
-enum { HEAD_MAX = 80 + 15 * ((BLOCK_COLUMNS_MAX + BLOCK_GROUP - 1) / BLOCK_GROUP + ENTRIES_BUT_GROUPS) };
+enum { HEAD_MAX = 80 + 15 * ((BLOCK_COLUMNS_MAX + BLOCK_GROUP_BEST - 1) / BLOCK_GROUP_BEST + ENTRIES_BUT_GROUPS) };
 
 static int level_of(enum block_effort effort)
 {
@@ -13,10 +13,10 @@ static int level_of(enum block_effort effort)
     return levels[effort];
 }
 
-/* Small groups would hardly compress, and one column of few ticks is read fast among many, too. */
-static uint32_t group_of(uint32_t n_ticks)
+/* Small groups that are compressed would hardly shrink, and one column of few ticks is read fast among many, too. */
+static uint32_t group_of(uint32_t n_ticks, bool fitted)
 {
-    uint32_t group = BLOCK_GROUP;
+    uint32_t group = fitted ? BLOCK_GROUP_BEST : BLOCK_GROUP;
     while (group < BLOCK_GROUP_MAX && 2 * group * n_ticks <= GROUP_VALUES)
         group *= 2;
     return group;
@@ -298,7 +298,9 @@ int block_encode(struct block_coder *coder, const struct block *block, enum bloc
     assert(coder && block && ret);
     assert(block->n_ticks > 0 && block->n_ticks <= BLOCK_TICKS_MAX);
     assert(block->n_columns <= BLOCK_COLUMNS_MAX && block->n_parts <= block->n_ticks);
-    struct packing p = { .coder = coder, .block = block, .level = level_of(effort), .group = group_of(block->n_ticks) };
+    struct packing p = { .coder = coder, .block = block, .level = level_of(effort) };
+    bool fitted = effort == BLOCK_BEST && block->n_columns > 0 && fit_bytes(block) > 0;
+    p.group = group_of(block->n_ticks, fitted);
     p.evened = jitter(block);
     start_head(&p);
     int rc = room_for_body(&p, err);
@@ -306,7 +308,6 @@ int block_encode(struct block_coder *coder, const struct block *block, enum bloc
         rc = add_times(&p, err);
     if (rc == 0)
         rc = add_parts(&p, err);
-    bool fitted = effort == BLOCK_BEST && block->n_columns > 0 && fit_bytes(block) > 0;
     if (rc == 0)
         rc = fitted ? add_all_fitted(&p, err) : add_all_packed(&p, err);
     return rc < 0 ? rc : finish(&p, ret, err);

@@ -147,36 +147,70 @@ __attribute__((constructor)) static void fill_tables(void)
         cost_table[i] = (uint32_t)(65536 * -log2((i + 0.5) / COST_STEPS));
 }
 
-/* One step. `odds` are those of a 1. */
+/* What `odds` become when `bit` came. They stand above their count, which goes up by one: both in one addition. */
+static inline __attribute__((always_inline)) uint32_t learnt(uint32_t odds, unsigned bit)
+{
+    uint32_t count = odds & ((1U << COUNT_BITS) - 1);
+    int32_t target = (int32_t)(0 - bit) & ((1 << ODDS_BITS) - 1);
+    int64_t away = target - (int32_t)(odds >> COUNT_BITS);
+    return odds + ((uint32_t)(away * learn_by[count] >> 16) << COUNT_BITS) + (count < LEARN_SLOWEST);
+}
+
+static inline __attribute__((always_inline)) uint32_t chance_of(uint32_t odds)
+{
+    return odds >> 16 | 1; /* never 0 nor all */
+}
+
+static inline __attribute__((always_inline)) uint32_t bound_of(const struct range_coder *coder, uint32_t odds)
+{
+    return (uint32_t)((uint64_t)coder->range * chance_of(odds) >> 16);
+}
+
+/* One step. `odds` are those of a 1. What either bit makes of them is worked out before the bit is known: reading, the
+ * processor would begin with it only when it had found out that it foresaw the wrong one. */
 static inline __attribute__((always_inline)) unsigned step(struct range_coder *coder, enum task task, uint32_t *odds,
                                                            unsigned bit)
 {
-    uint32_t was = *odds;
-    uint32_t chance = was >> 16 | 1; /* never 0 nor all */
     if (task == WEIGH) {
+        uint32_t chance = chance_of(*odds);
         coder->cost.bits += cost_table[bit ? chance >> 4 : (COST_STEPS - 1) - (chance >> 4)];
         coder->cost.steps++;
-    } else {
-        uint32_t bound = (uint32_t)((uint64_t)coder->range * chance >> 16);
-        if (task == READ)
-            bit = coder->code < bound;
-        if (bit) {
-            coder->range = bound;
-        } else {
-            coder->range -= bound;
-            if (task == WRITE)
-                add_low(coder, bound);
-            else
-                coder->code -= bound;
-        }
-        widen(coder, task);
+        *odds = learnt(*odds, bit);
+        return bit;
     }
-    uint32_t count = was & ((1U << COUNT_BITS) - 1);
-    int32_t now = (int32_t)(was >> COUNT_BITS);
-    int32_t target = bit ? (1 << ODDS_BITS) - 1 : 0;
-    now += (int32_t)((int64_t)(target - now) * learn_by[count] >> 16);
-    *odds = (uint32_t)now << COUNT_BITS | (count < LEARN_SLOWEST ? count + 1 : count);
+    uint32_t bound = bound_of(coder, *odds);
+    uint32_t after[2] = { learnt(*odds, 0), learnt(*odds, 1) };
+    if (task == READ)
+        bit = coder->code < bound;
+    if (bit) {
+        *odds = after[1];
+        coder->range = bound;
+    } else {
+        *odds = after[0];
+        coder->range -= bound;
+        if (task == WRITE)
+            add_low(coder, bound);
+        else
+            coder->code -= bound;
+    }
+    widen(coder, task);
     return bit;
+}
+
+/* The same where nothing is decided by the bit: read without a branch, as half of those would be foreseen wrongly, and
+ * that takes longer than the step. */
+static inline __attribute__((always_inline)) unsigned step_blindly(struct range_coder *coder, enum task task,
+                                                                   uint32_t *odds, unsigned bit)
+{
+    if (task != READ)
+        return step(coder, task, odds, bit);
+    uint32_t bound = bound_of(coder, *odds);
+    uint32_t above = coder->code >= bound ? UINT32_MAX : 0;
+    coder->code -= bound & above;
+    coder->range = bound + ((coder->range - 2 * bound) & above);
+    widen(coder, task);
+    *odds = learnt(*odds, above + 1);
+    return above + 1;
 }
 
 /* `bits` even bits. */
@@ -211,9 +245,9 @@ static inline __attribute__((always_inline)) uint64_t even(struct range_coder *c
 /* ---- the numbers ---- */
 
 struct past {
-    uint64_t last, before;
-    uint64_t average; /* in sixteenths */
-    unsigned sign;    /* of the last: 0 it was 0, 1 above, 2 below */
+    unsigned last, before; /* lengths in bits */
+    uint64_t average;      /* in sixteenths */
+    unsigned sign;         /* of the last: 0 it was 0, 1 above, 2 below */
 };
 
 static inline unsigned capped(unsigned value, unsigned max)
@@ -221,7 +255,7 @@ static inline unsigned capped(unsigned value, unsigned max)
     return value < max ? value : max;
 }
 
-static inline __attribute__((always_inline)) uint64_t code_length(struct range_coder *coder, enum task task,
+static inline __attribute__((always_inline)) unsigned code_length(struct range_coder *coder, enum task task,
                                                                   uint32_t *outward, unsigned usual, unsigned length)
 {
     enum { UP = MODEL_OUTWARD / 2 };
@@ -237,12 +271,10 @@ static inline __attribute__((always_inline)) uint64_t code_length(struct range_c
     return at;
 }
 
-/* A number above 0. */
+/* A number above 0, so long. */
 static inline __attribute__((always_inline)) uint64_t code_size(struct range_coder *coder, enum task task,
-                                                                struct model *model, uint32_t *outward, unsigned usual,
-                                                                uint64_t size)
+                                                                struct model *model, unsigned length, uint64_t size)
 {
-    unsigned length = (unsigned)code_length(coder, task, outward, usual, task == READ ? 0 : length_in_bits(size));
     if (length <= 1)
         return 1;
     uint32_t *next = model->next[length - 1];
@@ -250,11 +282,11 @@ static inline __attribute__((always_inline)) uint64_t code_size(struct range_cod
     if (length > TOLD_BITS)
         return UINT64_C(1) << left | even(coder, task, left, size & ((UINT64_C(1) << left) - 1));
     left--;
-    unsigned first = step(coder, task, &next[0], (unsigned)(size >> left) & 1);
+    unsigned first = step_blindly(coder, task, &next[0], (unsigned)(size >> left) & 1);
     uint64_t got = 2 | first;
     if (left > 0) {
         left--;
-        got = got << 1 | step(coder, task, &next[1 + first], (unsigned)(size >> left) & 1);
+        got = got << 1 | step_blindly(coder, task, &next[1 + first], (unsigned)(size >> left) & 1);
     }
     if (left > 0)
         got = got << left | even(coder, task, left, size & ((UINT64_C(1) << left) - 1));
@@ -268,8 +300,8 @@ static inline __attribute__((always_inline)) void code_numbers(struct range_code
 {
     struct past past = { 0 };
     for (uint32_t i = 0; i < n; i++) {
-        unsigned last = length_in_bits(past.last);
-        unsigned before = length_in_bits(past.before);
+        unsigned last = past.last;
+        unsigned before = past.before;
         unsigned average = capped(length_in_bits(past.average >> 4), MODEL_SIZES - 1);
         unsigned signal = signals ? signals[i] : 0;
         unsigned zero = 0;
@@ -295,18 +327,20 @@ static inline __attribute__((always_inline)) void code_numbers(struct range_code
         uint64_t number = task == READ ? 0 : numbers[i];
         bool below = number >> 63;
         uint64_t size = below ? 0 - number : number;
+        past.before = past.last;
+        past.last = 0;
         if (step(coder, task, &model->zero[zero], size > 0)) {
-            below = step(coder, task, &model->sign[past.sign * (SIGNAL_MAX + 1) + signal], below);
-            size = code_size(coder, task, model, model->outward[outward], usual, size);
+            below = step_blindly(coder, task, &model->sign[past.sign * (SIGNAL_MAX + 1) + signal], below);
+            past.last = code_length(coder, task, model->outward[outward], usual, length_in_bits(size));
+            size = code_size(coder, task, model, past.last, size);
             past.sign = 1 + below;
         } else {
             past.sign = 0;
         }
         if (task == READ)
             numbers[i] = below ? 0 - size : size;
-        past.before = past.last;
-        past.last = size >> SIZE_KEPT_BITS ? UINT64_C(1) << SIZE_KEPT_BITS : size;
-        past.average += ((past.last << 4) >> 2) - (past.average >> 2);
+        uint64_t kept = size >> SIZE_KEPT_BITS ? UINT64_C(1) << SIZE_KEPT_BITS : size;
+        past.average += ((kept << 4) >> 2) - (past.average >> 2);
     }
 }
 

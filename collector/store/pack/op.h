@@ -61,7 +61,7 @@ struct pack_change {
 };
 
 enum {
-    PACK_OP_NS = 8000000, /* of the writer's time, about: past half of it a packer begins another op */
+    PACK_OP_NS = 7000000, /* of the writer's time, about: past it a packer begins another op */
     PACK_SHRINK_PAGES = 128
 };
 
@@ -72,7 +72,8 @@ struct pack_op {
     struct pack_change **end;
     int64_t *sealed; /* rows of the inbox that go: found in any order, made in that of the file, neighbours at once */
     size_t n_sealed, sealed_room;
-    int64_t cost_ns;
+    size_t n_ordered;  /* of them, those in order already */
+    int64_t cost_ns;   /* of the list */
     size_t bytes;      /* it holds */
     bool expires;      /* rows the writer may hold in memory */
     bool refused;      /* the writer's word, once the group is on disk: none of it was made */
@@ -94,6 +95,9 @@ int pack_op_aside(struct pack_op *op, int64_t id, bool table_missing);
 int pack_op_expire(struct pack_op *op, enum pack_table table, int64_t id, int64_t before_us);
 int pack_op_shrink(struct pack_op *op, int64_t pages);
 int pack_op_sealed(struct pack_op *op, int64_t id);
+
+/* The writer's time for it, about. Not within a unit that may yet be undone. */
+int64_t pack_op_cost_ns(struct pack_op *op);
 
 /* Where an op stands, so that what a unit has put into it since can be taken out again. */
 struct pack_mark {

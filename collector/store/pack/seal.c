@@ -265,7 +265,9 @@ static uint32_t same_day(const struct decoded *from, uint32_t first, uint32_t en
 static void fill(struct seal *seal, const struct decoded *from, uint32_t first, uint32_t n)
 {
     struct pack_ticks *ticks = &seal->ticks;
-    for (uint32_t i = 0; i < from->table->n; i++) {
+    if (n == 1)
+        pack_ticks_fill_one(ticks, from->batch.columns, first, ticks->n);
+    for (uint32_t i = 0; n > 1 && i < from->table->n; i++) {
         struct column column = from->batch.columns[i];
         column.fixed += first; /* or `values`: both have eight bytes */
         pack_ticks_fill(ticks, i, &column, n, ticks->n, NULL);

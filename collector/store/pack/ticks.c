@@ -72,6 +72,22 @@ void pack_ticks_fill(struct pack_ticks *ticks, uint32_t column, const struct col
     }
 }
 
+/* What live ticks come to: a loop of its own, for there are as many of these as samples. */
+void pack_ticks_fill_one(struct pack_ticks *ticks, const struct column *from, uint32_t tick, uint32_t at)
+{
+    assert(at < ticks->room);
+    int64_t *cell = ticks->cells + at;
+    for (uint32_t i = 0; i < ticks->table->n; i++, cell += ticks->room) {
+        if (from[i].real == ticks->real[i]) {
+            *cell = from[i].fixed[tick]; /* either kind of eight bytes */
+            continue;
+        }
+        struct column column = from[i];
+        column.fixed += tick;
+        pack_ticks_fill(ticks, i, &column, 1, at, NULL);
+    }
+}
+
 static bool follows(const struct pack_tick *before, const struct pack_tick *after)
 {
     return after->number == before->number + 1 &&

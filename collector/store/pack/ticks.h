@@ -37,6 +37,9 @@ int pack_ticks_init(struct pack_ticks *ticks, struct arena *arena, const struct 
 void pack_ticks_fill(struct pack_ticks *ticks, uint32_t column, const struct column *from, uint32_t n, uint32_t first,
                      const uint32_t *at);
 
+/* One tick of each column, from place `tick` of each of `from`, which are as many as the table has, into place `at`. */
+void pack_ticks_fill_one(struct pack_ticks *ticks, const struct column *from, uint32_t tick, uint32_t at);
+
 /* Ticks first..first+n-1 as a block, which borrows from `ticks`. -ENOMEM. */
 int pack_ticks_block(const struct pack_ticks *ticks, uint32_t first, uint32_t n, struct block *ret);
 

@@ -107,7 +107,7 @@ static int add_op(struct pack_turn *turn)
 int pack_turn_unit(struct pack_turn *turn, struct pack_op **ret)
 {
     turn->unit = NULL;
-    if (!turn->op || turn->op->cost_ns > PACK_OP_NS / 2) {
+    if (!turn->op || pack_op_cost_ns(turn->op) > PACK_OP_NS) {
         int rc = add_op(turn);
         if (rc < 0)
             return err_set(&turn->err, rc, "store: out of memory");

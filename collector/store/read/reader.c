@@ -25,8 +25,14 @@ struct reader {
     void *user;
     int64_t keep_us;           /* samples of so long ago are still there */
     struct block_coder *coder; /* the thread's, made by the first read */
-    struct arena rows;         /* the thread's: what a read needs for the row in hand */
-    struct arena spare;        /* of an answer given; memory that is new costs more than what is done with it */
+    sqlite3 *kept;             /* the thread's, without a transaction: the file of the latest turn; NULL: none */
+    uint64_t kept_tenant;
+    bool asked;      /* since the last reader_rest() */
+    struct job rest; /* lets go of it... */
+    bool resting;
+    struct job last;    /* ...and so does this, when closing */
+    struct arena rows;  /* the thread's: what a read needs for the row in hand */
+    struct arena spare; /* of an answer given; memory that is new costs more than what is done with it */
 };
 
 static struct read *read_of(struct job *job)
@@ -48,22 +54,46 @@ int reader_file(sqlite3 **ret_db, const char *path, uint64_t tenant, struct err 
     return 0;
 }
 
-static int take_turn(struct read *read, struct err *err)
+static void let_go(struct reader *reader)
+{
+    db_close(TAKE(reader->kept));
+}
+
+/* Whether what is at its path is still the file that was opened. */
+static bool is_there(sqlite3 *db)
+{
+    int moved = 1;
+    return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && !moved;
+}
+
+/* Opening a file takes half a millisecond, so the one of the turn before is looked through again instead. As
+ * reader_file(). */
+static int begin_turn(struct reader *reader, const struct read *read, struct err *err)
+{
+    if (reader->kept && (reader->kept_tenant != read->tenant || !is_there(reader->kept)))
+        let_go(reader);
+    int rc = reader->kept ? schema_check(reader->kept, STORE_TENANT, read->tenant, err)
+                          : reader_file(&reader->kept, read->path, read->tenant, err);
+    reader->kept_tenant = read->tenant;
+    if (rc == 0)
+        rc = db_exec(reader->kept, "BEGIN", err); /* one view of the file */
+    return rc;
+}
+
+/* What is read by the next turn is read from the disk, and of a file that is in doubt nothing is kept. */
+static void end_turn(struct reader *reader, int rc)
+{
+    if (rc < 0 || db_exec(reader->kept, "COMMIT", NULL) < 0)
+        let_go(reader);
+    else
+        sqlite3_db_release_memory(reader->kept);
+}
+
+static int answer(struct read *read, struct err *err)
 {
     struct reader *reader = read->reader;
-    if (atomic_load(&reader->stop))
-        return err_set(err, -ECANCELED, "store: closing");
-    AUTO(db_auto_close) sqlite3 *db = NULL;
-    int rc = reader_file(&db, read->path, read->tenant, err);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (!reader->coder)
-        rc = block_coder_new(&reader->coder, err);
-    if (rc == 0)
-        rc = db_exec(db, "BEGIN", err); /* one view of the file; ended by closing it */
     struct reading reading = {
-        .db = db,
-        .coder = reader->coder,
+        .db = reader->kept,
         .stop = &reader->stop,
         .arena = &read->arena,
         .rows = &reader->rows,
@@ -71,9 +101,26 @@ static int take_turn(struct read *read, struct err *err)
         .raw_from_us = reading_floor(reading_later(read->now_us - read->keep_us, 0), READING_MINUTE_US),
         .left = READING_TURN,
     };
+    int rc = reader->coder ? 0 : block_coder_new(&reader->coder, err);
+    reading.coder = reader->coder;
     if (rc == 0)
         rc = read->answer(read, &reading, err);
     read->unreadable += reading.unreadable;
+    return rc;
+}
+
+static int take_turn(struct read *read, struct err *err)
+{
+    struct reader *reader = read->reader;
+    if (atomic_load(&reader->stop))
+        return err_set(err, -ECANCELED, "store: closing");
+    int rc = begin_turn(reader, read, err);
+    if (rc != 0) {
+        let_go(reader);
+        return rc < 0 ? rc : 0;
+    }
+    rc = answer(read, err);
+    end_turn(reader, rc);
     return rc;
 }
 
@@ -81,6 +128,37 @@ static void run(struct job *job)
 {
     struct read *read = read_of(job);
     read->rc = take_turn(read, &read->err);
+}
+
+static void run_rest(struct job *job)
+{
+    let_go((void *)((char *)job - offsetof(struct reader, rest)));
+}
+
+static void rest_done(struct job *job)
+{
+    struct reader *reader = (void *)((char *)job - offsetof(struct reader, rest));
+    reader->resting = false;
+}
+
+static void run_last(struct job *job)
+{
+    let_go((void *)((char *)job - offsetof(struct reader, last)));
+}
+
+static void last_done(struct job *job)
+{
+    (void)job;
+}
+
+void reader_rest(struct reader *reader)
+{
+    bool idle = !reader->asked && reader->waiting == 0 && !reader->resting;
+    reader->asked = false;
+    if (!idle || !reader->kept) /* the thread has nothing to do: what is its may be looked at */
+        return;
+    reader->resting = true;
+    worker_submit(reader->worker, &reader->rest);
 }
 
 static void put_in(struct reader *reader, struct read *read)
@@ -153,6 +231,8 @@ int reader_open(struct reader **ret_reader, uv_loop_t *loop, const struct clock 
     arena_init(&reader->rows, READER_ROW_MEMORY);
     arena_init(&reader->spare, READER_MEMORY);
     reader->log = log;
+    reader->rest = (struct job){ .run = run_rest, .done = rest_done };
+    reader->last = (struct job){ .run = run_last, .done = last_done };
     reader_keep(reader, STORE_RETENTION.samples_us);
     int rc = worker_open(&reader->worker, loop, "store-read", err);
     if (rc == 0)
@@ -179,6 +259,7 @@ struct reader *reader_close(struct reader *reader, uint64_t wait_ms)
     if (!reader)
         return NULL;
     atomic_store(&reader->stop, true);
+    worker_submit(reader->worker, &reader->last);
     if (worker_close_within(reader->worker, wait_ms)) {
         block_coder_free(reader->coder);
         arena_done(&reader->rows);
@@ -206,6 +287,7 @@ int reader_take(struct reader *reader, const char *path, uint64_t tenant, struct
     read->tenant = tenant;
     read->now_us = clock_wall_us(reader->clock);
     read->keep_us = reader->keep_us;
+    reader->asked = true;
     put_in(reader, read);
     worker_submit(reader->worker, &read->job);
     return 0;

@@ -1,8 +1,8 @@
 /* collector/store/read/reader.h - reads, one after the other on a thread of their own.
  *
- * Shape    a read is done in turns: each opens the file, reads over one transaction and closes it again, so no read
- *          keeps the WAL long, and a file that was put right is seen at once. Between two turns of a long read others
- *          have theirs
+ * Shape    a read is done in turns, each over one transaction, so no read keeps the WAL long. The file of the latest
+ *          turn stays open for the next, but without pages in memory: one that was put right is seen at once. Between
+ *          two turns of a long read others have theirs
  * Limits   READER_WAITING_MAX reads at a time: past it -EAGAIN; READER_MEMORY bytes an answer
  * Threads  the loop's; answers are given on the loop
  */
@@ -32,6 +32,8 @@ int reader_open(struct reader **ret_reader, uv_loop_t *loop, const struct clock 
                 struct err *err);
 /* How long samples are kept: older ones are read from their minutes. */
 void reader_keep(struct reader *reader, int64_t samples_us);
+/* Closes the file it keeps open, when nothing was asked since the last time. */
+void reader_rest(struct reader *reader);
 /* `fn` is told of each read that found the file of a tenant damaged, before its answer is given. */
 void reader_tell_damage(struct reader *reader, void (*fn)(void *user, uint64_t tenant, const struct err *err),
                         void *user);
@@ -59,7 +61,7 @@ struct read { /* begins the struct of a kind of read, which is malloced */
     struct err err;
 };
 
-/* Hands over `read`, on failure too: it is freed then. `path` is copied. */
+/* Hands over `read`, on failure too: it is freed then. `path`, always the same of a tenant, is copied. */
 int reader_take(struct reader *reader, const char *path, uint64_t tenant, struct read *read, struct err *err);
 
 /* Opens a file for reading here and now. DB_EMPTY: there is nothing in it, and no *ret_db. */

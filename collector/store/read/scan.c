@@ -319,25 +319,44 @@ int scan_parts(struct scan *scan, const struct scan_piece *piece, uint32_t *ret_
     return 0;
 }
 
-/* As batch_value() has them; most are small enough to be divided here. */
+#define EXACT_MOST (INT64_C(1) << 53) /* integers up to it are doubles */
+
+static inline bool is_exact(int64_t value)
+{
+    return value >= -EXACT_MOST && value <= EXACT_MOST;
+}
+
+static bool all_exact(const int64_t *fixed, uint32_t n)
+{
+    bool exact = true;
+    for (uint32_t i = 0; i < n; i++)
+        exact &= is_exact(fixed[i]);
+    return exact;
+}
+
+/* As batch_value() has them; nearly all are small enough to be divided here. */
 void scan_values(const struct column *column, int exponent, uint32_t from, uint32_t to, double *values)
 {
     static const double powers[SERIES_EXPONENT_MAX + 1] = { 1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
                                                             1e7, 1e8, 1e9, 1e10, 1e11, 1e12 };
-    const int64_t exact = INT64_C(1) << 53;
     struct series series = { .exponent = exponent };
     struct series_table table = { .n = 1, .at = &series };
     struct batch batch = { .n_ticks = to, .n_columns = 1, .columns = column };
+    uint32_t n = to - from;
     if (column->real) {
-        memcpy(values, column->values + from, (to - from) * sizeof *values);
+        memcpy(values, column->values + from, n * sizeof *values);
         return;
     }
+    const int64_t *fixed = column->fixed + from;
     double divisor = exponent <= 0 ? powers[-exponent] : 0;
-    for (uint32_t i = from; i < to; i++) {
-        int64_t value = column->fixed[i];
-        bool small = value >= -exact && value <= exact && divisor > 0;
-        values[i - from] = small ? (double)value / divisor : batch_value(&batch, &table, 0, i);
+    if (divisor > 0 && all_exact(fixed, n)) {
+        for (uint32_t i = 0; i < n; i++)
+            values[i] = (double)fixed[i] / divisor;
+        return;
     }
+    for (uint32_t i = 0; i < n; i++)
+        values[i] =
+            divisor > 0 && is_exact(fixed[i]) ? (double)fixed[i] / divisor : batch_value(&batch, &table, 0, from + i);
 }
 
 int scan_minutes(struct scan *scan, const struct scan_piece *piece, uint32_t series, struct scan_minutes *ret,

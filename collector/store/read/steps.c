@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { ROOM_FIRST = 64, ROOM_GROWS = 8 };
+#define ROOM_SPARE (1.0 / 64)
 
 void steps_init(struct steps *steps, struct arena *arena, const struct steps_form *form)
 {
@@ -92,12 +93,27 @@ static int turn_into_steps(struct steps *steps)
     return 0;
 }
 
-static int grow(struct steps *steps, struct steps_series *series)
+/* Cells for samples that go on to the end of the range as these do, so that a long answer is not copied while it
+ * grows. */
+static size_t room_expected(const struct steps *steps, const struct steps_series *series, size_t n,
+                            const int64_t *at_us)
+{
+    double span_us = (double)(at_us[n - 1] - at_us[0]);
+    double left_us = (double)(steps->form.to_us - at_us[0]);
+    double expected = (double)n * (span_us > 0 && left_us > span_us ? left_us / span_us * (1 + ROOM_SPARE) : 1);
+    double most = (double)(steps->form.points - series->n);
+    return series->n + (size_t)(expected < most ? expected : most);
+}
+
+/* At least `wanted` cells, as far as that is allowed. */
+static int grow(struct steps *steps, struct steps_series *series, size_t wanted)
 {
     size_t room = series->room ? series->room * ROOM_GROWS : ROOM_FIRST;
+    if (room < wanted)
+        room = wanted;
     if (room > steps->form.points)
         room = steps->form.points;
-    struct store_point *cells = arena_alloc(steps->arena, room, sizeof *cells);
+    struct store_point *cells = arena_room(steps->arena, room, sizeof *cells);
     if (!cells)
         return -ENOMEM;
     if (series->n)
@@ -113,11 +129,14 @@ int steps_add_point(struct steps *steps, struct steps_series *series, const stru
     if (!steps->even && series->n == steps->form.points)
         rc = turn_into_steps(steps);
     else if (!steps->even && series->n == series->room)
-        rc = grow(steps, series);
+        rc = grow(steps, series, 0);
     if (rc < 0)
         return rc;
     if (steps->even)
         return put_in_step(steps, series, point);
+    if (series->n > 0 && point->at_us < series->cells[series->n - 1].at_us)
+        series->apart = true;
+    series->sums = series->sums || point->count > 1;
     series->cells[series->n++] = *point;
     return 0;
 }
@@ -155,19 +174,39 @@ static int add_even(struct steps *steps, struct steps_series *series, size_t n, 
     return rc;
 }
 
+/* As they are; there is room for all of them. */
+static void add_as_they_are(struct steps_series *series, size_t n, const int64_t *at_us, const double *values)
+{
+    struct store_point *cell = series->cells + series->n;
+    int64_t last_us = series->n > 0 ? cell[-1].at_us : INT64_MIN;
+    bool apart = false;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(values[i]))
+            continue;
+        apart |= at_us[i] < last_us;
+        last_us = at_us[i];
+        *cell++ = (struct store_point){ last_us, values[i], values[i], values[i], 1 };
+    }
+    series->n = (size_t)(cell - series->cells);
+    series->apart |= apart;
+}
+
 int steps_add(struct steps *steps, struct steps_series *series, size_t n, const int64_t *at_us, const double *values)
 {
-    for (size_t i = 0; i < n; i++) {
+    if (steps->even)
+        return add_even(steps, series, n, at_us, values);
+    if (n > series->room - series->n && series->room < steps->form.points &&
+        grow(steps, series, room_expected(steps, series, n, at_us)) < 0)
+        return -ENOMEM;
+    if (n <= series->room - series->n) {
+        add_as_they_are(series, n, at_us, values);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) { /* there may be too many */
         if (steps->even)
             return add_even(steps, series, n - i, at_us + i, values + i);
         struct store_point point = { at_us[i], values[i], values[i], values[i], 1 };
-        if (isnan(values[i]))
-            continue;
-        if (series->n < series->room) {
-            series->cells[series->n++] = point;
-            continue;
-        }
-        int rc = steps_add_point(steps, series, &point);
+        int rc = isnan(values[i]) ? 0 : steps_add_point(steps, series, &point);
         if (rc < 0)
             return rc;
     }
@@ -179,17 +218,6 @@ static int by_time(const void *a, const void *b)
     const struct store_point *left = a;
     const struct store_point *right = b;
     return (left->at_us > right->at_us) - (left->at_us < right->at_us);
-}
-
-/* Rows come by time mostly: then there is nothing to sort. */
-static void sort(struct store_point *points, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        if (points[i].at_us < points[i - 1].at_us) {
-            qsort(points, n, sizeof *points, by_time);
-            return;
-        }
-    }
 }
 
 static int by_instance(const void *a, const void *b)
@@ -209,14 +237,9 @@ static void quantiles_of(const struct steps_series *series, size_t i, struct sto
         *ret = (struct store_quantiles){ NAN, NAN };
 }
 
-/* The cells become the points, where they lie. */
-static int finish_series(struct steps *steps, const struct steps_series *series, struct store_series *ret)
+/* Sums become means, and steps without a sample are left out. Returns how many cells are left. */
+static size_t settle(const struct steps_series *series, struct store_quantiles *quantiles)
 {
-    struct store_quantiles *quantiles = NULL;
-    if (steps->form.quantiles && !(quantiles = arena_alloc(steps->arena, series->n, sizeof *quantiles)))
-        return -ENOMEM;
-    if (!steps->even)
-        sort(series->cells, series->n);
     size_t n = 0;
     for (size_t i = 0; i < series->n; i++) {
         struct store_point point = series->cells[i];
@@ -230,6 +253,19 @@ static int finish_series(struct steps *steps, const struct steps_series *series,
             series->cells[n] = point;
         n++;
     }
+    return n;
+}
+
+/* The cells become the points, where they lie. */
+static int finish_series(struct steps *steps, const struct steps_series *series, struct store_series *ret)
+{
+    struct store_quantiles *quantiles = NULL;
+    if (steps->form.quantiles && !(quantiles = arena_alloc(steps->arena, series->n, sizeof *quantiles)))
+        return -ENOMEM;
+    if (series->apart && !steps->even)
+        qsort(series->cells, series->n, sizeof *series->cells, by_time);
+    bool settled = !steps->even && !series->sums && !quantiles; /* samples as they are */
+    size_t n = settled ? series->n : settle(series, quantiles);
     *ret = (struct store_series){ series->instance, series->unit, n, series->cells, quantiles };
     return 0;
 }

@@ -28,6 +28,8 @@ struct steps_series {
     const char *unit;
     size_t n; /* cells in use; in steps: all of them */
     size_t room;
+    bool apart;                /* some cell came after a later one */
+    bool sums;                 /* some cell stands for several samples */
     struct store_point *cells; /* whose mean is the sum yet; count 0: nothing in this step */
     struct sketch *sketches;   /* of each step; NULL: none wanted */
     bool *rough;               /* a step that holds minutes: what its quantiles were nobody knows any more */
@@ -48,7 +50,7 @@ enum steps_answer { STEPS_FULL = 1 }; /* positive: there is no room for one more
 /* The series of this instance, a new one if need be; texts are copied. -ENOMEM. */
 int steps_series(struct steps *steps, const char *instance, const char *unit, struct steps_series **ret);
 
-/* Adds samples at_us..., within the range. NaN is none. -ENOMEM. */
+/* Adds samples at_us..., within the range. NaN is none. Fastest when they come by time. -ENOMEM. */
 int steps_add(struct steps *steps, struct steps_series *series, size_t n, const int64_t *at_us, const double *values);
 /* Adds what is known of several samples: their sum stands in `mean`. -ENOMEM. */
 int steps_add_point(struct steps *steps, struct steps_series *series, const struct store_point *point);
