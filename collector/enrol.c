@@ -72,7 +72,7 @@ static int answer(struct opening *opening, struct answer *answer)
 static void refuse(struct opening *opening, enum refusal refusal, const char *text)
 {
     struct answer no = { .kind = ANSWER_REFUSED, .refusal = refusal, .text = text };
-    uplink_tell_refusal(opening->session, refusal, text);
+    uplink_tell_refusal(opening->session, opening->host, refusal, text);
     answer(opening, &no);
     enrol_drop(opening->session);
 }
