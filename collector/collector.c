@@ -127,6 +127,11 @@ int collector_open(struct collector **ret_collector, uv_loop_t *loop, const stru
     return 0;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
@@ -135,9 +140,10 @@ int collector_reload(struct collector *collector, const struct collector_config 
     } fixed[] = { { "listen", before->listen, config->listen },
                   { "state", before->state, config->state },
                   { "control", before->control, config->control },
-                  { "feed", before->feed, config->feed } };
+                  { "feed", before->feed, config->feed },
+                  { "console_group", before->console_group, config->console_group } };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-        if (strcmp(fixed[i].was, fixed[i].is) != 0)
+        if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
     /* Rules may be refused; contacts behind them fail for want of memory only. */
     int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),

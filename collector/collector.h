@@ -48,6 +48,7 @@ struct collector_config { /* texts live in the arena it was read into */
     int listen_line;
     const char *control;
     const char *feed;
+    const char *console_group; /* whose members may use these sockets; NULL: the group it runs as */
     const char *state;
     const char *backup; /* folder for backups; NULL: none */
     int backup_line;

@@ -184,7 +184,7 @@ static int open_program(struct program *program, struct err *err)
     struct collector_listener listener = { .happened = happened, .start_anew = start_anew, .user = program };
     int rc = collector_open(&program->collector, &program->loop, config, &program->clock, &program->log, listener, err);
     if (rc == 0)
-        rc = control_open(&program->control, &program->loop, program->collector, config->control, config->feed, err);
+        rc = control_open(&program->control, &program->loop, program->collector, &program->log, err);
     if (rc < 0) {
         program->collector = collector_close(program->collector);
         return rc;
