@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/once.h"
 #include "base/auto.h"
+#include "base/privilege.h"
 
 enum { EXIT_USAGE = 2, SIGNALS = 4 };
 
@@ -267,12 +268,17 @@ static int run(const struct options *options, const struct clock *clock, struct 
         arena_init(&program.arenas[i], SETTINGS_ARENA_BYTES);
     struct config_faults faults;
     int status = EXIT_FAILURE;
+    struct err err;
     if (read_settings(options, &program.arenas[0], &program.settings[0], &faults) < 0) {
         log_faults(log, &faults);
+    } else if (privilege_drop(program.settings[0].user, &err) < 0) { /* it needs none, and nothing is open yet */
+        log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
     } else if (uv_loop_init(&program.loop) < 0) {
         log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", "no event loop"));
     } else {
         log->least = (enum log_level)program.settings[0].log_level;
+        if (geteuid() == 0)
+            log_event(log, LOG_WARN, "runs_as_root");
         status = run_loop(&program);
     }
     for (int i = 0; i < 2; i++)
@@ -308,6 +314,11 @@ int main(int argc, char **argv)
     if (options.check)
         return check_config(&options);
 
+    struct err err;
+    if (privilege_hide(&err) < 0) {
+        fprintf(stderr, "warroom-agent: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
     stay_small();
     signal(SIGPIPE, SIG_IGN);
     struct clock clock = clock_system();
