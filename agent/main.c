@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/once.h"
 #include "base/auto.h"
+#include "base/notify.h"
 #include "base/privilege.h"
 
 enum { EXIT_USAGE = 2, SIGNALS = 4 };
@@ -195,7 +196,8 @@ struct program {
     const struct clock *clock;
     struct log *log;
     struct agent *agent;
-    struct arena arenas[2]; /* the settings in force and, during a reload, the next ones */
+    struct notifier *notifier; /* NULL: nobody wants to hear */
+    struct arena arenas[2];    /* the settings in force and, during a reload, the next ones */
     struct settings settings[2];
     int in_force;
 };
@@ -217,10 +219,12 @@ static void reload(struct program *program)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct program *program = handle->data;
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
         reload(program);
-    else
+    } else {
+        notifier_stopping(program->notifier);
         agent_leave(program->agent);
+    }
 }
 
 /* They do not hold the loop: it ends when the agent has let go of it. */
@@ -245,16 +249,21 @@ static void close_handle(uv_handle_t *handle, void *user)
 static int run_loop(struct program *program)
 {
     struct err err;
-    int rc = agent_open(&program->agent, &program->loop, &program->settings[0], program->clock, program->log, &err);
+    struct notify_settings manager = notify_settings_from_environment();
+    int rc = notifier_open(&program->notifier, &program->loop, &manager, &err);
+    if (rc == 0)
+        rc = agent_open(&program->agent, &program->loop, &program->settings[0], program->clock, program->log, &err);
     if (rc < 0) {
         log_event(program->log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
     } else {
         watch_signals(program);
+        notifier_ready(program->notifier);
         uv_run(&program->loop, UV_RUN_DEFAULT);
         if (uv_loop_alive(&program->loop)) /* a thread hangs in the kernel; only the process's end ends it */
             _exit(EXIT_SUCCESS);
         program->agent = agent_free(program->agent);
     }
+    program->notifier = notifier_close(program->notifier);
     uv_walk(&program->loop, close_handle, NULL); /* the signals: all else was closed by its owner */
     uv_run(&program->loop, UV_RUN_DEFAULT);
     uv_loop_close(&program->loop);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/notify.h"
 #include "base/privilege.h"
 #include "collector/bound.h"
 #include "collector/collector.h"
@@ -35,6 +36,7 @@ struct program {
     struct loaded_config *loaded;
     struct collector *collector;
     struct control *control;
+    struct notifier *notifier; /* NULL: nobody wants to hear */
     uv_signal_t signals[3];
     int uplink_fd; /* bound while we may; -1: none */
     bool again;    /* when it has ended, it is to start anew */
@@ -137,8 +139,10 @@ static void leave_port(struct program *program)
 static void stop(struct program *program)
 {
     log_event(&program->log, LOG_INFO, "collector_stopping");
-    if (!program->again) /* so that nobody connects to what is ending */
-        leave_port(program);
+    if (!program->again) {
+        notifier_stopping(program->notifier);
+        leave_port(program); /* so that nobody connects to what is ending */
+    }
     program->control = control_close(program->control);
     program->collector = collector_close(program->collector);
     for (size_t i = 0; i < sizeof program->signals / sizeof program->signals[0]; i++)
@@ -241,6 +245,7 @@ static void say_started(const struct program *program)
     collector_status(program->collector, &status);
     log_event(&program->log, LOG_INFO, "collector_started", KV_TEXT("version", WARROOM_VERSION),
               KV_TEXT("listen", config->listen), KV_INT("port", status.port), KV_TEXT("state", config->state));
+    notifier_ready(program->notifier);
 }
 
 static void say_finding(void *user, const char *line)
@@ -271,10 +276,15 @@ static int check_files(const char *tenant, const struct program *program)
 
 static int run(struct program *program, struct err *err)
 {
+    struct notify_settings manager = notify_settings_from_environment();
     uv_loop_init(&program->loop);
-    int rc = open_program(program, err);
+    int rc = notifier_open(&program->notifier, &program->loop, &manager, err);
+    if (rc == 0)
+        rc = open_program(program, err);
     if (rc == 0)
         say_started(program);
+    uv_run(&program->loop, UV_RUN_DEFAULT);
+    program->notifier = notifier_close(program->notifier);
     uv_run(&program->loop, UV_RUN_DEFAULT);
     uv_loop_close(&program->loop);
     return rc;
