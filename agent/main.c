@@ -280,7 +280,7 @@ static int run(const struct options *options, const struct clock *clock, struct 
     struct err err;
     if (read_settings(options, &program.arenas[0], &program.settings[0], &faults) < 0) {
         log_faults(log, &faults);
-    } else if (privilege_drop(program.settings[0].user, &err) < 0) { /* it needs none, and nothing is open yet */
+    } else if (privilege_drop(program.settings[0].user, NULL, &err) < 0) { /* it needs none, and nothing is open yet */
         log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
     } else if (uv_loop_init(&program.loop) < 0) {
         log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", "no event loop"));

@@ -12,13 +12,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ENTRY_MAX = 16384, GROUPS_MAX = 256, CAPABILITIES_MAX = 64 };
+enum { ENTRY_MAX = 65536, GROUPS_MAX = 256, CAPABILITIES_MAX = 64 };
+#define NO_GROUP ((gid_t)-1)
+
+struct groups {
+    gid_t at[GROUPS_MAX + 1]; /* and one more */
+    int n;
+};
 
 struct person {
     uid_t uid;
     gid_t gid;
-    gid_t groups[GROUPS_MAX];
-    int n_groups;
+    struct groups groups;
 };
 
 int privilege_hide(struct err *err)
@@ -40,8 +45,8 @@ static int look_up(const char *user, struct person *ret, struct err *err)
         return err_sys(err, -code, "cannot look the user %s up", user);
     if (!found)
         return err_set(err, -ENOENT, "there is no user %s on this host", user);
-    struct person person = { .uid = found->pw_uid, .gid = found->pw_gid, .n_groups = GROUPS_MAX };
-    if (getgrouplist(user, person.gid, person.groups, &person.n_groups) < 0)
+    struct person person = { .uid = found->pw_uid, .gid = found->pw_gid, .groups.n = GROUPS_MAX };
+    if (getgrouplist(user, person.gid, person.groups.at, &person.groups.n) < 0)
         return err_set(err, -E2BIG, "the user %s is in more than %d groups", user, GROUPS_MAX);
     *ret = person;
     return 0;
@@ -60,18 +65,56 @@ static bool is_wholly(const struct person *person)
     return true;
 }
 
-static int become(const char *user, struct err *err)
+static int look_up_group(const char *group, gid_t *ret, struct err *err)
+{
+    struct group entry, *found = NULL;
+    char buffer[ENTRY_MAX]; /* with all its members */
+    int code = getgrnam_r(group, &entry, buffer, sizeof buffer, &found);
+    if (code != 0)
+        return err_sys(err, -code, "cannot look the group %s up", group);
+    if (!found)
+        return err_set(err, -ENOENT, "there is no group %s on this host", group);
+    *ret = entry.gr_gid;
+    return 0;
+}
+
+/* Whether it was missing. */
+static bool add_group(struct groups *groups, gid_t group)
+{
+    for (int i = 0; i < groups->n; i++)
+        if (groups->at[i] == group)
+            return false;
+    groups->at[groups->n++] = group;
+    return true;
+}
+
+static int stay(gid_t group, struct err *err)
+{
+    struct groups groups = { .n = 0 };
+    if (group == NO_GROUP || group == getegid())
+        return 0;
+    groups.n = getgroups(GROUPS_MAX, groups.at);
+    if (groups.n < 0)
+        return err_sys(err, -errno, "cannot read our groups");
+    if (add_group(&groups, group) && setgroups((size_t)groups.n, groups.at) < 0 && errno != EPERM)
+        return err_sys(err, -errno, "cannot add a group to ours");
+    return 0;
+}
+
+static int become(const char *user, gid_t group, struct err *err)
 {
     struct person person = { 0 };
     int rc = look_up(user, &person, err);
     if (rc < 0)
         return rc;
     if (geteuid() == person.uid)
-        return 0;
+        return stay(group, err);
     if (geteuid() != 0)
         return err_set(err, -EPERM, "only root can become the user %s: start it as root or as that user", user);
+    if (group != NO_GROUP)
+        add_group(&person.groups, group);
     /* The groups first: once we are somebody else we may not. */
-    if (setgroups((size_t)person.n_groups, person.groups) < 0 || setresgid(person.gid, person.gid, person.gid) < 0 ||
+    if (setgroups((size_t)person.groups.n, person.groups.at) < 0 || setresgid(person.gid, person.gid, person.gid) < 0 ||
         setresuid(person.uid, person.uid, person.uid) < 0)
         return err_sys(err, -errno, "cannot become the user %s", user);
     return is_wholly(&person) ? 0 : err_set(err, -EPERM, "did not wholly become the user %s", user);
@@ -118,11 +161,14 @@ static int look_again(struct err *err)
     return 0;
 }
 
-int privilege_drop(const char *user, struct err *err)
+int privilege_drop(const char *user, const char *group, struct err *err)
 {
+    gid_t also = NO_GROUP;
     int rc = empty_bounding_set(err); /* while there is CAP_SETPCAP */
-    if (rc == 0 && user)
-        rc = become(user, err);
+    if (rc == 0 && group)
+        rc = look_up_group(group, &also, err);
+    if (rc == 0)
+        rc = user ? become(user, also, err) : stay(also, err);
     if (rc == 0)
         rc = give_capabilities_up(err);
     if (rc == 0)

@@ -14,7 +14,8 @@
 int privilege_hide(struct err *err);
 
 /* Becomes `user` with its groups, gives every capability up, and so that no exec gives any back (no_new_privs, an empty
- * bounding set where the system lets us). NULL, or who we are already: stays that user, with its groups. Hides again,
- * for a change of user undoes that. On 0 all of it was seen to hold. -ENOENT: no such user; -EPERM: only root can become
- * somebody else. On failure the process may be half of it: it has to end. */
-int privilege_drop(const char *user, struct err *err);
+ * bounding set where the system lets us). NULL, or who we are already: stays that user, with its groups. `group`, if it
+ * is not NULL, is one of ours from here on as well, if we may. Hides again, for a change of user undoes that. On 0 all
+ * of it was seen to hold. -ENOENT: no such user or group; -EPERM: only root can become somebody else. On failure the
+ * process may be half of it: it has to end. */
+int privilege_drop(const char *user, const char *group, struct err *err);

@@ -82,7 +82,7 @@ static void expect_nothing_left(void)
 static void drop_and_stay(void)
 {
     uid_t before = geteuid();
-    EXPECT(privilege_drop(NULL, NULL) == 0);
+    EXPECT(privilege_drop(NULL, NULL, NULL) == 0);
     expect_nothing_left();
     EXPECT(geteuid() == before);
     EXPECT(before != 0 || says("CapBnd:\t0000000000000000"));
@@ -100,7 +100,7 @@ static void drop_to_nobody(void)
     struct passwd *nobody = getpwnam("nobody");
     gid_t extra[] = { 4000000001u, 4000000002u };
     EXPECT(setgroups(2, extra) == 0);
-    EXPECT(privilege_drop("nobody", NULL) == 0);
+    EXPECT(privilege_drop("nobody", NULL, NULL) == 0);
     expect_nothing_left();
     EXPECT(says("CapBnd:\t0000000000000000"));
     char line[96];
@@ -122,10 +122,63 @@ static void root_becomes_the_user_with_its_groups_alone_and_never_root_again(voi
     in_a_child(drop_to_nobody);
 }
 
+static void drop_with_a_group(const char *user, const char *groups)
+{
+    EXPECT(setgroups(0, NULL) == 0);
+    EXPECT(privilege_drop(user, "daemon", NULL) == 0);
+    EXPECT(privilege_drop(user, "daemon", NULL) == 0);
+    expect_nothing_left();
+    EXPECT(says(groups));
+}
+
+static void drop_to_nobody_with_a_group(void)
+{
+    char line[64];
+    snprintf(line, sizeof line, "Groups:\t%u %u ", getgrnam("daemon")->gr_gid, getpwnam("nobody")->pw_gid);
+    drop_with_a_group("nobody", line);
+}
+
+static void stay_with_a_group(void)
+{
+    char line[64];
+    snprintf(line, sizeof line, "Groups:\t%u ", getgrnam("daemon")->gr_gid);
+    drop_with_a_group(NULL, line);
+}
+
+static void a_further_group_is_had_by_who_becomes_another_and_by_who_stays(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    in_a_child(drop_to_nobody_with_a_group);
+    in_a_child(stay_with_a_group);
+}
+
+static void drop_with_no_such_group(void)
+{
+    struct err err;
+    EXPECT(privilege_drop(NULL, "no-such-group", &err) == -ENOENT);
+    EXPECT(strstr(err.text, "no-such-group") != NULL);
+}
+
+static void who_may_not_have_the_group_goes_on(void)
+{
+    EXPECT(privilege_drop(NULL, NULL, NULL) == 0); /* from here on nobody may */
+    EXPECT(privilege_drop(NULL, "games", NULL) == 0);
+    expect_nothing_left();
+}
+
+static void a_group_that_is_not_there_is_said_and_one_that_is_not_for_us_is_left(void **state)
+{
+    (void)state;
+    in_a_child(drop_with_no_such_group);
+    in_a_child(who_may_not_have_the_group_goes_on);
+}
+
 static void drop_twice(void)
 {
-    EXPECT(privilege_drop("nobody", NULL) == 0);
-    EXPECT(privilege_drop("nobody", NULL) == 0); /* as after an exec of itself */
+    EXPECT(privilege_drop("nobody", NULL, NULL) == 0);
+    EXPECT(privilege_drop("nobody", NULL, NULL) == 0); /* as after an exec of itself */
     expect_nothing_left();
 }
 
@@ -140,8 +193,8 @@ static void who_is_that_user_already_may_say_so_again(void **state)
 static void drop_and_try_another(void)
 {
     struct err err;
-    EXPECT(privilege_drop("nobody", NULL) == 0);
-    EXPECT(privilege_drop("daemon", &err) == -EPERM);
+    EXPECT(privilege_drop("nobody", NULL, NULL) == 0);
+    EXPECT(privilege_drop("daemon", NULL, &err) == -EPERM);
     EXPECT(strstr(err.text, "daemon") != NULL);
 }
 
@@ -156,7 +209,7 @@ static void only_root_becomes_somebody_else(void **state)
 static void drop_to_no_one(void)
 {
     struct err err;
-    EXPECT(privilege_drop("no-such-user", &err) == -ENOENT);
+    EXPECT(privilege_drop("no-such-user", NULL, &err) == -ENOENT);
     EXPECT(strstr(err.text, "no-such-user") != NULL);
 }
 
@@ -168,7 +221,7 @@ static void a_user_that_is_not_there_is_said(void **state)
 
 static void drop_and_exec(void)
 {
-    EXPECT(privilege_drop(NULL, NULL) == 0);
+    EXPECT(privilege_drop(NULL, NULL, NULL) == 0);
     /* Root's exec would give it all capabilities again. */
     execl("/bin/sh", "sh", "-c",
           "while read -r key value; do [ \"$key\" != CapEff: ] || break; done; "
@@ -209,6 +262,8 @@ int main(void)
         cmocka_unit_test(who_hides_leaves_no_core),
         cmocka_unit_test(who_stays_loses_every_capability),
         cmocka_unit_test(root_becomes_the_user_with_its_groups_alone_and_never_root_again),
+        cmocka_unit_test(a_further_group_is_had_by_who_becomes_another_and_by_who_stays),
+        cmocka_unit_test(a_group_that_is_not_there_is_said_and_one_that_is_not_for_us_is_left),
         cmocka_unit_test(who_is_that_user_already_may_say_so_again),
         cmocka_unit_test(only_root_becomes_somebody_else),
         cmocka_unit_test(a_user_that_is_not_there_is_said),

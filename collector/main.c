@@ -232,7 +232,7 @@ static int take_and_drop(struct program *program, struct err *err)
     const struct collector_config *config = &program->loaded->config;
     int rc = bound_take(config->listen, &program->uplink_fd, err);
     if (rc == 0)
-        rc = privilege_drop(config->user, err);
+        rc = privilege_drop(config->user, config->console_group, err);
     if (rc == 0 && geteuid() == 0)
         log_event(&program->log, LOG_WARN, "runs_as_root");
     return rc;
@@ -265,7 +265,7 @@ static int check_files(const char *tenant, const struct program *program)
     struct fsck_report report;
     struct err err;
     /* As the collector's user: SQLite may leave files, and they must be that one's. */
-    if (privilege_drop(program->loaded->config.user, &err) < 0 || fsck_run(&order, &report, &err) < 0) {
+    if (privilege_drop(program->loaded->config.user, NULL, &err) < 0 || fsck_run(&order, &report, &err) < 0) {
         fprintf(stderr, "warroom-collector: %s\n", err.text);
         return EXIT_FAILURE;
     }

@@ -10,7 +10,7 @@ import unittest
 from test_disk import resolved
 from world import World, wait_for
 
-NOBODY = 65534
+NOBODY, GAMES = 65534, 60
 
 
 def privileged_port():
@@ -40,7 +40,7 @@ class NobodysWorld(World):
         secret.write_text(self.url())
         secret.chmod(0o600)
         path = self.folder / "collector.yaml"
-        path.write_text(path.read_text().replace(f"url: '{self.url()}'", f"url_file: {secret}") + "user: nobody\n")
+        path.write_text(path.read_text().replace(f"url: '{self.url()}'", f"url_file: {secret}") + "user: nobody\nconsole_group: games\n")
 
     def configure_agent(self, host_id, extra=""):
         super().configure_agent(host_id, extra + "user: nobody\n")
@@ -55,14 +55,14 @@ class User(unittest.TestCase):
     def setUp(self):
         self.world = self.enterContext(NobodysWorld())
 
-    def assert_nothing_is_left(self, name):
+    def assert_nothing_is_left(self, name, groups=(NOBODY,)):
         facts = self.world.facts(name)
         for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             self.assertEqual(int(facts[capabilities], 16), 0, f"{name}: {capabilities}")
         self.assertEqual(facts["NoNewPrivs"], "1", name)
         self.assertEqual(facts["Uid"].split(), [str(NOBODY)] * 4, name)
         self.assertEqual(facts["Gid"].split(), [str(NOBODY)] * 4, name)
-        self.assertEqual(set(facts["Groups"].split()), {str(NOBODY)}, name)
+        self.assertEqual(set(facts["Groups"].split()), set(map(str, groups)), name)
         for task in pathlib.Path(f"/proc/{self.world.running[name].pid}/task").iterdir():
             lines = (task / "status").read_text(encoding="ascii").splitlines()
             self.assertIn("CapPrm:\t0000000000000000", lines, f"{name}: each thread for itself")
@@ -76,8 +76,10 @@ class User(unittest.TestCase):
         world = self.world
         world.begin()
         world.wait_for_stored_ticks(1)
-        self.assert_nothing_is_left("collector")
+        self.assert_nothing_is_left("collector", (NOBODY, GAMES))
         self.assert_nothing_is_left("agent")
+        at = (world.folder / "control.sock").stat()
+        self.assertEqual((at.st_uid, at.st_gid, at.st_mode & 0o777), (NOBODY, GAMES, 0o660))
         self.assertNotIn("event=runs_as_root", world.log("collector") + world.log("agent"))
         world.host.use_memory(0.97)
         wait_for("the page goes to the secret address", lambda: world.incident_with("delivered"))
@@ -127,7 +129,7 @@ class User(unittest.TestCase):
         world.wait_for_stored_ticks(1)
         self.assertEqual(world.log("collector").count("event=collector_start_put_off"), 1)
         self.assertEqual(int(world.must("status")["listen"].rsplit(":", 1)[1]), world.port)
-        self.assert_nothing_is_left("collector")
+        self.assert_nothing_is_left("collector", (NOBODY, GAMES))
 
     def test_a_user_that_is_not_there_keeps_both_from_starting(self):
         world = self.world
