@@ -49,6 +49,8 @@ struct collector_config { /* texts live in the arena it was read into */
     int listen_line;
     const char *control;
     const char *feed;
+    const char *console_group; /* whose members may use these sockets; NULL: the group it runs as */
+    const char *user;          /* to run as, when started as root; NULL: whoever started it */
     const char *state;
     const char *key; /* path of its secret key; made when it is not there */
     int key_line;
@@ -91,6 +93,8 @@ struct collector_listener {
      * goes on without, as each second until then. */
     void (*start_anew)(void *user);
     void *user;
+    /* A socket of link_bind() for config's `listen`, borrowed: the collector uses a copy. 0: it makes its own. */
+    int uplink_fd;
 };
 
 /* Opens the store, puts back what it holds, and listens. Config, clock, log and loop are borrowed; the config until
