@@ -61,6 +61,13 @@ class Enrolment(unittest.TestCase):
         wait_for(f"{name} reports", lambda: self.host(name)["state"] == "reporting")
         return machine
 
+    def reached_at(self, *addresses):
+        """The collector says that agents dial these."""
+        with open(self.world.folder / "collector.yaml", "a", encoding="utf-8") as file:
+            file.write(f"public: {list(addresses)}\n")
+        self.world.kill("collector", signal.SIGTERM)
+        self.world.start_collector()
+
     def host(self, name="web-1"):
         return next(row for row in self.world.must("hosts")["hosts"] if row["name"] == name)
 
@@ -107,6 +114,14 @@ class Enrolment(unittest.TestCase):
             registry.execute("UPDATE token SET expires_us = ?", [time.time_ns() // 1000])
         self.world.start_collector()
         self.refused(Machine(self.world, "late"), line, "invitation", "expired")
+
+    def test_of_several_addresses_one_that_answers_will_do(self):
+        with socket.create_server(("127.0.0.1", 0)) as nobody:  # who takes connections and says nothing, then not even that
+            self.reached_at(f"127.0.0.1:{nobody.getsockname()[1]}", f"127.0.0.1:{self.world.port}")
+            machine = Machine(self.world, "web-1")
+            self.assertIn(f"joined 127.0.0.1:{self.world.port} as web-1", machine.join(self.invite()))
+        machine.start()
+        self.more_ticks()
 
     def test_an_invitation_for_a_group_is_good_for_as_many_as_it_says(self):
         line = self.world.invite("--group", "image", "--uses", "2", "--tenant", "acme")
@@ -187,10 +202,7 @@ class Enrolment(unittest.TestCase):
         record = self.world.folder / "record"
         relay = Relay("127.0.0.1:0", f"127.0.0.1:{self.world.port}", record=[record])
         self.addCleanup(relay.stop)
-        with open(self.world.folder / "collector.yaml", "a", encoding="utf-8") as file:
-            file.write(f"public: ['127.0.0.1:{relay.port}']\n")
-        self.world.kill("collector", signal.SIGTERM)
-        self.world.start_collector()
+        self.reached_at(f"127.0.0.1:{relay.port}")
         line = self.invite()
         machine = Machine(self.world, "web-1")
         self.assertIn(f"joined 127.0.0.1:{relay.port} as web-1", machine.join(line))
