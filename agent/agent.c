@@ -230,6 +230,8 @@ static void say_what_waits(const struct agent *agent, const struct settings *now
     say_waits(agent, "identity", strcmp(was->identity, now->identity) == 0);
     say_waits(agent, "interval", was->interval_us == now->interval_us);
     say_waits(agent, "queue", was->queue_bytes == now->queue_bytes);
+    say_waits(agent, "user",
+              (was->user == NULL) == (now->user == NULL) && (!was->user || strcmp(was->user, now->user) == 0));
     say_waits(agent, "spool", strcmp(was->spool, now->spool) == 0);
     say_waits(agent, "spool_size", was->spool_bytes == now->spool_bytes);
     say_waits(agent, "spool_age", was->spool_age_us == now->spool_age_us);

@@ -13,6 +13,8 @@
 #include "agent/join.h"
 #include "agent/once.h"
 #include "base/auto.h"
+#include "base/notify.h"
+#include "base/privilege.h"
 
 enum { EXIT_USAGE = 2, SIGNALS = 4 };
 
@@ -250,7 +252,10 @@ static int join_collector(struct options *options, const struct clock *clock)
     const struct join_config config = { settings.identity, options->replace, JOIN_WAIT_US, clock, stderr };
     struct joined joined;
     struct err err;
-    int rc = join(&config, options->line, strlen(options->line), &joined, &err);
+    /* What it leaves is the service's. */
+    int rc = settings.user ? privilege_drop(settings.user, NULL, &err) : 0;
+    if (rc == 0)
+        rc = join(&config, options->line, strlen(options->line), &joined, &err);
     explicit_bzero(options->line, sizeof options->line);
     if (rc < 0)
         fprintf(stderr, "warroom-agent: %s\n", err.text);
@@ -269,7 +274,8 @@ struct program {
     const struct clock *clock;
     struct log *log;
     struct agent *agent;
-    struct arena arenas[2]; /* the settings in force and, during a reload, the next ones */
+    struct notifier *notifier; /* NULL: nobody wants to hear */
+    struct arena arenas[2];    /* the settings in force and, during a reload, the next ones */
     struct settings settings[2];
     int in_force;
     struct identity identity;
@@ -292,10 +298,12 @@ static void reload(struct program *program)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct program *program = handle->data;
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
         reload(program);
-    else
+    } else {
+        notifier_stopping(program->notifier);
         agent_leave(program->agent);
+    }
 }
 
 /* They do not hold the loop: it ends when the agent has let go of it. */
@@ -320,17 +328,22 @@ static void close_handle(uv_handle_t *handle, void *user)
 static int run_loop(struct program *program)
 {
     struct err err;
-    int rc = agent_open(&program->agent, &program->loop, &program->settings[0], &program->identity, program->clock,
+    struct notify_settings manager = notify_settings_from_environment();
+    int rc = notifier_open(&program->notifier, &program->loop, &manager, &err);
+    if (rc == 0)
+        rc = agent_open(&program->agent, &program->loop, &program->settings[0], &program->identity, program->clock,
                         program->log, &err);
     if (rc < 0) {
         log_event(program->log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
     } else {
         watch_signals(program);
+        notifier_ready(program->notifier);
         uv_run(&program->loop, UV_RUN_DEFAULT);
         if (uv_loop_alive(&program->loop)) /* a thread hangs in the kernel; only the process's end ends it */
             _exit(EXIT_SUCCESS);
         program->agent = agent_free(program->agent);
     }
+    program->notifier = notifier_close(program->notifier);
     uv_walk(&program->loop, close_handle, NULL); /* the signals: all else was closed by its owner */
     uv_run(&program->loop, UV_RUN_DEFAULT);
     uv_loop_close(&program->loop);
@@ -345,7 +358,9 @@ static int begin(struct program *program)
         log_faults(program->log, &faults);
         return EXIT_FAILURE;
     }
-    int rc = identity_read(&program->identity, program->settings[0].identity, &err);
+    int rc = privilege_drop(program->settings[0].user, NULL, &err); /* it needs none, and nothing is open yet */
+    if (rc == 0)
+        rc = identity_read(&program->identity, program->settings[0].identity, &err);
     if (rc == 0 && uv_loop_init(&program->loop) < 0)
         rc = err_set(&err, -ENOMEM, "no event loop");
     if (rc < 0) {
@@ -353,6 +368,8 @@ static int begin(struct program *program)
         return EXIT_FAILURE;
     }
     program->log->least = (enum log_level)program->settings[0].log_level;
+    if (geteuid() == 0)
+        log_event(program->log, LOG_WARN, "runs_as_root");
     return run_loop(program);
 }
 
@@ -400,6 +417,11 @@ int main(int argc, char **argv)
     if (options.check)
         return check_config(&options);
 
+    struct err err;
+    if (privilege_hide(&err) < 0) {
+        fprintf(stderr, "warroom-agent: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
     stay_small();
     signal(SIGPIPE, SIG_IGN);
     struct clock clock = clock_system();

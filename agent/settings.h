@@ -26,6 +26,7 @@ struct settings {
     int identity_line;
     int64_t interval_us; /* until the collector says otherwise */
     int64_t queue_bytes;
+    const char *user;  /* to run as, when started as root; NULL: whoever started it */
     const char *spool; /* its directory */
     int spool_line;
     int64_t spool_bytes;

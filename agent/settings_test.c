@@ -59,7 +59,7 @@ static void every_key_is_taken(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(parse(f, "identity: /i\ninterval: 1s\nqueue: 1048576\nlog_level: debug\nprocfs: /a\nsysfs: /b\n"
-                              "rootfs: /c\nspool: /d\nspool_size: 1048576\nspool_age: 1h\nprobes:\n"
+                              "rootfs: /c\nuser: guest\nspool: /d\nspool_size: 1048576\nspool_age: 1h\nprobes:\n"
                               "  - name: db\n    address: db.example.com:5432\n    every: 5s\n    count: 3\n"
                               "    spacing: 100ms\n    timeout: 500ms\n"
                               "  - name: gateway\n    address: 192.0.2.1:443\n"),
@@ -79,6 +79,7 @@ static void every_key_is_taken(void **state)
     assert_int_equal(f->settings.log_level, LOG_DEBUG);
     assert_string_equal(f->settings.rootfs, "/c");
     assert_string_equal(f->settings.identity, "/i");
+    assert_string_equal(f->settings.user, "guest");
     assert_string_equal(f->settings.spool, "/d");
     assert_int_equal(f->settings.spool_bytes, 1 << 20);
     assert_int_equal(f->settings.spool_age_us, 3600 * US_PER_S);

@@ -2,6 +2,7 @@
 #include "collector/collector.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,18 @@ static int open_parts(struct collector *collector, struct err *err)
     return rc;
 }
 
+static int listen_for_agents(struct collector *collector, struct err *err)
+{
+    struct link_limits limits = link_limits_default();
+    struct link_server_handlers handlers = uplink_handlers(collector);
+    if (collector->listener.uplink_fd <= 0)
+        return link_server_open(&collector->server, collector->loop, collector->config->listen, limits, handlers, err);
+    int copy = fcntl(collector->listener.uplink_fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return err_sys(err, -errno, "cannot take the uplink's socket over");
+    return link_server_adopt(&collector->server, collector->loop, copy, limits, handlers, err);
+}
+
 static int start(struct collector *collector, struct err *err)
 {
     store_retain(collector->store, &collector->config->retention);
@@ -92,8 +105,7 @@ static int start(struct collector *collector, struct err *err)
     if (rc == 0)
         rc = invite_open_key(collector, err);
     if (rc == 0)
-        rc = link_server_open(&collector->server, collector->loop, collector->config->listen, link_limits_default(),
-                              uplink_handlers(collector), err);
+        rc = listen_for_agents(collector, err);
     if (rc < 0)
         return rc;
     watch_listen(collector->watch, now_us(collector), RECONNECT_GRACE_US);
@@ -128,6 +140,11 @@ int collector_open(struct collector **ret_collector, uv_loop_t *loop, const stru
     return 0;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
@@ -137,9 +154,11 @@ int collector_reload(struct collector *collector, const struct collector_config 
                   { "state", before->state, config->state },
                   { "key", before->key, config->key },
                   { "control", before->control, config->control },
-                  { "feed", before->feed, config->feed } };
+                  { "feed", before->feed, config->feed },
+                  { "console_group", before->console_group, config->console_group },
+                  { "user", before->user, config->user } };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-        if (strcmp(fixed[i].was, fixed[i].is) != 0)
+        if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
     /* Rules may be refused; contacts behind them fail for want of memory only. */
     int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),

@@ -4,10 +4,11 @@
  * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c sessions · enrol.c their handshakes · report.c their reports · desk.c what follows from
- *          transitions, and pages out · trouble.c the disk's troubles · scope.c events over hosts, policies ·
- *          restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what people ask for · import.c history from elsewhere · backup.c copies ·
- *          config.c its file
+ * Files    collector.c life and timer · uplink.c connections and sessions · enrol.c their handshakes · report.c their
+ *          reports · desk.c what follows from transitions, and pages out · trouble.c the disk's troubles · scope.c
+ *          events over hosts, policies · restore.c the start · invite.c its key, invitations, hosts that are sent
+ *          away · command.c what else people ask for · import.c history from elsewhere · backup.c copies · config.c
+ *          its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -48,6 +49,8 @@ struct collector_config { /* texts live in the arena it was read into */
     int listen_line;
     const char *control;
     const char *feed;
+    const char *console_group; /* whose members may use these sockets; NULL: the group it runs as */
+    const char *user;          /* to run as, when started as root; NULL: whoever started it */
     const char *state;
     const char *key; /* path of its secret key; made when it is not there */
     int key_line;
@@ -90,6 +93,8 @@ struct collector_listener {
      * goes on without, as each second until then. */
     void (*start_anew)(void *user);
     void *user;
+    /* A socket of link_bind() for config's `listen`, borrowed: the collector uses a copy. 0: it makes its own. */
+    int uplink_fd;
 };
 
 /* Opens the store, puts back what it holds, and listens. Config, clock, log and loop are borrowed; the config until

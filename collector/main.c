@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/notify.h"
+#include "base/privilege.h"
+#include "collector/bound.h"
 #include "collector/collector.h"
 #include "collector/control/control.h"
 #include "collector/store/upkeep/fsck.h"
@@ -34,8 +37,11 @@ struct program {
     struct loaded_config *loaded;
     struct collector *collector;
     struct control *control;
+    struct notifier *notifier; /* NULL: nobody wants to hear */
     uv_signal_t signals[3];
-    bool again; /* when it has ended, it is to start anew */
+    int uplink_fd; /* bound while we may; -1: none */
+    bool again;    /* when it has ended, it is to start anew */
+    bool put_off;  /* it was to, and could not: said already */
 };
 
 enum { CONFIG_ARENA_MAX = 4 << 20 };
@@ -125,9 +131,19 @@ static void reload(struct program *program)
               KV_COUNT("webhooks", loaded->config.webhooks.n));
 }
 
+static void leave_port(struct program *program)
+{
+    auto_close(&program->uplink_fd);
+    program->uplink_fd = -1;
+}
+
 static void stop(struct program *program)
 {
     log_event(&program->log, LOG_INFO, "collector_stopping");
+    if (!program->again) {
+        notifier_stopping(program->notifier);
+        leave_port(program); /* so that nobody connects to what is ending */
+    }
     program->control = control_close(program->control);
     program->collector = collector_close(program->collector);
     for (size_t i = 0; i < sizeof program->signals / sizeof program->signals[0]; i++)
@@ -154,9 +170,24 @@ static void watch_signals(struct program *program)
     signal(SIGPIPE, SIG_IGN); /* a peer that went is a return value, not a signal */
 }
 
+/* By now the file may be one that we may not read, or that has faults: going on with a part is better than not coming
+ * back. */
+static bool could_start(struct program *program)
+{
+    struct config_faults faults = { .n = 0 };
+    struct loaded_config *loaded = load_config(program->options->config, &faults);
+    if (!loaded && !program->put_off)
+        log_event(&program->log, LOG_ERROR, "collector_start_put_off", KV_TEXT("error", faults.at[0].text));
+    program->put_off = !loaded;
+    free_config(loaded);
+    return !program->put_off;
+}
+
 static void start_anew(void *user)
 {
     struct program *program = user;
+    if (!could_start(program))
+        return;
     log_event(&program->log, LOG_WARN, "collector_starts_anew");
     program->again = true;
     stop(program);
@@ -182,16 +213,30 @@ static void raise_descriptor_limit(void)
 static int open_program(struct program *program, struct err *err)
 {
     const struct collector_config *config = &program->loaded->config;
-    struct collector_listener listener = { .happened = happened, .start_anew = start_anew, .user = program };
+    struct collector_listener listener = {
+        .happened = happened, .start_anew = start_anew, .user = program, .uplink_fd = program->uplink_fd
+    };
     int rc = collector_open(&program->collector, &program->loop, config, &program->clock, &program->log, listener, err);
     if (rc == 0)
-        rc = control_open(&program->control, &program->loop, program->collector, config->control, config->feed, err);
+        rc = control_open(&program->control, &program->loop, program->collector, &program->log, err);
     if (rc < 0) {
         program->collector = collector_close(program->collector);
         return rc;
     }
     watch_signals(program);
     return 0;
+}
+
+/* What only root can do, then no more root: before the first thread. */
+static int take_and_drop(struct program *program, struct err *err)
+{
+    const struct collector_config *config = &program->loaded->config;
+    int rc = bound_take(config->listen, &program->uplink_fd, err);
+    if (rc == 0)
+        rc = privilege_drop(config->user, config->console_group, err);
+    if (rc == 0 && geteuid() == 0)
+        log_event(&program->log, LOG_WARN, "runs_as_root");
+    return rc;
 }
 
 static void say_started(const struct program *program)
@@ -201,6 +246,7 @@ static void say_started(const struct program *program)
     collector_status(program->collector, &status);
     log_event(&program->log, LOG_INFO, "collector_started", KV_TEXT("version", WARROOM_VERSION),
               KV_TEXT("listen", config->listen), KV_INT("port", status.port), KV_TEXT("state", config->state));
+    notifier_ready(program->notifier);
 }
 
 static void say_finding(void *user, const char *line)
@@ -219,7 +265,8 @@ static int check_files(const char *tenant, const struct program *program)
                                 .say = say_finding };
     struct fsck_report report;
     struct err err;
-    if (fsck_run(&order, &report, &err) < 0) {
+    /* As the collector's user: SQLite may leave files, and they must be that one's. */
+    if (privilege_drop(program->loaded->config.user, NULL, &err) < 0 || fsck_run(&order, &report, &err) < 0) {
         fprintf(stderr, "warroom-collector: %s\n", err.text);
         return EXIT_FAILURE;
     }
@@ -241,12 +288,45 @@ static int check_key(const struct options *options, const struct collector_confi
     return config_fault(faults, options->config, config->key_line, "key: %s", err.text);
 }
 
+static int run(struct program *program, struct err *err)
+{
+    struct notify_settings manager = notify_settings_from_environment();
+    uv_loop_init(&program->loop);
+    int rc = notifier_open(&program->notifier, &program->loop, &manager, err);
+    if (rc == 0)
+        rc = open_program(program, err);
+    if (rc == 0)
+        say_started(program);
+    uv_run(&program->loop, UV_RUN_DEFAULT);
+    program->notifier = notifier_close(program->notifier);
+    uv_run(&program->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&program->loop);
+    return rc;
+}
+
+/* As the same process: whoever supervises it need not know. Returns only if it cannot be. */
+static int execute_again(struct program *program, char **argv)
+{
+    struct err err;
+    int rc = bound_hand_on(program->loaded->config.listen, program->uplink_fd, &err);
+    if (rc == 0) {
+        execv("/proc/self/exe", argv);
+        rc = err_sys(&err, -errno, "cannot execute itself again");
+    }
+    log_event(&program->log, LOG_ERROR, "collector_not_started", KV_TEXT("error", err.text));
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
     struct config_faults faults = { .n = 0 };
-    struct program program = { .options = &options, .clock = clock_system() };
+    struct program program = { .options = &options, .clock = clock_system(), .uplink_fd = -1 };
     struct err err;
+    if (privilege_hide(&err) < 0) {
+        fprintf(stderr, "warroom-collector: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
     program.loaded = load_config(options.config, &faults);
     if (!program.loaded) {
         config_faults_print(&faults, stderr);
@@ -272,19 +352,14 @@ int main(int argc, char **argv)
                                 .least = (enum log_level)program.loaded->config.log_level,
                                 .clock = &program.clock };
     raise_descriptor_limit();
-    uv_loop_init(&program.loop);
-    int rc = open_program(&program, &err);
+    int rc = take_and_drop(&program, &err);
     if (rc == 0)
-        say_started(&program);
-    else
+        rc = run(&program, &err);
+    if (rc < 0)
         log_event(&program.log, LOG_ERROR, "collector_not_started", KV_TEXT("error", err.text));
-    uv_run(&program.loop, UV_RUN_DEFAULT);
-    uv_loop_close(&program.loop);
+    if (program.again)
+        rc = execute_again(&program, argv);
+    leave_port(&program);
     free_config(program.loaded);
-    if (program.again) { /* as the same process: whoever supervises it need not know */
-        execv("/proc/self/exe", argv);
-        log_event(&program.log, LOG_ERROR, "collector_not_started", KV_TEXT("error", "cannot execute itself again"));
-        return EXIT_FAILURE;
-    }
     return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

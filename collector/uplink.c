@@ -1,9 +1,9 @@
 /* Connections and what goes over them: the collector's side of the link (docs/protocol.md). Handshakes are enrol.c's,
  * what a session's reports bring is report.c's.
  *
- * A connection is a stranger's until its handshake was welcomed, then a guest until its first sealed message opens: that
- * one begins the session, for a recorded handshake could be played by anybody. What the connection had before goes on
- * until then. A session counts for its host from its first report on. */
+ * A connection is a stranger's until its handshake was welcomed, then a guest's until its first sealed message opens:
+ * that one begins the session, for a recorded handshake could be played by anybody. What the connection had before goes
+ * on until then. A session counts for its host from its first report on. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

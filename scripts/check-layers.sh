@@ -61,7 +61,7 @@ glib/               collector/event
 gio/                collector/event
 microhttpd.h        warroom/httpd
 jansson.h           agent collector/control collector/channel warroom
-uv.h                base/work* proto/link agent collector/*.? collector/ingest collector/store collector/channel collector/control warroom/*.? warroom/httpd
+uv.h                base/work* base/notify* proto/link agent collector/*.? collector/ingest collector/store collector/channel collector/control warroom/*.? warroom/httpd
 cmocka.h            *_test.c *_fixture.?
 '
 

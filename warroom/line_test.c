@@ -40,19 +40,19 @@ static const struct {
     { "tenant add", "{\"ok\":false,\"error\":{\"code\":\"exists\",\"text\":\"there is a tenant acme already\"}}" },
 };
 
-static void on_request(void *user, unsigned ticket, uid_t uid, const char *text, size_t len)
+static void on_request(void *user, const struct control_request *request)
 {
     struct collector *collector = user;
     collector->requests++;
-    if (uid != getuid())
+    if (request->uid != getuid() || !request->admitted)
         abort();
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        if (memmem(text, len, answers[i].piece, strlen(answers[i].piece))) {
-            control_answer(collector->server, ticket, answers[i].answer, strlen(answers[i].answer));
+        if (memmem(request->text, request->len, answers[i].piece, strlen(answers[i].piece))) {
+            control_answer(collector->server, request->ticket, answers[i].answer, strlen(answers[i].answer));
             return;
         }
     }
-    control_answer(collector->server, ticket, "?", 1);
+    control_answer(collector->server, request->ticket, "?", 1);
 }
 
 static void on_stop(uv_async_t *stop)
@@ -81,7 +81,11 @@ static int setup(void **state)
     uv_loop_init(&f->collector.loop);
     uv_async_init(&f->collector.loop, &f->collector.stop, on_stop);
     f->collector.stop.data = &f->collector;
-    int rc = control_server_open(&f->collector.server, &f->collector.loop, f->socket, on_request, &f->collector, &err);
+    struct ipc_gate gate;
+    int rc = ipc_gate_init(&gate, NULL, &err);
+    if (rc == 0)
+        rc = control_server_open(&f->collector.server, &f->collector.loop, f->socket, &gate, on_request, &f->collector,
+                                 &err);
     if (rc < 0)
         return fprintf(stderr, "%s\n", err.text), rc;
     f->console.out = open_memstream(&f->out, &f->out_len);

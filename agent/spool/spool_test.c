@@ -53,6 +53,7 @@ int __real_openat(int dir, const char *name, int flags, mode_t mode);
 int __wrap_openat(int dir, const char *name, int flags, mode_t mode);
 ssize_t __real_pread(int fd, void *bytes, size_t len, off_t at);
 ssize_t __wrap_pread(int fd, void *bytes, size_t len, off_t at);
+ssize_t __wrap___pread_chk(int fd, void *bytes, size_t len, off_t at, size_t room);
 ssize_t __real_pwrite(int fd, const void *bytes, size_t len, off_t at);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at);
 int __real_unlinkat(int dir, const char *name, int flags);
@@ -73,6 +74,14 @@ ssize_t __wrap_pread(int fd, void *bytes, size_t len, off_t at)
         return at < disk.bad / 4096 * 4096 ? __real_pread(fd, bytes, len, at) : -1;
     }
     return __real_pread(fd, bytes, len, at);
+}
+
+/* What _FORTIFY_SOURCE makes of pread(). */
+ssize_t __wrap___pread_chk(int fd, void *bytes, size_t len, off_t at, size_t room)
+{
+    if (len > room)
+        abort(); /* on any thread */
+    return __wrap_pread(fd, bytes, len, at);
 }
 
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at)

@@ -14,6 +14,7 @@ static atomic_bool unreadable;
 
 ssize_t __real_pread(int fd, void *bytes, size_t len, off_t at);
 ssize_t __wrap_pread(int fd, void *bytes, size_t len, off_t at);
+ssize_t __wrap___pread_chk(int fd, void *bytes, size_t len, off_t at, size_t room);
 ssize_t __real_pwrite(int fd, const void *bytes, size_t len, off_t at);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at);
 int __real_fdatasync(int fd);
@@ -26,6 +27,14 @@ ssize_t __wrap_pread(int fd, void *bytes, size_t len, off_t at)
         return __real_pread(fd, bytes, len, at);
     errno = EIO;
     return -1;
+}
+
+/* What _FORTIFY_SOURCE makes of pread(). */
+ssize_t __wrap___pread_chk(int fd, void *bytes, size_t len, off_t at, size_t room)
+{
+    if (len > room)
+        abort(); /* on any thread */
+    return __wrap_pread(fd, bytes, len, at);
 }
 
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at)

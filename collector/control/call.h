@@ -133,6 +133,7 @@ int verb_import(struct call *call, struct err *err); /* import.c */
 int verb_backup(struct call *call, struct err *err); /* backup.c */
 struct backup_watch *backup_watch_new(void);         /* NULL: out of memory */
 void backup_watch_leave(struct backup_watch *watch); /* control closes */
+uint64_t call_refused(const struct call *call);      /* of strangers, so far */
 struct backup_watch *call_backup(const struct call *call);
 
 /* Rows as JSON (forms.c): new references, NULL when out of memory. */

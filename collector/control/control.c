@@ -11,10 +11,15 @@
 #include "base/scan.h"
 #include "collector/control/call.h"
 
+#define TELL_US (60 * US_PER_S)
+
 struct control {
     struct collector *collector;
     struct control_server *server;
     struct feed *feed;
+    const struct log *log;
+    uint64_t refused; /* requests and readers of users that are not admitted */
+    int64_t refused_told_us;
     uint64_t last_item;
     struct backup_watch *backup;
     size_t under_way; /* calls not ended yet */
@@ -33,6 +38,7 @@ static const char *code_of(int rc)
         return "not-found";
     case -EEXIST:
         return "exists";
+    case -EACCES:
     case -EPERM:
     case -ERANGE:
     case -ENOSPC:
@@ -104,6 +110,11 @@ static void on_stored(void *user, int rc)
 }
 
 /* ---- requests ---- */
+
+uint64_t call_refused(const struct call *call)
+{
+    return call->control->refused;
+}
 
 struct backup_watch *call_backup(const struct call *call)
 {
@@ -181,16 +192,49 @@ static void run(struct control *control, unsigned ticket, uid_t uid, const struc
     }
 }
 
-static void on_request(void *user, unsigned ticket, uid_t uid, const char *text, size_t len)
+/* A stranger may try as often as it likes: all are counted, one a minute is logged. */
+static void note_stranger(struct control *control, const char *socket, uid_t uid, unsigned n)
+{
+    int64_t now = collector_now_us(control->collector);
+    bool told = control->refused > 0 && now >= control->refused_told_us && now - control->refused_told_us < TELL_US;
+    control->refused += n;
+    if (told)
+        return;
+    control->refused_told_us = now;
+    log_event(control->log, LOG_WARN, "console_refused", KV_TEXT("socket", socket), KV_INT("uid", uid),
+              KV_COUNT("refused", control->refused));
+}
+
+static void on_feed_refused(void *user, uid_t uid, unsigned n)
+{
+    note_stranger(user, "feed", uid, n);
+}
+
+static void refuse_stranger(struct control *control, unsigned ticket, uid_t uid)
+{
+    struct err err;
+    char name[64];
+    name_user(name, uid);
+    note_stranger(control, "control", uid, 1);
+    err_set(&err, -EACCES, "%s may not: the collector hears root, its own user and the members of the socket's group",
+            name);
+    send_error(control, ticket, &err);
+}
+
+static void on_request(void *user, const struct control_request *asked)
 {
     struct control *control = user;
     struct console_request request;
     struct err err;
-    if (console_request_parse(text, len, &request, &err) < 0) {
-        send_error(control, ticket, &err);
+    if (!asked->admitted) {
+        refuse_stranger(control, asked->ticket, asked->uid);
         return;
     }
-    run(control, ticket, uid, &request);
+    if (console_request_parse(asked->text, asked->len, &request, &err) < 0) {
+        send_error(control, asked->ticket, &err);
+        return;
+    }
+    run(control, asked->ticket, asked->uid, &request);
     console_request_done(&request);
 }
 
@@ -207,21 +251,32 @@ void control_happened(struct control *control, const struct happening *happening
 
 /* ---- life ---- */
 
-int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const char *control_path,
-                 const char *feed_path, struct err *err)
+static int listen_to_consoles(struct control *control, uv_loop_t *loop, struct err *err)
+{
+    const struct collector_config *config = collector_configuration(control->collector);
+    struct ipc_gate gate;
+    int rc = ipc_gate_init(&gate, config->console_group, err);
+    if (rc == 0)
+        rc = feed_open(&control->feed, loop, config->feed, &gate, on_feed_refused, control, err);
+    if (rc == 0)
+        rc = control_server_open(&control->server, loop, config->control, &gate, on_request, control, err);
+    return rc;
+}
+
+int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const struct log *log,
+                 struct err *err)
 {
     struct control *control = calloc(1, sizeof *control);
     if (!control)
         return err_set(err, -ENOMEM, "out of memory");
     control->collector = collector;
+    control->log = log;
     control->backup = backup_watch_new();
     if (!control->backup) {
         free(control);
         return err_set(err, -ENOMEM, "out of memory");
     }
-    int rc = feed_open(&control->feed, feed_path, err);
-    if (rc == 0)
-        rc = control_server_open(&control->server, loop, control_path, on_request, control, err);
+    int rc = listen_to_consoles(control, loop, err);
     if (rc < 0) {
         feed_close(control->feed);
         backup_watch_leave(control->backup);

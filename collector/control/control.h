@@ -2,7 +2,8 @@
  *
  * Shape    a table of verbs; each row has its arguments, which are checked before its function runs. Commands are
  *          answered when they are on disk, long reads when the reader thread is done, everything else at once.
- * Who      the user at the other end of the socket, as the kernel says it
+ * Who      the user at the other end of the socket, as the kernel says it. Who is not admitted (proto/link/ipc_gate.h)
+ *          is refused, counted and logged.
  * Limits   CONTROL_MESSAGE_MAX bytes a request and an answer; lists come in pages with a `next`
  * Threads  the loop's thread
  */
@@ -14,9 +15,10 @@
 
 struct control; /* opaque */
 
-/* Listens on both sockets. `collector` is borrowed and must outlive the control. */
-int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const char *control_path,
-                 const char *feed_path, struct err *err);
+/* Listens on both sockets of the collector's configuration. `collector` and `log` are borrowed and must outlive the
+ * control. -ENOENT, -EPERM: `console_group` is no group, or not one of this process's. */
+int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const struct log *log,
+                 struct err *err);
 
 /* Tells the feed's readers. */
 void control_happened(struct control *control, const struct happening *happening);

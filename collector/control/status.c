@@ -87,7 +87,7 @@ int verb_status(struct call *call, struct err *err)
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
     call->data = json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-        "s:{s:I, s:I, s:I, s:o, s:o}, s:o}",
+        "s:{s:I, s:I, s:I, s:o, s:o}, s:o, s:{s:I}}",
         "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
         form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
         "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged", (int)unacknowledged,
@@ -95,6 +95,6 @@ int verb_status(struct call *call, struct err *err)
         "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
         (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
         (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
-        "faults", faults(collector), "uplink", uplink(&status));
+        "faults", faults(collector), "uplink", uplink(&status), "console", "refused", (json_int_t)call_refused(call));
     return CALL_ANSWER;
 }

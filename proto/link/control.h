@@ -6,25 +6,32 @@
  * Threads  the server: all calls and callbacks on the loop's thread; the client: one caller, blocking
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
 #include "base/err.h"
+#include "proto/link/ipc_gate.h"
 
 enum { CONTROL_MESSAGE_MAX = 256 << 10, CONTROL_IN_FLIGHT = 32 };
 
 struct control_server; /* opaque */
 
-/* `text` is borrowed during the call. `ticket` names the request in control_answer(), which must follow, now or later.
- * `uid` is the user at the other end, as the kernel says it. */
-typedef void control_request_fn(void *user, unsigned ticket, uid_t uid, const char *text, size_t len);
+struct control_request {
+    unsigned ticket;  /* names it in control_answer(), which must follow, now or later */
+    uid_t uid;        /* the user at the other end, as the kernel says it */
+    bool admitted;    /* by the gate; if not, the answer can only be a refusal */
+    const char *text; /* borrowed during the call */
+    size_t len;
+};
+typedef void control_request_fn(void *user, const struct control_request *request);
 
 /* Listens on the path; one left by a dead collector is replaced, one that answers is -EADDRINUSE. -EEXIST: what is
- * there is not a socket; -ENAMETOOLONG: over 107 bytes; -ENOENT: no such folder. */
-int control_server_open(struct control_server **ret_server, uv_loop_t *loop, const char *path, control_request_fn *fn,
-                        void *user, struct err *err);
+ * there is not a socket; -ENAMETOOLONG: over 107 bytes; -ENOENT: no such folder; -EPERM: the gate's group is not ours. */
+int control_server_open(struct control_server **ret_server, uv_loop_t *loop, const char *path,
+                        const struct ipc_gate *gate, control_request_fn *fn, void *user, struct err *err);
 
 /* Copies `text`. One over CONTROL_MESSAGE_MAX is our own bug; it is dropped and whoever asked runs into its timeout. */
 void control_answer(struct control_server *server, unsigned ticket, const char *text, size_t len);

@@ -32,6 +32,7 @@ struct slot {
 struct control_server {
     nng_socket socket;
     struct inbox *inbox;
+    struct ipc_gate gate;
     control_request_fn *fn;
     void *user;
     bool closing;
@@ -67,9 +68,8 @@ static void received(struct slot *slot)
     if (rv == NNG_ECLOSED || rv == NNG_ECANCELED)
         return; /* we are closing */
     nng_msg *msg = rv == 0 ? nng_aio_get_msg(slot->aio) : NULL;
-    uint64_t uid;
-    /* A pipe that is gone already cannot be asked whose it was, nor be answered. */
-    if (!msg || nng_pipe_get_uint64(nng_msg_get_pipe(msg), NNG_OPT_IPC_PEER_UID, &uid) != 0) {
+    struct ipc_caller caller;
+    if (!msg || ipc_caller_of(nng_msg_get_pipe(msg), &caller) < 0) { /* a pipe that is gone cannot be answered either */
         if (rv == 0)
             drop_message(slot);
         receive(slot);
@@ -77,7 +77,12 @@ static void received(struct slot *slot)
     }
     nng_aio_set_msg(slot->aio, NULL); /* now it is ours alone: the answer may be given before `fn` returns */
     slot->turn = THEIRS;
-    server->fn(server->user, (unsigned)(slot - server->slots), (uid_t)uid, nng_msg_body(msg), nng_msg_len(msg));
+    struct control_request request = { .ticket = (unsigned)(slot - server->slots),
+                                       .uid = caller.uid,
+                                       .admitted = ipc_gate_admits(&server->gate, caller),
+                                       .text = nng_msg_body(msg),
+                                       .len = nng_msg_len(msg) };
+    server->fn(server->user, &request);
     nng_msg_free(msg);
 }
 
@@ -164,13 +169,14 @@ static int open_slots(struct control_server *server, struct err *err)
     return 0;
 }
 
-int control_server_open(struct control_server **ret_server, uv_loop_t *loop, const char *path, control_request_fn *fn,
-                        void *user, struct err *err)
+int control_server_open(struct control_server **ret_server, uv_loop_t *loop, const char *path,
+                        const struct ipc_gate *gate, control_request_fn *fn, void *user, struct err *err)
 {
-    assert(ret_server && loop && path && fn);
+    assert(ret_server && loop && path && gate && fn);
     AUTO(server_undo) struct control_server *server = calloc(1, sizeof *server);
     if (!server)
         return err_set(err, -ENOMEM, "control: out of memory");
+    server->gate = *gate;
     server->fn = fn;
     server->user = user;
     int rc = inbox_open(&server->inbox, loop, on_inbox, server, err);
@@ -182,7 +188,7 @@ int control_server_open(struct control_server **ret_server, uv_loop_t *loop, con
     if (rv != 0)
         return nng_error_set(err, rv, "control: cannot make a socket");
     if ((rc = open_slots(server, err)) < 0 ||
-        (rc = ipc_listen(server->socket, path, IPC_REP, IPC_REQ, "control", err)) < 0)
+        (rc = ipc_listen(server->socket, path, IPC_REP, IPC_REQ, gate, "control", err)) < 0)
         return rc;
     for (int i = 0; i < CONTROL_IN_FLIGHT; i++)
         receive(&server->slots[i]);

@@ -4,6 +4,7 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "proto/link/link_fixture.h"
@@ -13,6 +14,7 @@ enum { NOBODY = 65534, PATIENCE_US = 30000000, ASKERS = 40 };
 struct asked {
     unsigned ticket;
     uid_t uid;
+    bool admitted;
     char text[32];
     size_t len;
 };
@@ -22,6 +24,7 @@ struct fixture {
     struct control_server *server;
     char dir[64];
     char path[96];
+    struct ipc_gate gate;
     struct asked asked[1024];
     unsigned n;
     bool echo;
@@ -38,6 +41,7 @@ struct asker {
     const char *text;
     size_t len;
     int64_t timeout_us;
+    unsigned as; /* a user and group; 0: as the test runs */
     char *answer;
     size_t answer_len;
     int times;
@@ -45,16 +49,18 @@ struct asker {
     struct err err;
 };
 
-static void on_request(void *user, unsigned ticket, uid_t uid, const char *text, size_t len)
+static void on_request(void *user, const struct control_request *request)
 {
     struct fixture *f = user;
     struct asked *asked = &f->asked[f->n++ % 1024];
-    *asked = (struct asked){ .ticket = ticket, .uid = uid, .len = len };
-    memcpy(asked->text, text, len < sizeof asked->text ? len : sizeof asked->text);
+    *asked = (struct asked){
+        .ticket = request->ticket, .uid = request->uid, .admitted = request->admitted, .len = request->len
+    };
+    memcpy(asked->text, request->text, request->len < sizeof asked->text ? request->len : sizeof asked->text);
     if (f->close_on_request)
         f->server = control_server_close(f->server);
     else if (f->echo)
-        control_answer(f->server, ticket, text, len);
+        control_answer(f->server, request->ticket, request->text, request->len);
 }
 
 static void on_done(uv_async_t *done)
@@ -65,7 +71,7 @@ static void on_done(uv_async_t *done)
 static void serve(struct fixture *f)
 {
     struct err err = { 0 };
-    int rc = control_server_open(&f->server, &f->t.loop, f->path, on_request, f, &err);
+    int rc = control_server_open(&f->server, &f->t.loop, f->path, &f->gate, on_request, f, &err);
     assert_string_equal(err.text, "");
     assert_int_equal(rc, 0);
 }
@@ -80,6 +86,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(f->dir));
     chmod(f->dir, 0755);
     snprintf(f->path, sizeof f->path, "%s/control.sock", f->dir);
+    assert_int_equal(ipc_gate_init(&f->gate, NULL, NULL), 0);
     *state = f;
     return 0;
 }
@@ -100,6 +107,10 @@ static int teardown(void **state)
 static void *run_asker(void *arg)
 {
     struct asker *a = arg;
+    if (a->as != 0) /* the thread alone, not the process as setresuid() would */
+        a->rc = syscall(SYS_setresgid, a->as, a->as, a->as) == 0 && syscall(SYS_setresuid, a->as, a->as, a->as) == 0
+                    ? 0
+                    : -errno;
     for (int i = 0; i < a->times && a->rc == 0; i++) {
         free(a->answer);
         a->answer = NULL;
@@ -135,6 +146,7 @@ static void a_request_is_answered_later_and_its_user_is_known(void **state)
     start(&a, f, "{\"verb\":\"status\"}", 1);
     run_until(&f->t, f->n == 1);
     assert_int_equal(f->asked[0].uid, geteuid());
+    assert_true(f->asked[0].admitted);
     assert_int_equal(f->asked[0].len, a.len);
     assert_memory_equal(f->asked[0].text, a.text, a.len);
     run_some(&f->t);
@@ -260,7 +272,7 @@ static void a_second_collector_does_not_take_the_socket_of_the_first(void **stat
     unsigned sockets = count_sockets();
     struct control_server *second = NULL;
     struct err err;
-    assert_int_equal(control_server_open(&second, &f->t.loop, f->path, on_request, f, &err), -EADDRINUSE);
+    assert_int_equal(control_server_open(&second, &f->t.loop, f->path, &f->gate, on_request, f, &err), -EADDRINUSE);
     assert_null(second);
     assert_non_null(strstr(err.text, f->path));
     wait_for_sockets(sockets);
@@ -278,7 +290,7 @@ static void what_is_not_a_socket_is_left_alone(void **state)
     assert_non_null(file);
     fclose(file);
     struct err err;
-    assert_int_equal(control_server_open(&f->server, &f->t.loop, f->path, on_request, f, &err), -EEXIST);
+    assert_int_equal(control_server_open(&f->server, &f->t.loop, f->path, &f->gate, on_request, f, &err), -EEXIST);
     assert_int_equal(access(f->path, F_OK), 0);
     char *text = NULL;
     size_t len = 0;
@@ -293,12 +305,13 @@ static void paths_too_long_or_missing_are_said(void **state)
     memcpy(path, "/tmp/", 5);
     path[108] = '\0';
     struct err err;
-    assert_int_equal(control_server_open(&f->server, &f->t.loop, path, on_request, f, &err), -ENAMETOOLONG);
+    assert_int_equal(control_server_open(&f->server, &f->t.loop, path, &f->gate, on_request, f, &err), -ENAMETOOLONG);
     char *text = NULL;
     size_t len = 0;
     assert_int_equal(control_ask(path, "x", 1, PATIENCE_US, &text, &len, &err), -ENAMETOOLONG);
-    assert_int_equal(control_server_open(&f->server, &f->t.loop, "", on_request, f, &err), -ENAMETOOLONG);
-    assert_int_equal(control_server_open(&f->server, &f->t.loop, "/nonexistent/c.sock", on_request, f, &err), -ENOENT);
+    assert_int_equal(control_server_open(&f->server, &f->t.loop, "", &f->gate, on_request, f, &err), -ENAMETOOLONG);
+    assert_int_equal(control_server_open(&f->server, &f->t.loop, "/nonexistent/c.sock", &f->gate, on_request, f, &err),
+                     -ENOENT);
     assert_non_null(strstr(err.text, "/nonexistent/c.sock"));
     assert_null(f->server);
     assert_null(control_server_close(NULL));
@@ -336,6 +349,42 @@ static void who_may_not_connect_is_told_so(void **state)
     if (root)
         assert_true(seteuid(0) == 0 && setegid(0) == 0);
     assert_int_equal(rc, -EACCES);
+    assert_non_null(strstr(err.text, f->path));
+}
+
+/* Over a socket whose mode somebody has loosened. Only root can ask as somebody else. */
+static void a_stranger_comes_as_not_admitted_and_can_be_answered(void **state)
+{
+    struct fixture *f = *state;
+    if (geteuid() != 0)
+        skip();
+    serve(f);
+    assert_int_equal(chmod(f->path, 0666), 0);
+    f->echo = true;
+    struct asker a = { .f = f, .text = "x", .len = 1, .timeout_us = PATIENCE_US, .times = 1, .as = NOBODY };
+    assert_int_equal(pthread_create(&a.thread, NULL, run_asker, &a), 0);
+    run_until(&f->t, finished(f) == 1);
+    assert_int_equal(a.rc, 0);
+    assert_string_equal(a.answer, "x");
+    end(&a);
+    assert_int_equal(f->asked[0].uid, NOBODY);
+    assert_false(f->asked[0].admitted);
+}
+
+static void the_socket_gets_the_gates_group_or_is_not_opened(void **state)
+{
+    struct fixture *f = *state;
+    f->gate.group = NOBODY;
+    if (geteuid() == 0) {
+        serve(f);
+        struct stat at;
+        assert_int_equal(stat(f->path, &at), 0);
+        assert_int_equal(at.st_gid, NOBODY);
+        assert_int_equal(at.st_mode & 07777, 0660);
+        return;
+    }
+    struct err err;
+    assert_int_equal(control_server_open(&f->server, &f->t.loop, f->path, &f->gate, on_request, f, &err), -EPERM);
     assert_non_null(strstr(err.text, f->path));
 }
 
@@ -463,6 +512,8 @@ int main(void)
         TEST(paths_too_long_or_missing_are_said),
         TEST(the_mode_is_0660_whatever_the_umask),
         TEST(who_may_not_connect_is_told_so),
+        TEST(a_stranger_comes_as_not_admitted_and_can_be_answered),
+        TEST(the_socket_gets_the_gates_group_or_is_not_opened),
         TEST(an_answer_that_does_not_come_is_a_timeout),
         TEST(a_collector_that_is_stopped_does_not_outlast_the_timeout),
         TEST(a_collector_that_leaves_before_the_answer_is_noticed),

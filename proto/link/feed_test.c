@@ -6,9 +6,13 @@
 
 #include "proto/link/link_fixture.h"
 
-enum { PATIENCE_US = 30000000 };
+enum { PATIENCE_US = 30000000, NOBODY = 65534 };
 
 struct fixture {
+    struct test_loop t;
+    struct ipc_gate gate;
+    uid_t stranger;
+    unsigned refused;
     struct feed *feed;
     struct feed_reader *reader;
     char dir[64];
@@ -16,14 +20,24 @@ struct fixture {
     unsigned sockets; /* before the test */
 };
 
+static void on_refused(void *user, uid_t uid, unsigned n)
+{
+    struct fixture *f = user;
+    f->stranger = uid;
+    f->refused += n;
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->sockets = count_sockets();
+    test_loop_open(&f->t);
+    assert_int_equal(ipc_gate_init(&f->gate, NULL, NULL), 0);
     snprintf(f->dir, sizeof f->dir, "%s", "/tmp/warroom-feed-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/feed.sock", f->dir);
-    assert_int_equal(feed_open(&f->feed, f->path, NULL), 0);
+    chmod(f->dir, 0755);
+    assert_int_equal(feed_open(&f->feed, &f->t.loop, f->path, &f->gate, on_refused, f, NULL), 0);
     *state = f;
     return 0;
 }
@@ -33,6 +47,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     f->reader = feed_reader_close(f->reader);
     f->feed = feed_close(f->feed);
+    test_loop_close(&f->t);
     assert_int_equal(access(f->path, F_OK), -1);
     assert_int_equal(rmdir(f->dir), 0);
     wait_for_sockets(f->sockets);
@@ -177,12 +192,47 @@ static void a_second_publisher_is_refused_and_the_mode_is_0660(void **state)
     unsigned sockets = count_sockets();
     struct feed *second = NULL;
     struct err err;
-    assert_int_equal(feed_open(&second, f->path, &err), -EADDRINUSE);
+    assert_int_equal(feed_open(&second, &f->t.loop, f->path, &f->gate, on_refused, f, &err), -EADDRINUSE);
+    run_some(&f->t);
     wait_for_sockets(sockets);
     assert_null(second);
     struct stat at;
     assert_int_equal(stat(f->path, &at), 0);
     assert_int_equal(at.st_mode & 07777, 0660);
+}
+
+/* Over a socket whose mode somebody has loosened. Only root can come as somebody else. */
+static void strangers_are_hung_up_on_and_told_and_the_others_go_on(void **state)
+{
+    struct fixture *f = *state;
+    enum { STRANGERS = 200 };
+    if (geteuid() != 0)
+        skip();
+    open_reader(f);
+    unsigned sockets = count_sockets();
+    assert_int_equal(chmod(f->path, 0666), 0);
+    for (int i = 0; i < STRANGERS; i++) {
+        struct feed_reader *stranger = NULL;
+        assert_true(setegid(NOBODY) == 0 && seteuid(NOBODY) == 0);
+        int rc = feed_reader_open(&stranger, f->path, NULL);
+        assert_true(seteuid(0) == 0 && setegid(0) == 0);
+        assert_int_equal(rc, 0);
+        char *text = NULL;
+        size_t len;
+        struct err err;
+        assert_int_equal(feed_read(stranger, PATIENCE_US, &text, &len, &err), -EPIPE);
+        assert_non_null(strstr(err.text, "group"));
+        feed_reader_close(stranger);
+    }
+    run_until(&f->t, f->refused == STRANGERS);
+    assert_int_equal(f->stranger, NOBODY);
+    wait_for_sockets(sockets);
+    feed_publish(f->feed, "still", 5);
+    char *text = NULL;
+    size_t len;
+    assert_int_equal(feed_read(f->reader, PATIENCE_US, &text, &len, NULL), 0);
+    assert_string_equal(text, "still");
+    free(text);
 }
 
 static void nngs_own_sub_reads_the_feed_too(void **state)
@@ -219,6 +269,7 @@ int main(void)
         TEST(the_largest_item_fits),
         TEST(a_publisher_that_is_gone_is_noticed),
         TEST(a_second_publisher_is_refused_and_the_mode_is_0660),
+        TEST(strangers_are_hung_up_on_and_told_and_the_others_go_on),
         TEST(nngs_own_sub_reads_the_feed_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

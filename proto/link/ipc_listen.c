@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "proto/link/ipc.h"
@@ -33,7 +34,30 @@ static bool is_served(const char *path, unsigned protocol, unsigned peer)
     return ipc_connect(&fd, path, peer, protocol, ipc_now_us() + MEET_US, NULL) != -ECONNREFUSED;
 }
 
-int ipc_listen(nng_socket socket, const char *path, unsigned protocol, unsigned peer, const char *what, struct err *err)
+/* A folder may give what is made in it a group of its own. */
+static int give_to_group(const char *path, gid_t group, const char *what, struct err *err)
+{
+    struct stat at;
+    if (lstat(path, &at) < 0)
+        return err_sys(err, -errno, "%s: cannot look at %s", what, path);
+    if (at.st_gid != group && lchown(path, (uid_t)-1, group) < 0)
+        return err_sys(err, -errno, "%s: cannot give %s to the group %u", what, path, (unsigned)group);
+    return 0;
+}
+
+int ipc_caller_of(nng_pipe pipe, struct ipc_caller *ret)
+{
+    uint64_t uid;
+    uint64_t gid;
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0 ||
+        nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_GID, &gid) != 0)
+        return -EPIPE;
+    *ret = (struct ipc_caller){ .uid = (uid_t)uid, .gid = (gid_t)gid };
+    return 0;
+}
+
+int ipc_listen(nng_socket socket, const char *path, unsigned protocol, unsigned peer, const struct ipc_gate *gate,
+               const char *what, struct err *err)
 {
     int rc = check_path(path, what, err);
     if (rc < 0)
@@ -52,5 +76,5 @@ int ipc_listen(nng_socket socket, const char *path, unsigned protocol, unsigned 
         rv = nng_listener_start(listener, 0);
     if (rv != 0)
         return err_set(err, nng_error(rv), "%s: cannot listen at %s: %s", what, path, nng_strerror(rv));
-    return 0; /* the listener is the socket's, and closes with it */
+    return give_to_group(path, gate->group, what, err); /* the listener is the socket's, and closes with it */
 }

@@ -2,7 +2,7 @@
  *
  * Shape    its descriptor is looked for among the process's own, by the address it is bound to
  * Race     between finding and shutting down nng may have closed the descriptor, and another of its connections may
- *          have got the number: then that one is dialled anew. Nothing else in the process is a socket bound to this address
+ *          have got the number: then that one is dialled anew. Nothing else in the process is bound to this address
  * Threads  any
  */
 #pragma once

@@ -145,9 +145,9 @@ static int set_options(int fd)
     return 0;
 }
 
-/* On 0 the caller owns *ret_fd and *ret_port says what the system gave. */
-static int listen_on(const char *address, int *ret_fd, unsigned *ret_port, struct err *err)
+int link_bind(const char *address, int *ret_fd, struct err *err)
 {
+    assert(address && ret_fd);
     struct sockaddr_storage at;
     if (address_numeric(address, &at) < 0)
         return err_set(err, -EINVAL, "link: \"%s\" is not an address, want 192.0.2.1:9740 or [2001:db8::1]:9740",
@@ -158,24 +158,46 @@ static int listen_on(const char *address, int *ret_fd, unsigned *ret_port, struc
     int rc = set_options(fd);
     if (rc < 0)
         return err_sys(err, rc, "link: cannot set the socket up");
-    if (bind(fd, (struct sockaddr *)&at, address_len(&at)) < 0 || listen(fd, BACKLOG) < 0)
+    if (bind(fd, (struct sockaddr *)&at, address_len(&at)) < 0)
         return err_sys(err, -errno, "link: cannot listen on %s", address);
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+/* *ret_port is what the system gave. */
+static int start_listening(int fd, unsigned *ret_port, struct err *err)
+{
+    union {
+        struct sockaddr_storage any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } at = { .any = { 0 } };
     socklen_t len = sizeof at;
     if (getsockname(fd, (struct sockaddr *)&at, &len) < 0)
         return err_sys(err, -errno, "link: cannot read the port back");
-    *ret_port = ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-                                               : ((struct sockaddr_in *)&at)->sin_port);
-    *ret_fd = take_fd(&fd);
+    char text[ADDRESS_TEXT_MAX];
+    address_write(&at.any, text);
+    if (listen(fd, BACKLOG) < 0)
+        return err_sys(err, -errno, "link: cannot listen on %s", text);
+    *ret_port = ntohs(at.any.ss_family == AF_INET6 ? at.six.sin6_port : at.four.sin_port);
     return 0;
 }
 
 int link_server_open(struct link_server **ret_server, uv_loop_t *loop, const char *address, struct link_limits limits,
                      struct link_server_handlers handlers, struct err *err)
 {
-    assert(ret_server && loop && address && handlers.on_request && limits.in_flight > 0);
-    AUTO(auto_close) int fd = -1;
+    int fd = -1;
+    int rc = link_bind(address, &fd, err);
+    return rc < 0 ? rc : link_server_adopt(ret_server, loop, fd, limits, handlers, err);
+}
+
+int link_server_adopt(struct link_server **ret_server, uv_loop_t *loop, int bound_fd, struct link_limits limits,
+                      struct link_server_handlers handlers, struct err *err)
+{
+    assert(ret_server && loop && bound_fd >= 0 && handlers.on_request && limits.in_flight > 0);
+    AUTO(auto_close) int fd = bound_fd;
     unsigned port = 0;
-    int rc = listen_on(address, &fd, &port, err);
+    int rc = start_listening(fd, &port, err);
     if (rc < 0)
         return rc;
     AUTO(auto_close) int spare = open_spare();

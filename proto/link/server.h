@@ -70,8 +70,16 @@ struct link_counts {
     unsigned open; /* now */
 };
 
-/* Listens on "HOST:PORT" (an address, no name; port 0: any). -EINVAL: not an address; -EADDRINUSE, -EACCES...: the
- * system. */
+/* A socket bound to "HOST:PORT" (an address, no name; port 0: any) that does not listen yet: for who may have the port
+ * now, and must not any more when it is time to listen. On 0 the caller owns *ret_fd. -EINVAL: not an address;
+ * -EADDRINUSE, -EACCES...: the system. */
+int link_bind(const char *address, int *ret_fd, struct err *err);
+
+/* Listens on a socket of link_bind(), which is handed over: also on failure. */
+int link_server_adopt(struct link_server **ret_server, uv_loop_t *loop, int bound_fd, struct link_limits limits,
+                      struct link_server_handlers handlers, struct err *err);
+
+/* The two in one. */
 int link_server_open(struct link_server **ret_server, uv_loop_t *loop, const char *address, struct link_limits limits,
                      struct link_server_handlers handlers, struct err *err);
 

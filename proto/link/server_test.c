@@ -824,6 +824,51 @@ static void an_address_that_cannot_be_listened_on_is_said(void **state)
     assert_null(link_server_close(NULL));
 }
 
+static void a_socket_bound_before_is_listened_on_when_it_is_adopted(void **state)
+{
+    struct fixture *f = *state;
+    struct link_server_handlers handlers = { on_open, on_request, on_close, f };
+    struct sockaddr_in at = { 0 };
+    socklen_t len = sizeof at;
+    int bound = -1;
+    assert_int_equal(link_bind("127.0.0.1:0", &bound, NULL), 0);
+    assert_int_equal(getsockname(bound, (struct sockaddr *)&at, &len), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    f->sockets[f->n_sockets++] = fd;
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, len), -1); /* nobody waits in vain meanwhile */
+    assert_int_equal(errno, ECONNREFUSED);
+
+    struct link_server *other = NULL;
+    assert_int_equal(link_server_adopt(&other, &f->t.loop, bound, f->limits, handlers, NULL), 0);
+    assert_int_equal(link_server_port(other), ntohs(at.sin_port));
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, len), 0);
+    say(fd, HELLO, 8);
+    run_until(&f->t, f->opened == 1);
+    other = link_server_close(other);
+    run_until(&f->t, f->closed == 1);
+}
+
+static void of_two_that_were_bound_to_one_port_one_listens(void **state)
+{
+    struct fixture *f = *state;
+    struct link_server_handlers handlers = { on_open, on_request, on_close, f };
+    struct sockaddr_in at = { 0 };
+    socklen_t len = sizeof at;
+    int bound[2] = { -1, -1 };
+    assert_int_equal(link_bind("127.0.0.1:0", &bound[0], NULL), 0);
+    assert_int_equal(getsockname(bound[0], (struct sockaddr *)&at, &len), 0);
+    char text[ADDRESS_TEXT_MAX];
+    snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(at.sin_port));
+    assert_int_equal(link_bind(text, &bound[1], NULL), 0); /* Linux lets both, until one listens */
+    struct link_server *first = NULL, *second = NULL;
+    struct err err;
+    assert_int_equal(link_server_adopt(&first, &f->t.loop, bound[0], f->limits, handlers, NULL), 0);
+    assert_int_equal(link_server_adopt(&second, &f->t.loop, bound[1], f->limits, handlers, &err), -EADDRINUSE);
+    assert_non_null(strstr(err.text, text));
+    assert_null(second);
+    link_server_close(first);
+}
+
 static void it_listens_on_ipv6_too(void **state)
 {
     struct fixture *f = *state;
@@ -875,6 +920,8 @@ int main(void)
         TEST(whatever_state_peers_leave_in_none_stays_counted_as_open),
         TEST(who_leaves_with_answers_unread_or_when_told_to_is_not_counted_either),
         TEST(an_address_that_cannot_be_listened_on_is_said),
+        TEST(a_socket_bound_before_is_listened_on_when_it_is_adopted),
+        TEST(of_two_that_were_bound_to_one_port_one_listens),
         TEST(it_listens_on_ipv6_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

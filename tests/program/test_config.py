@@ -14,7 +14,7 @@ AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's 
     "queue: [1]\n": [":3: `queue` is a list of 1 items, want a whole number from 262144 to 1073741824: bytes"],
     "log_level: loud\n": [":3: `log_level` is \"loud\", want one of debug, info, warn, error"],
     "intervall: 10s\n": [":3: unknown key `intervall`, did you mean `interval`?"],
-    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are identity, interval, queue, spool, "
+    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are identity, interval, queue, user, spool, "
                                  "spool_size, spool_age, log_level, probes, procfs, sysfs, rootfs"],
     "identity: /elsewhere\n": [":3: `identity` is given again, line 1 has it already"],
     "collector: 127.0.0.1:9740\nhost: '0123456789abcdef'\n": [

@@ -493,6 +493,13 @@ int link_server_open(struct link_server **ret_server, uv_loop_t *loop, const cha
     return 0;
 }
 
+int link_server_adopt(struct link_server **ret_server, uv_loop_t *loop, int bound_fd, struct link_limits limits,
+                      struct link_server_handlers handlers, struct err *err)
+{
+    (void)bound_fd;
+    return link_server_open(ret_server, loop, "", limits, handlers, err);
+}
+
 unsigned link_server_port(const struct link_server *server)
 {
     (void)server;
