@@ -7,7 +7,6 @@
 
 #include "base/auto.h"
 #include "collector/parts.h"
-#include "proto/link/address.h"
 
 enum { MESSAGE_ARENA_MAX = 8 << 20 };
 
@@ -45,6 +44,7 @@ void collector_tick(struct collector *collector)
     tell_clock_step(collector, now);
     listen_anew_after_fault(collector, now);
     uplink_tick(collector);
+    invite_tick(collector);
     scope_tick(collector);
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
@@ -71,6 +71,8 @@ static int open_parts(struct collector *collector, struct err *err)
     const struct collector_config *config = collector->config;
     int rc = fleet_new(&collector->fleet, err);
     if (rc == 0)
+        rc = keyring_new(&collector->keyring, err);
+    if (rc == 0)
         rc = ingest_new(&collector->ingest, err);
     if (rc == 0)
         rc = watch_new(&collector->watch, config->rule_rows, config->n_rules, err);
@@ -85,11 +87,13 @@ static int open_parts(struct collector *collector, struct err *err)
 
 static int start(struct collector *collector, struct err *err)
 {
-    if (!address_is_loopback(collector->config->listen)) /* the file's reader said so already; this is what holds */
+    if (!address_is_loopback(collector->config->listen))
         return err_set(err, -EPERM, "the uplink is not encrypted yet: %s is not a loopback address",
                        collector->config->listen);
     store_retain(collector->store, &collector->config->retention);
     int rc = restore_all(collector, err);
+    if (rc == 0)
+        rc = invite_open_key(collector, err);
     if (rc == 0)
         rc = link_server_open(&collector->server, collector->loop, collector->config->listen, link_limits_default(),
                               uplink_handlers(collector), err);
@@ -134,6 +138,7 @@ int collector_reload(struct collector *collector, const struct collector_config 
         const char *key, *was, *is;
     } fixed[] = { { "listen", before->listen, config->listen },
                   { "state", before->state, config->state },
+                  { "key", before->key, config->key },
                   { "control", before->control, config->control },
                   { "feed", before->feed, config->feed } };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
@@ -170,6 +175,8 @@ static void free_collector(uv_handle_t *handle)
     ingest_free(collector->ingest);
     watch_free(collector->watch);
     pager_free(collector->pager);
+    keyring_free(collector->keyring);
+    key_pair_done(&collector->key);
     fleet_free(collector->fleet);
     transitions_done(&collector->transitions);
     page_effects_done(&collector->effects);
@@ -211,6 +218,7 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
         return;
     if (state->last_tick_us != 0)
         ret->presence = state->silent ? HOST_SILENT : HOST_REPORTING;
+    ret->key = invite_admission(collector, state->row);
     ret->connected = state->session != NULL;
     ret->last_tick_us = state->last_tick_us;
     ret->interval_us = state->interval_us;

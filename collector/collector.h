@@ -6,7 +6,7 @@
  *          ARCHITECTURE.md)
  * Files    collector.c life and timer · uplink.c sessions · report.c their reports · desk.c what follows from
  *          transitions, and pages out · trouble.c the disk's troubles · scope.c events over hosts, policies ·
- *          restore.c the start · command.c what people ask for · import.c history from elsewhere · backup.c copies ·
+ *          restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what people ask for · import.c history from elsewhere · backup.c copies ·
  *          config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
@@ -49,6 +49,10 @@ struct collector_config { /* texts live in the arena it was read into */
     const char *control;
     const char *feed;
     const char *state;
+    const char *key; /* path of its secret key; made when it is not there */
+    int key_line;
+    struct config_texts public; /* "HOST:PORT" that agents dial; none: `listen`, which is concrete then */
+    int public_line;
     const char *backup; /* folder for backups; NULL: none */
     int backup_line;
     const char *rules;                /* path */
@@ -116,6 +120,27 @@ int collector_enroll_host(struct collector *collector, uint64_t tenant, const ch
 int collector_change_host(struct collector *collector, uint64_t host, const struct host_change *change,
                           const struct host **ret_row, struct err *err);
 
+enum { INVITE_USES_MAX = 10000 };
+#define INVITE_WITHIN_MAX_US (INT64_C(90 * 86400) * US_PER_S)
+
+struct host_invite {
+    uint64_t host;     /* who is invited; its earlier invitation is void; 0: whoever comes, as new hosts */
+    uint64_t tenant;   /* of new hosts */
+    const char *group; /* of new hosts; NULL: each its own */
+    unsigned uses;     /* 1..INVITE_USES_MAX new hosts; a host's own is for one use */
+    int64_t within_us; /* 1..INVITE_WITHIN_MAX_US from now on */
+};
+/* Its addresses are borrowed from the configuration; whoever has printed it wipes it. -EINVAL, -ENOENT; -ENOSPC: too
+ * many are outstanding. */
+int collector_invite(struct collector *collector, const struct host_invite *invite, struct invite *ret,
+                     struct err *err);
+
+/* Its key is heard no more, its connections are closed at once, its invitation is void. -ENOENT. */
+int collector_revoke_host(struct collector *collector, uint64_t host, const struct host **ret_row, struct err *err);
+/* The same, and it is judged no more, so it is not silent either. What is stored of it stays. An invitation brings it
+ * back. */
+int collector_retire_host(struct collector *collector, uint64_t host, const struct host **ret_row, struct err *err);
+
 /* `event` is event_init()'s draft with its tenant set. -EEXIST: the tenant has an event of that name. */
 int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,
                         struct err *err);
@@ -164,8 +189,21 @@ int collector_backup(struct collector *collector, uint64_t tenant,
 
 enum host_presence { HOST_NEVER, HOST_REPORTING, HOST_SILENT }; /* no tick ever; silence fires; neither */
 
+enum host_admission {                    /* whether it may report */
+                      ADMISSION_NONE,    /* enrolled, and nothing since */
+                      ADMISSION_INVITED, /* it has an invitation and no key */
+                      ADMISSION_JOINED,
+                      ADMISSION_REVOKED,
+                      ADMISSION_RETIRED,
+                      ADMISSION_COUNT
+};
+/* "none", "invited", "joined", "revoked", "retired". */
+const char *host_admission_name(enum host_admission admission);
+
 struct host_view {
     enum host_presence presence;
+    enum host_admission key;
+    int64_t cloned_us;          /* two agents were last seen to report under its one key; 0: never since the start */
     bool connected;             /* a connection of it reports now */
     int64_t last_tick_us;       /* corrected; 0: none yet */
     int64_t interval_us;        /* confirmed by the agent; 0: not yet */

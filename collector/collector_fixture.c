@@ -276,7 +276,9 @@ int fixture_setup(void **state)
     f->clock = clock_of_fake(&f->fake);
     f->log = (struct log){ .fd = memfd_create("log", MFD_CLOEXEC), .least = LOG_DEBUG, .clock = &f->clock };
     f->receiver = receiver_open(&f->beyond, answers);
-    f->config = (struct collector_config){ .control = "control.sock",
+    snprintf(f->key, sizeof f->key, "%s/collector.key", f->dir);
+    f->config = (struct collector_config){ .key = f->key,
+                                           .control = "control.sock",
                                            .feed = "feed.sock",
                                            .listen = "127.0.0.1:0",
                                            .state = f->dir,

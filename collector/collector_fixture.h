@@ -44,6 +44,7 @@ struct fixture {
     struct rule rules[FIXTURE_RULES];
     struct webhook_config webhooks[FIXTURE_WEBHOOKS];
     char urls[FIXTURE_WEBHOOKS][64];
+    char key[80];
     struct collector *collector;
     uint64_t tenant, host; /* "acme", its "web-1" */
     struct agent *agents;

@@ -55,7 +55,7 @@ static int apply_change(struct host *row, const struct host_change *change, stru
     return 0;
 }
 
-static int random_host_id(const struct collector *collector, uint64_t *ret, struct err *err)
+int command_random_host_id(const struct collector *collector, uint64_t *ret, struct err *err)
 {
     do {
         if (getrandom(ret, sizeof *ret, 0) != (ssize_t)sizeof *ret)
@@ -65,7 +65,7 @@ static int random_host_id(const struct collector *collector, uint64_t *ret, stru
     return 0;
 }
 
-static int keep_host(struct collector *collector, const struct host *row, const struct host **ret_row, struct err *err)
+int command_keep_host(struct collector *collector, const struct host *row, const struct host **ret_row, struct err *err)
 {
     struct host_state *state;
     int rc = fleet_put_host(collector->fleet, row, ret_row, err);
@@ -90,8 +90,8 @@ int collector_enroll_host(struct collector *collector, uint64_t tenant, const ch
     snprintf(row.group, sizeof row.group, "%s", name);
     rc = apply_change(&row, change, err);
     if (rc == 0)
-        rc = random_host_id(collector, &row.id, err);
-    return rc < 0 ? rc : keep_host(collector, &row, ret_row, err);
+        rc = command_random_host_id(collector, &row.id, err);
+    return rc < 0 ? rc : command_keep_host(collector, &row, ret_row, err);
 }
 
 int collector_change_host(struct collector *collector, uint64_t host, const struct host_change *change,
@@ -102,7 +102,7 @@ int collector_change_host(struct collector *collector, uint64_t host, const stru
         return err_set(err, -ENOENT, "there is no host %016" PRIx64, host);
     struct host row = *before;
     int rc = apply_change(&row, change, err);
-    return rc < 0 ? rc : keep_host(collector, &row, ret_row, err);
+    return rc < 0 ? rc : command_keep_host(collector, &row, ret_row, err);
 }
 
 int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,

@@ -47,6 +47,20 @@ static const struct config_field fields[] = {
       .most = 100 },
     { .key = "feed", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, feed), .least = 1, .most = 100 },
     { .key = "state", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, state), .least = 1, .most = 1000 },
+    { .key = "key",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct collector_config, key),
+      .line_at = 1 + offsetof(struct collector_config, key_line),
+      .least = 1,
+      .most = 1000,
+      .help = "a file; it is made when it is not there" },
+    { .key = "public",
+      .kind = CONFIG_TEXTS,
+      .at = offsetof(struct collector_config, public),
+      .line_at = 1 + offsetof(struct collector_config, public_line),
+      .least = 1,
+      .most = INVITE_ADDRESSES_MAX,
+      .help = "the HOST:PORT agents dial, up to four" },
     { .key = "backup",
       .kind = CONFIG_TEXT,
       .at = offsetof(struct collector_config, backup),
@@ -99,16 +113,46 @@ static int check_webhooks(const char *path, const struct collector_config *confi
     return rc;
 }
 
-/* What comes over the uplink is not sealed yet, so it must not come from another host. */
 static int check_listen(const char *path, const struct collector_config *config, struct config_faults *faults)
 {
-    if (address_is_loopback(config->listen))
+    struct sockaddr_storage address;
+    if (address_numeric(config->listen, &address) < 0)
+        return config_fault(faults, path, config->listen_line,
+                            "listen: `%s` is not ADDRESS:PORT; an IPv6 address stands in brackets", config->listen);
+    if (config->public.n == 0 && address_is_any(config->listen))
+        return config_fault(faults, path, config->listen_line,
+                            "listen: `%s` is every address of this machine: say under `public` which of them agents"
+                            " dial",
+                            config->listen);
+    return 0;
+}
+
+static int check_public(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    int rc = 0;
+    for (size_t i = 0; i < config->public.n; i++) {
+        struct address address;
+        const char *text = config->public.at[i];
+        if (strlen(text) > TEXT_MAX || address_split(text, &address) < 0 || address.port == 0)
+            rc = config_fault(faults, path, config->public_line, "public: `%s` is not HOST:PORT", text);
+    }
+    return rc;
+}
+
+/* Where it lies unless the file says so. */
+static int place_key(struct collector_config *config, struct arena *arena)
+{
+    static const char name[] = "/collector.key";
+    if (config->key)
         return 0;
-    return config_fault(
-        faults, path, config->listen_line,
-        "listen: `%s` is not a loopback address; until the uplink is encrypted the collector listens on "
-        "127.0.0.1 or [::1] only",
-        config->listen);
+    size_t len = strlen(config->state);
+    char *path = arena_alloc(arena, len + sizeof name, 1);
+    if (!path)
+        return -ENOMEM;
+    memcpy(path, config->state, len);
+    memcpy(path + len, name, sizeof name);
+    config->key = path;
+    return 0;
 }
 
 /* A relative path would depend on where the collector was started. */
@@ -159,12 +203,14 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     if (rc < 0)
         return rc;
     rc = check_listen(path, &config, faults);
+    if (check_public(path, &config, faults) < 0)
+        rc = -EINVAL;
     if (check_webhooks(path, &config, faults) < 0 || check_backup(path, &config, faults) < 0)
         rc = -EINVAL;
     if (check_retention(path, &config, faults) < 0)
         rc = -EINVAL;
     config.rule_rows = arena_alloc(arena, RULES_MAX, sizeof *config.rule_rows);
-    if (!config.rule_rows)
+    if (!config.rule_rows || place_key(&config, arena) < 0)
         return config_fault(faults, path, 0, "out of memory");
     int rules_rc = rules_read(config.rules, config.rule_rows, &config.n_rules, faults);
     if (rc < 0 || rules_rc < 0)

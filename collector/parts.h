@@ -4,6 +4,9 @@
 #include "collector/channel/channel.h"
 #include "collector/collector.h"
 #include "collector/ingest/ingest.h"
+#include "collector/ingest/keyring.h"
+#include "proto/link/address.h"
+#include "proto/link/keys.h"
 #include "uthash.h"
 
 enum {
@@ -85,6 +88,9 @@ struct collector {
     struct collector_listener listener;
     struct store *store;
     struct fleet *fleet;
+    struct keyring *keyring;
+    struct key_pair key;               /* its own */
+    char listens_on[ADDRESS_TEXT_MAX]; /* what invitations say when the file has no `public` */
     struct ingest *ingest;
     struct watch *watch;
     struct pager *pager;
@@ -131,6 +137,19 @@ void uplink_answer(struct session *session, uint32_t ticket, enum envelope_kind 
                    int64_t received_us);
 void uplink_refuse(struct session *session, uint32_t ticket, enum envelope_kind kind, enum refusal refusal,
                    struct answer *answer, int64_t received_us);
+
+/* command.c: changes the host's row, or makes it. */
+int command_keep_host(struct collector *collector, const struct host *row, const struct host **ret_row,
+                      struct err *err);
+int command_random_host_id(const struct collector *collector, uint64_t *ret, struct err *err);
+
+/* invite.c */
+int invite_open_key(struct collector *collector, struct err *err);
+/* Invitations that have expired are deleted. Each second. */
+void invite_tick(struct collector *collector);
+/* One use less; the last one deletes it. */
+int invite_use(struct collector *collector, const struct token *token);
+enum host_admission invite_admission(const struct collector *collector, const struct host *row);
 
 /* report.c */
 void report_take(struct session *session, uint32_t ticket, const struct report *report, int64_t received_us);

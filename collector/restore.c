@@ -41,6 +41,18 @@ static void on_host(void *user, const struct host *row)
     failed(loading, rc < 0 ? rc : scope_add_host(loading->collector, kept, &state));
 }
 
+static void on_host_key(void *user, const struct host_key *row)
+{
+    struct loading *loading = user;
+    failed(loading, keyring_put_key(loading->collector->keyring, row));
+}
+
+static void on_token(void *user, const struct token *row)
+{
+    struct loading *loading = user;
+    failed(loading, keyring_put_token(loading->collector->keyring, row, NULL));
+}
+
 static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)
 {
     (void)tenant;
@@ -300,6 +312,8 @@ int restore_all(struct collector *collector, struct err *err)
     struct store_loader loader = {
         .tenant = on_tenant,
         .host = on_host,
+        .host_key = on_host_key,
+        .token = on_token,
         .interval = on_interval,
         .anchor = on_anchor,
         .alert = on_alert,

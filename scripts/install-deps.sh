@@ -13,7 +13,7 @@ build=(gcc libc6-dev make cmake ninja-build pkg-config ca-certificates tzdata
 	libuv1-dev libnng-dev libprotobuf-c-dev protobuf-c-compiler libsodium-dev libyaml-dev uthash-dev
 	libsqlite3-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev libjansson-dev libglib2.0-dev)
 demo=(stress-ng python3 iproute2 procps)
-tests=(libcmocka-dev nng-utils git curl clang clang-format clang-tidy libclang-rt-14-dev llvm)
+tests=(libcmocka-dev nng-utils python3-cryptography git curl clang clang-format clang-tidy libclang-rt-14-dev llvm)
 # Unpacked beside the build, not installed: their packages would start services on this host.
 unpacked=(prometheus-node-exporter prometheus victoria-metrics)
 

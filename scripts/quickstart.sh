@@ -117,16 +117,18 @@ until_true 10 "the collector did not start" warroom status
 host=$(uname -n | tr -c 'A-Za-z0-9._\n-' - | sed 's/^[^A-Za-z0-9]*//' | cut -c1-63)
 host=${host:-this-host}
 warroom tenant add demo >/dev/null
-id=$(warroom host enroll "$host" --tenant demo --json | field host.id)
 cat >"$dir/agent.yaml" <<END
-collector: $(warroom status --json | field listen)
-host: "$id"
+identity: $dir/identity
 spool: $dir/spool
 probes:
   - name: collector
     address: $(warroom status --json | field listen)
     every: 5s
 END
+# What a person pastes goes by a pipe here: other users see the arguments of a process, not its input.
+warroom host enroll "$host" --tenant demo --json | field invitation.code |
+	"$bin/warroom-agent" --config "$dir/agent.yaml" join - >"$dir/join.log" 2>&1 || fail "the agent did not join"
+say "$(cat "$dir/join.log")"
 "$bin/warroom-agent" --config "$dir/agent.yaml" 2>"$dir/agent.log" &
 agent=$!
 started+=("$agent")

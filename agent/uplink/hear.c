@@ -15,7 +15,7 @@ enum { ANSWER_MEMORY = 16 << 10 };
 void uplink_hear_up(void *user)
 {
     struct uplink *uplink = user;
-    log_event(uplink->log, LOG_INFO, "uplink_up", KV_TEXT("collector", uplink->collector));
+    log_event(uplink->log, LOG_INFO, "uplink_up", KV_TEXT("collector", link_client_address(uplink->link)));
     session_up(&uplink->session, clock_mono_us(uplink->clock));
     uplink_pump(uplink);
 }
@@ -23,10 +23,13 @@ void uplink_hear_up(void *user)
 void uplink_hear_down(void *user)
 {
     struct uplink *uplink = user;
-    log_event(uplink->log, LOG_WARN, "uplink_down", KV_TEXT("collector", uplink->collector),
+    log_event(uplink->log, LOG_WARN, "uplink_down", KV_TEXT("collector", link_client_address(uplink->link)),
               KV_COUNT("queued", uplink_counts(uplink).queued));
-    session_down(&uplink->session);
+    bool hung_up = uplink->session.state == SESSION_GREETING && uplink->session.in_flight;
+    session_down(&uplink->session, clock_mono_us(uplink->clock));
     uplink_take_back(uplink);
+    if (hung_up) /* what a collector does that cannot read our hello: it is another one's */
+        uplink_unwelcome(uplink);
     uplink_pump(uplink);
 }
 
@@ -235,6 +238,7 @@ static void take_turned(struct uplink *uplink, const struct answer *answer)
     enum log_level level = answer->refusal == uplink->last_refusal ? LOG_DEBUG : LOG_ERROR;
     if (answer->kind != ANSWER_REFUSED)
         return;
+    uplink_unwelcome(uplink);
     uplink->last_refusal = answer->refusal;
     log_event(uplink->log, level, "session_refused", KV_TEXT("reason", refusal_name(answer->refusal)),
               KV_TEXT("error", answer->text));
@@ -243,7 +247,9 @@ static void take_turned(struct uplink *uplink, const struct answer *answer)
 static void take_opened(struct uplink *uplink)
 {
     uplink->last_refusal = REFUSAL_NONE;
-    log_event(uplink->log, LOG_INFO, "session_opened", KV_TEXT("collector", uplink->collector),
+    uplink->told_stranger = uplink->told_unopened = false;
+    uplink->unwelcome = 0;
+    log_event(uplink->log, LOG_INFO, "session_opened", KV_TEXT("collector", link_client_address(uplink->link)),
               KV_COUNT("queued", uplink_counts(uplink).queued));
     uplink_scatter(uplink);
 }
@@ -251,9 +257,16 @@ static void take_opened(struct uplink *uplink)
 static void take_answer(struct uplink *uplink, const struct answer *answer)
 {
     enum session_news news = session_answer(&uplink->session, answer, uplink->had_table, clock_mono_us(uplink->clock));
+    if (news == SESSION_OPENED || news == SESSION_RENEWED)
+        secure_begin(&uplink->secure);
+    else if (news == SESSION_TURNED)
+        handshake_done(&uplink->secure.handshake);
     switch (news) {
     case SESSION_OPENED:
         take_opened(uplink);
+        break;
+    case SESSION_RENEWED:
+        log_event(uplink->log, LOG_DEBUG, "session_renewed", KV_TEXT("collector", link_client_address(uplink->link)));
         break;
     case SESSION_TURNED:
         take_turned(uplink, answer);
@@ -271,20 +284,55 @@ static void take_answer(struct uplink *uplink, const struct answer *answer)
     take_policy(uplink, &answer->policy);
 }
 
+/* Nobody but the collector can answer a hello: this is another's answer, or altered on the way. */
+static void take_stranger(struct uplink *uplink)
+{
+    log_event(uplink->log, uplink->told_stranger ? LOG_DEBUG : LOG_ERROR, "answered_by_stranger",
+              KV_TEXT("collector", link_client_address(uplink->link)),
+              KV_TEXT("error", "answered by somebody else than the collector this host joined"));
+    uplink->told_stranger = true;
+    session_stranger(&uplink->session, clock_mono_us(uplink->clock));
+    uplink_unwelcome(uplink);
+}
+
+/* Played again, altered, made up, or late: whoever is on the path can do that, and must get nowhere by it. */
+static void take_unopened(struct uplink *uplink, const char *why)
+{
+    log_event(uplink->log, uplink->told_unopened ? LOG_DEBUG : LOG_WARN, "answer_not_opened",
+              KV_TEXT("collector", link_client_address(uplink->link)), KV_TEXT("error", why));
+    uplink->told_unopened = true;
+}
+
+/* What it holds, in `heard`, or false: it is not the collector's answer. */
+static bool open_envelope(struct uplink *uplink, const struct envelope *envelope, size_t *ret_len)
+{
+    struct err err;
+    int rc = secure_open(&uplink->secure, envelope, uplink->heard, sizeof uplink->heard, ret_len, &err);
+    if (rc == 0)
+        return true;
+    uplink->counts.unopened++;
+    if (envelope->kind == ENVELOPE_HANDSHAKE)
+        take_stranger(uplink);
+    else
+        take_unopened(uplink, rc < 0 ? err.text : "a counter that was used already, or never will be");
+    return false;
+}
+
 static void take_envelope(struct uplink *uplink, const struct envelope *envelope)
 {
     enum session_news news = session_envelope(&uplink->session, envelope, clock_mono_us(uplink->clock));
     if (news == SESSION_LOST) {
-        log_event(uplink->log, LOG_INFO, "session_lost", KV_TEXT("collector", uplink->collector));
+        log_event(uplink->log, LOG_INFO, "session_lost", KV_TEXT("collector", link_client_address(uplink->link)));
         uplink_take_back(uplink);
     }
-    if (news != SESSION_ANSWER)
+    size_t len;
+    if (news != SESSION_ANSWER || !open_envelope(uplink, envelope, &len))
         return;
     AUTO(arena_done) struct arena arena;
     arena_init(&arena, ANSWER_MEMORY);
     struct answer answer;
     struct err err;
-    if (codec_decode_answer(envelope->inner.at, envelope->inner.len, &arena, &answer, &err) < 0)
+    if (codec_decode_answer(uplink->heard, len, &arena, &answer, &err) < 0)
         log_event(uplink->log, LOG_WARN, "answer_malformed", KV_TEXT("error", err.text));
     else
         take_answer(uplink, &answer);

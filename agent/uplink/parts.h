@@ -3,13 +3,12 @@
 #pragma once
 #include "agent/uplink/declare.h"
 #include "agent/uplink/queue.h"
+#include "agent/uplink/secure.h"
 #include "agent/uplink/session.h"
 #include "agent/uplink/shelf.h"
 #include "agent/uplink/table.h"
 #include "agent/uplink/uplink.h"
 #include "proto/link/client.h"
-
-enum { SENT_MAX = MESSAGE_MAX + 1024 /* the seal's room, until there is one */ };
 
 struct uplink {
     uv_loop_t *loop;
@@ -18,7 +17,7 @@ struct uplink {
     unsigned handles; /* still open */
     const struct clock *clock;
     const struct log *log;
-    char *collector, *hostname, *system;
+    char *hostname, *system;
     uint64_t host;
     size_t queue_bytes;
     struct run_id run;
@@ -29,7 +28,10 @@ struct uplink {
     struct table_hash known[SHELF_KNOWN_MAX]; /* tables the collector has that came out of the spool, newest last */
     size_t n_known;
     struct session session;
+    struct secure secure;
     struct link_client *link;
+    size_t n_addresses;
+    unsigned unwelcome; /* hellos in a row that led to nothing */
     void (*on_interval)(void *user, int64_t interval_us);
     void (*on_drained)(void *user);
     void *user, *drain_user;
@@ -43,15 +45,20 @@ struct uplink {
     bool pumping;
     enum refusal last_refusal; /* said once in a row */
     bool told_busy;            /* likewise: that the collector asked to come again later */
+    bool told_stranger;        /* that somebody else answers */
+    bool told_unopened;        /* once a session */
     bool had_table;
     struct parcel parcel;      /* reported last, out of the queue... */
     struct spool_parcel *late; /* ...or out of the spool */
-    uint8_t inner[SENT_MAX];
-    uint8_t outer[SENT_MAX];
+    struct sent sent;
+    uint8_t heard[SECURE_PLAIN_MAX];
 };
 
 /* Asks what the session wants asked now; every event ends here. */
 void uplink_pump(struct uplink *uplink);
+
+/* A hello led to nothing: after a few of them in a row the collector's next address is tried. */
+void uplink_unwelcome(struct uplink *uplink);
 
 /* More than a little to be delivered: its beginning is scattered. */
 void uplink_scatter(struct uplink *uplink);

@@ -45,21 +45,33 @@ void session_up(struct session *session, int64_t now_us)
 {
     forget_request(session);
     session->state = SESSION_GREETING;
+    session->renewing = false;
     session->misses = 0;
     /* A wait that was asked for outlives the connection: reconnecting is no way round it. */
     if (session->not_before_us < now_us)
         session->not_before_us = now_us;
 }
 
-void session_down(struct session *session)
+static int64_t later(int64_t a_us, int64_t b_us)
 {
+    return a_us > b_us ? a_us : b_us;
+}
+
+void session_down(struct session *session, int64_t now_us)
+{
+    if (session->state == SESSION_GREETING && session->in_flight)
+        session->not_before_us = later(session->not_before_us, now_us + back_off(session));
     forget_request(session);
     session->state = SESSION_DOWN;
 }
 
-static int64_t later(int64_t a_us, int64_t b_us)
+void session_renew(struct session *session)
 {
-    return a_us > b_us ? a_us : b_us;
+    assert(session->state == SESSION_REPORTING);
+    forget_request(session);
+    session->state = SESSION_GREETING;
+    session->renewing = true;
+    session->misses = 0;
 }
 
 static enum session_step wait_for_answer(struct session *session, int64_t now_us, int64_t *ret_wake_us)
@@ -71,7 +83,7 @@ static enum session_step wait_for_answer(struct session *session, int64_t now_us
     }
     if (++session->misses < SESSION_MISSES)
         return session->state == SESSION_GREETING ? SESSION_HELLO : SESSION_AGAIN;
-    session_down(session);
+    session_down(session, now_us);
     return SESSION_REDIAL;
 }
 
@@ -93,6 +105,10 @@ enum session_step session_next(struct session *session, int64_t now_us, bool liv
         *ret_wake_us = from_us;
         return SESSION_WAIT;
     }
+    if (!greeting && now_us >= session->renew_us) {
+        session_renew(session);
+        greeting = true;
+    }
     if (greeting)
         return SESSION_HELLO;
     return live ? SESSION_LIVE : SESSION_BACKLOG;
@@ -103,7 +119,7 @@ void session_scatter_backlog(struct session *session, int64_t now_us, int64_t mo
     session->backlog_us = now_us + draw(session, most_us);
 }
 
-uint64_t session_asked(struct session *session, enum session_step step, int64_t now_us)
+void session_asked(struct session *session, enum session_step step, int64_t now_us)
 {
     assert(session->state != SESSION_DOWN && step != SESSION_WAIT && step != SESSION_REDIAL);
     if (session->in_flight) /* the collector's stamps of an answer we missed must not be paired with older ones */
@@ -112,7 +128,6 @@ uint64_t session_asked(struct session *session, enum session_step step, int64_t 
     session->asked_us = now_us;
     if (step == SESSION_BACKLOG)
         session->backlog_us = now_us + SESSION_BACKLOG_US;
-    return step == SESSION_HELLO ? 0 : session->next_out++;
 }
 
 static enum session_news lose(struct session *session, int64_t now_us, int64_t wait_us)
@@ -120,6 +135,7 @@ static enum session_news lose(struct session *session, int64_t now_us, int64_t w
     bool reporting = session->state == SESSION_REPORTING;
     forget_request(session);
     session->state = SESSION_GREETING;
+    session->renewing = false;
     session->misses = 0;
     session->not_before_us = later(session->not_before_us, now_us + wait_us);
     return reporting ? SESSION_LOST : SESSION_IGNORED;
@@ -132,13 +148,9 @@ static int64_t bounded_wait(int64_t us)
     return us < SESSION_WAIT_MOST_US ? us : SESSION_WAIT_MOST_US;
 }
 
-static enum session_news take_sealed(struct session *session, uint64_t counter)
+void session_stranger(struct session *session, int64_t now_us)
 {
-    /* Answers the link dropped leave gaps; a counter seen before is a repetition. */
-    if (session->state != SESSION_REPORTING || counter < session->next_in)
-        return SESSION_IGNORED;
-    session->next_in = counter + 1;
-    return SESSION_ANSWER;
+    lose(session, now_us, back_off(session));
 }
 
 enum session_news session_envelope(struct session *session, const struct envelope *envelope, int64_t now_us)
@@ -149,7 +161,7 @@ enum session_news session_envelope(struct session *session, const struct envelop
     case ENVELOPE_HANDSHAKE:
         return session->state == SESSION_GREETING ? SESSION_ANSWER : SESSION_IGNORED;
     case ENVELOPE_SEALED:
-        return take_sealed(session, envelope->counter);
+        return session->state == SESSION_REPORTING ? SESSION_ANSWER : SESSION_IGNORED;
     case ENVELOPE_NO_SESSION:
         return lose(session, now_us, back_off(session));
     case ENVELOPE_LEAVE:
@@ -169,11 +181,14 @@ static void finish_exchange(struct session *session, int64_t now_us)
 static enum session_news greeted(struct session *session, const struct answer *answer, int64_t now_us)
 {
     if (answer->kind == ANSWER_WELCOME) {
+        bool renewed = session->renewing;
         finish_exchange(session, now_us);
         session->state = SESSION_REPORTING;
-        session->next_out = session->next_in = 0;
-        session->backlog_us = now_us;
-        return SESSION_OPENED;
+        session->renewing = false;
+        session->renew_us = now_us + scattered(session, SESSION_AGE_US);
+        if (!renewed)
+            session->backlog_us = now_us;
+        return renewed ? SESSION_RENEWED : SESSION_OPENED;
     }
     int64_t wait_us = back_off(session);
     if (answer->kind == ANSWER_BUSY)
@@ -194,7 +209,8 @@ enum session_news session_answer(struct session *session, const struct answer *a
         session->back_off_us = SESSION_BACK_OFF_LEAST_US;
         break;
     case ANSWER_REFUSED:
-        if (answer->refusal == REFUSAL_UNKNOWN_HOST) /* may be enrolled again: the ticks are kept for then */
+        /* may be enrolled again: the ticks are kept for then */
+        if (answer->refusal == REFUSAL_UNKNOWN_HOST || answer->refusal == REFUSAL_REVOKED)
             return lose(session, now_us, back_off(session));
         break;
     case ANSWER_BUSY:

@@ -2,11 +2,15 @@
  *
  * Shape    down -> greeting (hello, welcome) -> reporting (reports, answers); one request is in flight at a time.
  *          session_next() says what to do now, the caller does it and tells session_asked(); what comes back goes
- *          through session_envelope() and session_answer() Trust only a sealed answer moves anything; a clear one
- *          (no-session, leave) can only cause a new handshake, with back-off
- * Silence  no answer in UPLINK_ANSWER_US: the request is made again under the next counter; after SESSION_MISSES of
- *          those in a row the connection is dialled anew Pace live ticks go as soon as nothing is in flight, the
- *          backlog one parcel a SESSION_BACKLOG_US Time monotonic microseconds, handed in
+ *          through session_envelope(), is opened (secure.h), and goes through session_answer()
+ * Trust    only an answer that opened moves anything; a clear one (no-session, leave) and one of somebody else can only
+ *          cause a new handshake, with back-off
+ * Age      a session of SESSION_AGE_US at most, a random half of it less, gives way to a new one, without back-off; so
+ *          does one without counters left
+ * Silence  no answer in UPLINK_ANSWER_US: the request is made again; after SESSION_MISSES of those in a row the
+ *          connection is dialled anew
+ * Pace     live ticks go as soon as nothing is in flight, the backlog one parcel a SESSION_BACKLOG_US
+ * Time     monotonic microseconds, handed in
  */
 #pragma once
 #include <stdbool.h>
@@ -22,7 +26,8 @@ enum {
     SESSION_WAIT_MOST_US = 300000000, /* of what a collector may ask us to wait */
 };
 
-#define SESSION_NEVER INT64_MAX
+#define SESSION_NEVER  INT64_MAX
+#define SESSION_AGE_US (INT64_C(3600) * 1000000)
 
 enum session_state { SESSION_DOWN, SESSION_GREETING, SESSION_REPORTING };
 
@@ -37,8 +42,9 @@ enum session_step {
 
 enum session_news {
     SESSION_IGNORED, /* not for us, or no longer */
-    SESSION_ANSWER,  /* decode the inner bytes and hand them to session_answer() */
+    SESSION_ANSWER,  /* open and decode the inner bytes and hand them to session_answer() */
     SESSION_OPENED,
+    SESSION_RENEWED, /* the same, in place of one that had grown old */
     SESSION_LOST,    /* shake hands again, by and by */
     SESSION_TURNED,  /* the hello was refused: the answer says why; asked again later */
     SESSION_ANSWERED /* the report was: the answer says how */
@@ -52,9 +58,9 @@ struct session {
     int64_t backlog_us;    /* the next backlog parcel not before */
     unsigned misses;       /* requests in a row without an answer */
     int64_t back_off_us;   /* of the next lost session */
-    uint64_t next_out;     /* counters of sealed messages */
-    uint64_t next_in;
-    int64_t sent_us; /* the last finished exchange, 0: none, or it was not the one before */
+    bool renewing;         /* greeting because the session grew old */
+    int64_t renew_us;      /* when it will have */
+    int64_t sent_us;       /* the last finished exchange, 0: none, or it was not the one before */
     int64_t answered_us;
     uint64_t random;
 };
@@ -63,7 +69,14 @@ struct session {
 void session_init(struct session *session, uint64_t seed);
 
 void session_up(struct session *session, int64_t now_us);
-void session_down(struct session *session);
+/* A hello that was answered by hanging up is said again with back-off only. */
+void session_down(struct session *session, int64_t now_us);
+
+/* The session is to be replaced, now; a request in flight is forgotten. Only when it is reporting. */
+void session_renew(struct session *session);
+
+/* The hello was answered by somebody else: said again, with back-off. */
+void session_stranger(struct session *session, int64_t now_us);
 
 /* What to do now. On SESSION_WAIT *ret_wake_us is when to ask next, SESSION_NEVER: when something happens.
  * SESSION_REDIAL has already made it down. */
@@ -74,8 +87,8 @@ enum session_step session_next(struct session *session, int64_t now_us, bool liv
  * theirs all at once. */
 void session_scatter_backlog(struct session *session, int64_t now_us, int64_t most_us);
 
-/* The step was done. Returns the counter of its sealed message (nothing for a hello). Call before encoding it. */
-uint64_t session_asked(struct session *session, enum session_step step, int64_t now_us);
+/* The step is about to be done. Call before encoding it. */
+void session_asked(struct session *session, enum session_step step, int64_t now_us);
 
 enum session_news session_envelope(struct session *session, const struct envelope *envelope, int64_t now_us);
 

@@ -13,36 +13,20 @@
 
 /* ---- what we say ---- */
 
-static int send_inner(struct uplink *uplink, const struct request *request, enum envelope_kind kind, uint64_t counter,
-                      struct err *err)
-{
-    size_t len;
-    int rc = codec_encode_request(request, uplink->inner, sizeof uplink->inner, &len, err);
-    if (rc < 0)
-        return rc;
-    struct envelope envelope = { .kind = kind, .counter = counter, .inner = { uplink->inner, len } };
-    rc = codec_encode_envelope(&envelope, uplink->outer, sizeof uplink->outer, &len, err);
-    if (rc < 0)
-        return rc;
-    return link_client_ask(uplink->link, uplink->outer, len, err);
-}
-
 static int say_hello(struct uplink *uplink, struct err *err)
 {
-    struct request request = {
-        .kind = REQUEST_HELLO,
-        .hello = {
-            .host = uplink->host,
-            .run = uplink->run,
-            .mono_us = clock_mono_us(uplink->clock),
-            .wall_us = clock_wall_us(uplink->clock),
-            .version = WARROOM_VERSION,
-            .hostname = uplink->hostname,
-            .system = uplink->system,
-        },
+    const struct hello hello = {
+        .host = uplink->host,
+        .run = uplink->run,
+        .mono_us = clock_mono_us(uplink->clock),
+        .wall_us = clock_wall_us(uplink->clock),
+        .version = WARROOM_VERSION,
+        .hostname = uplink->hostname,
+        .system = uplink->system,
     };
-    session_asked(&uplink->session, SESSION_HELLO, request.hello.mono_us);
-    return send_inner(uplink, &request, ENVELOPE_HANDSHAKE, 0, err);
+    session_asked(&uplink->session, SESSION_HELLO, hello.mono_us);
+    int rc = secure_hello(&uplink->secure, &hello, &uplink->sent, err);
+    return rc < 0 ? rc : link_client_ask(uplink->link, uplink->sent.bytes, uplink->sent.len, err);
 }
 
 /* ---- what goes next ---- */
@@ -114,8 +98,14 @@ static void load_late(const struct uplink *uplink, struct report *report)
     report->table_bytes = late->table;
 }
 
+/* Every way of saying something again seals it again: what was sealed once is never sent twice. */
 static int report(struct uplink *uplink, enum session_step step, struct err *err)
 {
+    if (secure_is_over(&uplink->secure)) {
+        uplink_take_back(uplink);
+        session_renew(&uplink->session);
+        return 0;
+    }
     int rc = pick(uplink, step, err);
     if (rc < 0)
         return rc;
@@ -125,7 +115,7 @@ static int report(struct uplink *uplink, enum session_step step, struct err *err
         return 0;
     }
     int64_t now_us = clock_mono_us(uplink->clock);
-    uint64_t counter = session_asked(session, step, now_us);
+    session_asked(session, step, now_us);
     struct request request = {
         .kind = REQUEST_REPORT,
         .report = {
@@ -141,7 +131,9 @@ static int report(struct uplink *uplink, enum session_step step, struct err *err
         load_queued(uplink, &request.report);
     uplink->had_table = request.report.has_table;
     declare_carry(&uplink->declare, &request.report);
-    return send_inner(uplink, &request, ENVELOPE_SEALED, counter, err);
+    rc = secure_seal(&uplink->secure, &request, &uplink->sent, err);
+    assert(rc <= 0); /* the session has counters left: we looked */
+    return rc < 0 ? rc : link_client_ask(uplink->link, uplink->sent.bytes, uplink->sent.len, err);
 }
 
 void uplink_take_back(struct uplink *uplink)
@@ -156,10 +148,19 @@ void uplink_take_back(struct uplink *uplink)
 
 static void redial(struct uplink *uplink)
 {
-    log_event(uplink->log, LOG_WARN, "uplink_silent", KV_TEXT("collector", uplink->collector),
+    log_event(uplink->log, LOG_WARN, "uplink_silent", KV_TEXT("collector", link_client_address(uplink->link)),
               KV_INT("unanswered", SESSION_MISSES));
     uplink_take_back(uplink);
-    link_client_redial(uplink->link);
+    uplink->unwelcome = 0;
+    link_client_move_on(uplink->link);
+}
+
+void uplink_unwelcome(struct uplink *uplink)
+{
+    if (++uplink->unwelcome < SESSION_MISSES || uplink->n_addresses < 2)
+        return;
+    uplink->unwelcome = 0;
+    link_client_move_on(uplink->link);
 }
 
 static void take_step(struct uplink *uplink, enum session_step step)
@@ -222,7 +223,7 @@ static void check_drained(struct uplink *uplink)
         uv_timer_start(&uplink->drain_timer, on_drain_timer, 0, 0);
 }
 
-/* Not entered twice: link_client_redial() may call on_down from within. */
+/* Not entered twice: link_client_move_on() may call on_down from within. */
 void uplink_pump(struct uplink *uplink)
 {
     if (uplink->pumping)
@@ -290,7 +291,7 @@ static void uplink_free(struct uplink *uplink)
     spool_parcel_free(uplink->late);
     parcel_done(&uplink->tables, &uplink->parcel);
     tables_done(&uplink->tables);
-    free(uplink->collector);
+    secure_done(&uplink->secure);
     free(uplink->hostname);
     free(uplink->system);
     free(uplink);
@@ -309,11 +310,12 @@ static int draw_run(struct run_id *run)
 
 static int prepare(struct uplink *uplink, const struct uplink_config *config, struct err *err)
 {
-    uplink->collector = strdup(config->collector);
     uplink->hostname = strdup(config->hostname);
     uplink->system = strdup(config->system);
-    if (!uplink->collector || !uplink->hostname || !uplink->system)
+    if (!uplink->hostname || !uplink->system)
         return err_set(err, -ENOMEM, "uplink: out of memory");
+    secure_init(&uplink->secure, config->own, &config->collector);
+    uplink->n_addresses = config->n_addresses;
     uplink->host = config->host;
     uplink->queue_bytes = config->queue_bytes;
     uplink->policy.interval_us = config->interval_us;
@@ -347,7 +349,7 @@ int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink
                 void (*on_interval)(void *user, int64_t interval_us), void *user, const struct clock *clock,
                 const struct log *log, struct err *err)
 {
-    assert(ret_uplink && loop && config && on_interval && clock);
+    assert(ret_uplink && loop && config && config->own && on_interval && clock);
     AUTO(auto_uplink) struct uplink *uplink = calloc(1, sizeof *uplink);
     if (!uplink)
         return err_set(err, -ENOMEM, "uplink: out of memory");
@@ -360,7 +362,7 @@ int uplink_open(struct uplink **ret_uplink, uv_loop_t *loop, const struct uplink
     if (rc < 0)
         return rc;
     struct link_client_handlers handlers = { uplink_hear_up, uplink_hear_down, uplink_hear_answer, uplink };
-    rc = link_client_open(&uplink->link, loop, config->collector, handlers, err);
+    rc = link_client_open(&uplink->link, loop, config->addresses, config->n_addresses, handlers, err);
     if (rc < 0)
         return rc;
     rc = config->spool ? open_shelf(uplink, config, err) : 0;
@@ -456,6 +458,7 @@ struct uplink *uplink_close(struct uplink *uplink)
     if (!uplink)
         return NULL;
     uplink->on_drained = NULL;
+    secure_done(&uplink->secure); /* at once: the memory goes only when the loop has run */
     uplink->shelf = shelf_close(uplink->shelf);
     uplink->link = link_client_close(uplink->link);
     uv_close((uv_handle_t *)&uplink->timer, on_handle_closed);

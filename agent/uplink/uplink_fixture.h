@@ -1,5 +1,5 @@
-/* agent/uplink/uplink_fixture.h - the uplink against a listening link and the real codec, over loopback: the collector
- * here is a script. */
+/* agent/uplink/uplink_fixture.h - the uplink against a listening link, the real codec and the other end of the secure
+ * channel, over loopback: what the collector here decides is a script. */
 #pragma once
 
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 
 #include "agent/uplink/parts.h"
 #include "base/arena.h"
+#include "base/auto.h"
 #include "proto/codec/codec.h"
 #include "proto/link/server.h"
 
@@ -34,8 +35,18 @@ struct seen { /* one report as it came */
 struct collector {
     struct link_server *server;
     struct link_peer *peer;
-    uint64_t out; /* counter of our sealed answers */
+    struct key_pair keys;
+    struct handshake handshake;
+    struct channel channel;
+    uint64_t next; /* counter that the channel's next message has at least */
     unsigned hellos;
+    unsigned strangers; /* hellos that were not meant for us */
+    uint8_t ephemerals[REPORTS_MAX][KEY_BYTES];
+    struct {
+        size_t len;
+        uint8_t bytes[1024];
+    } said, before;                             /* the last answer, and what a test keeps of an earlier one */
+    void (*spoil)(struct collector *collector); /* does something to what is said next, once */
     unsigned n;
     struct seen reports[REPORTS_MAX];
     struct answer welcome;
@@ -62,31 +73,49 @@ struct fixture {
     bool ticking;    /* a tick comes now and then while the beat goes on */
     uint64_t pushed; /* ticks, of all the uplink's lives */
     unsigned port;
+    struct key_pair keys;      /* the agent's */
+    struct public_key pinned;  /* by it */
+    struct link_server *other; /* the collector listens there as well */
     char folder[64];
     char spool[80]; /* in it; "": none */
     uint64_t host;
     struct boot_id boot;
 };
 
+static inline void send_said(struct collector *c, struct link_peer *peer, uint32_t ticket)
+{
+    void (*spoil)(struct collector * collector) = TAKE(c->spoil);
+    if (spoil)
+        spoil(c);
+    link_peer_answer(peer, ticket, c->said.bytes, c->said.len);
+}
+
 static inline void say(struct fixture *f, struct link_peer *peer, uint32_t ticket, enum envelope_kind kind,
                        const struct answer *answer)
 {
-    uint8_t inner[4096], outer[4096];
+    struct collector *c = &f->collector;
+    uint8_t plain[4096], box[4096 + HANDSHAKE_SECOND_BYTES];
     size_t len = 0;
+    struct envelope envelope = { .kind = kind };
     if (answer)
-        assert_int_equal(codec_encode_answer(answer, inner, sizeof inner, &len, NULL), 0);
-    struct envelope envelope = { .kind = kind, .inner = { inner, len } };
+        assert_int_equal(codec_encode_answer(answer, plain, sizeof plain, &len, NULL), 0);
     if (kind == ENVELOPE_SEALED)
-        envelope.counter = f->collector.out++;
-    assert_int_equal(codec_encode_envelope(&envelope, outer, sizeof outer, &len, NULL), 0);
-    link_peer_answer(peer, ticket, outer, len);
+        assert_int_equal(channel_seal(&c->channel, plain, len, box, sizeof box, &len, &envelope.counter, NULL), 0);
+    if (kind == ENVELOPE_HANDSHAKE)
+        assert_int_equal(handshake_write(&c->handshake, plain, len, box, sizeof box, &len, NULL), 0);
+    if (kind == ENVELOPE_HANDSHAKE && answer->kind == ANSWER_WELCOME)
+        handshake_finish(&c->handshake, &c->channel);
+    envelope.inner = (struct bytes){ box, len };
+    assert_int_equal(codec_encode_envelope(&envelope, c->said.bytes, sizeof c->said.bytes, &c->said.len, NULL), 0);
+    send_said(c, peer, ticket);
 }
 
 static inline void hear_hello(struct fixture *f, struct link_peer *peer, uint32_t ticket, const struct hello *hello)
 {
     struct collector *c = &f->collector;
+    assert_memory_equal(handshake_peer(&c->handshake), &f->keys.public_key, KEY_BYTES);
+    assert_true(c->hellos < REPORTS_MAX);
     c->hellos++;
-    c->out = 0;
     c->host = hello->host;
     assert_string_equal(hello->hostname, "web-1");
     say(f, peer, ticket, ENVELOPE_HANDSHAKE, &c->welcome);
@@ -134,6 +163,30 @@ static inline void hear_report(struct fixture *f, struct link_peer *peer, uint32
     say(f, peer, ticket, ENVELOPE_SEALED, &answer);
 }
 
+/* What the envelope holds; false: it is no message of this host's to this collector. */
+static inline bool open_request(struct fixture *f, const struct envelope *envelope, struct request *ret)
+{
+    static uint8_t plain[CHANNEL_MESSAGE_MAX];
+    struct collector *c = &f->collector;
+    const struct bytes *inner = &envelope->inner;
+    size_t len;
+    if (envelope->kind == ENVELOPE_HANDSHAKE) {
+        assert_true(inner->len > KEY_BYTES);
+        memcpy(c->ephemerals[c->hellos % REPORTS_MAX], inner->at, KEY_BYTES);
+        handshake_respond(&c->handshake, CHANNEL_PROLOGUE, &c->keys);
+        c->next = 0;
+        if (handshake_read(&c->handshake, inner->at, inner->len, plain, sizeof plain, &len, NULL) < 0)
+            return false;
+    } else {
+        assert_true(envelope->counter >= c->next); /* no nonce is used twice */
+        c->next = envelope->counter + 1;
+        assert_int_equal(
+            channel_open(&c->channel, envelope->counter, inner->at, inner->len, plain, sizeof plain, &len, NULL), 0);
+    }
+    assert_int_equal(codec_decode_request(plain, len, &f->arena, ret, NULL), 0);
+    return true;
+}
+
 static inline void on_request(void *user, struct link_peer *peer, uint32_t ticket, const uint8_t *bytes, size_t len)
 {
     struct fixture *f = user;
@@ -141,16 +194,25 @@ static inline void on_request(void *user, struct link_peer *peer, uint32_t ticke
     struct request request;
     arena_reset(&f->arena);
     assert_int_equal(codec_decode_envelope(bytes, len, &envelope, NULL), 0);
-    assert_int_equal(codec_decode_request(envelope.inner.at, envelope.inner.len, &f->arena, &request, NULL), 0);
-    if (request.kind == REQUEST_HELLO)
+    if (envelope.kind == ENVELOPE_SEALED && !f->collector.channel.open) { /* REQ's own resend */
+        say(f, peer, ticket, ENVELOPE_NO_SESSION, NULL);
+        return;
+    }
+    if (!open_request(f, &envelope, &request)) {
+        f->collector.strangers++;
+        link_peer_close(peer);
+    } else if (request.kind == REQUEST_HELLO) {
         hear_hello(f, peer, ticket, &request.hello);
-    else
+    } else {
         hear_report(f, peer, ticket, &request.report, envelope.counter);
+    }
 }
 
 static inline void on_open(void *user, struct link_peer *peer)
 {
-    ((struct fixture *)user)->collector.peer = peer;
+    struct collector *c = &((struct fixture *)user)->collector;
+    c->peer = peer;
+    channel_done(&c->channel); /* sessions belong to a connection */
 }
 
 static inline void on_close(void *user, struct link_peer *peer, enum link_close why)
@@ -188,6 +250,9 @@ static inline int setup(void **state)
     assert_non_null(mkdtemp(f->folder));
     f->host = 0xc0ffee;
     f->boot = (struct boot_id){ { 7 } };
+    assert_int_equal(key_pair_draw(&f->keys, NULL), 0);
+    assert_int_equal(key_pair_draw(&f->collector.keys, NULL), 0);
+    f->pinned = f->collector.keys.public_key;
     int rc = uv_loop_init(&f->loop);
     uv_timer_init(&f->loop, &f->beat);
     f->beat.data = f;
@@ -206,10 +271,15 @@ static inline void open_collector(struct fixture *f)
 
 static inline void open_agent(struct fixture *f, size_t queue_bytes)
 {
-    char address[32];
+    char address[32], other[32];
     snprintf(address, sizeof address, "127.0.0.1:%u", f->port);
+    snprintf(other, sizeof other, "127.0.0.1:%u", f->other ? link_server_port(f->other) : 0);
+    const char *const addresses[] = { address, other };
     struct uplink_config config = {
-        .collector = address,
+        .addresses = addresses,
+        .n_addresses = f->other ? 2 : 1,
+        .collector = f->pinned,
+        .own = &f->keys,
         .host = f->host,
         .interval_us = 10 * US_PER_S,
         .queue_bytes = queue_bytes,
@@ -223,6 +293,13 @@ static inline void open_agent(struct fixture *f, size_t queue_bytes)
     assert_int_equal(uplink_open(&f->uplink, &f->loop, &config, on_interval, f, &f->clock, &f->log, NULL), 0);
 }
 
+/* The same collector, at another address as well. Before open_agent(). */
+static inline void open_other(struct fixture *f)
+{
+    struct link_server_handlers handlers = { on_open, on_request, on_close, f };
+    assert_int_equal(link_server_open(&f->other, &f->loop, "127.0.0.1:0", link_limits_default(), handlers, NULL), 0);
+}
+
 static inline void open_both(struct fixture *f, size_t queue_bytes)
 {
     open_collector(f);
@@ -234,6 +311,7 @@ static inline int teardown(void **state)
     struct fixture *f = *state;
     f->uplink = uplink_close(f->uplink);
     f->collector.server = link_server_close(f->collector.server);
+    f->other = link_server_close(f->other);
     uv_close((uv_handle_t *)&f->beat, NULL);
     uv_run(&f->loop, UV_RUN_DEFAULT);
     int rc = uv_loop_close(&f->loop);

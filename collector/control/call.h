@@ -46,6 +46,10 @@ int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err);
  * -ENOTUNIQ. */
 int call_event(const struct call *call, const struct event **ret, struct err *err);
 
+/* The host of the argument `host`, and what the others change of one (hosts.c). -ENOENT, -ENOTUNIQ. */
+int call_host(const struct call *call, const struct host **ret, struct err *err);
+struct host_change call_change(const struct call *call);
+
 /* An instant's argument. *ret_us stays as it is when it was not given. -EINVAL. (query.c) */
 int call_instant(const struct call *call, const char *name, int64_t *ret_us, struct err *err);
 
@@ -72,7 +76,7 @@ struct arg {
     bool required;
 };
 
-enum { CALL_ARGS_MAX = 10 };
+enum { CALL_ARGS_MAX = 12 };
 
 struct verb {
     const char *name;
@@ -97,9 +101,13 @@ int verb_status(struct call *call, struct err *err); /* status.c */
 
 int verb_tenant_add(struct call *call, struct err *err); /* hosts.c */
 int verb_tenant_list(struct call *call, struct err *err);
-int verb_host_enroll(struct call *call, struct err *err);
 int verb_host_set(struct call *call, struct err *err);
 int verb_hosts(struct call *call, struct err *err);
+
+int verb_host_enroll(struct call *call, struct err *err); /* enrol.c */
+int verb_host_rotate(struct call *call, struct err *err);
+int verb_host_revoke(struct call *call, struct err *err);
+int verb_host_retire(struct call *call, struct err *err);
 
 int verb_event_create(struct call *call, struct err *err); /* events.c */
 int verb_event_list(struct call *call, struct err *err);
@@ -133,6 +141,9 @@ json_t *form_real(double value);     /* null for NaN */
 json_t *form_tenant(const struct tenant *row);
 json_t *form_host(const struct collector *collector, const struct host *row);
 json_t *form_host_id(uint64_t id);
+/* When two agents last reported by the host's one key, if that was within the hour; 0: not. Clones displace each other,
+ * so while there are two of them it is renewed. */
+int64_t form_cloned_us(const struct collector *collector, const struct host_view *view);
 json_t *form_seconds(int64_t us);
 json_t *form_host_brief(const struct collector *collector, uint64_t host);
 json_t *form_event(const struct collector *collector, const struct event *row);

@@ -69,13 +69,20 @@ static json_t *live_events_of(const struct collector *collector, const struct ho
     return names;
 }
 
+int64_t form_cloned_us(const struct collector *collector, const struct host_view *view)
+{
+    const int64_t hour_us = INT64_C(3600) * US_PER_S;
+    return collector_now_us(collector) - view->cloned_us < hour_us ? view->cloned_us : 0;
+}
+
 json_t *form_host(const struct collector *collector, const struct host *row)
 {
     struct host_view view;
     collector_host_view(collector, row->id, &view);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
                      form_host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
-                     row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence],
+                     row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence], "key",
+                     host_admission_name(view.key), "cloned", form_instant(form_cloned_us(collector, &view)),
                      "connected", view.connected, "last_tick", form_instant(view.last_tick_us), "interval_s",
                      view.interval_us ? form_seconds(view.interval_us) : json_null(), "agent", form_text(view.version),
                      "limits", host_limits(row), "cpu", form_real(view.cpu), "memory", form_real(view.memory), "alerts",

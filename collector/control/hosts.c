@@ -49,7 +49,7 @@ int verb_tenant_list(struct call *call, struct err *err)
     return CALL_ANSWER;
 }
 
-static struct host_change change_of(const struct call *call)
+struct host_change call_change(const struct call *call)
 {
     struct host_change change = { .group = call_text(call, "group") };
     for (int i = 0; i < LIMIT_COUNT; i++)
@@ -57,35 +57,25 @@ static struct host_change change_of(const struct call *call)
     return change;
 }
 
-static int answer_host(struct call *call, const struct host *row)
+int call_host(const struct call *call, const struct host **ret, struct err *err)
 {
-    call->data = json_pack("{s:o}", "host", form_host(call->collector, row));
-    call->file = STORE_REGISTRY;
-    return CALL_WHEN_STORED;
-}
-
-int verb_host_enroll(struct call *call, struct err *err)
-{
-    struct host_change change = change_of(call);
-    const struct host *row = NULL;
     uint64_t tenant = 0;
     int rc = call_tenant(call, &tenant, err);
-    if (rc == 0)
-        rc = collector_enroll_host(call->collector, tenant, call_text(call, "name"), &change, &row, err);
-    return rc < 0 ? rc : answer_host(call, row);
+    return rc < 0 ? rc : fleet_find_host(collector_fleet(call->collector), tenant, call_text(call, "host"), ret, err);
 }
 
 int verb_host_set(struct call *call, struct err *err)
 {
-    struct host_change change = change_of(call);
+    struct host_change change = call_change(call);
     const struct host *row = NULL;
-    uint64_t tenant = 0;
-    int rc = call_tenant(call, &tenant, err);
-    if (rc == 0)
-        rc = fleet_find_host(collector_fleet(call->collector), tenant, call_text(call, "host"), &row, err);
+    int rc = call_host(call, &row, err);
     if (rc == 0)
         rc = collector_change_host(call->collector, row->id, &change, &row, err);
-    return rc < 0 ? rc : answer_host(call, row);
+    if (rc < 0)
+        return rc;
+    call->data = json_pack("{s:o}", "host", form_host(call->collector, row));
+    call->file = STORE_REGISTRY;
+    return CALL_WHEN_STORED;
 }
 
 /* The token is the id of the last host of the page before. */

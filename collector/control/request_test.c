@@ -85,6 +85,10 @@ static void arguments_of_the_wrong_kind_are_named(void **state)
     assert_refused("{\"verb\":\"incident list\",\"args\":{\"all\":1}}", "incident list: all is to be true or false");
     assert_refused("{\"verb\":\"host set\",\"args\":{\"host\":\"a\",\"egress\":\"fast\"}}",
                    "host set: egress is to be a number");
+    assert_refused("{\"verb\":\"host enroll\",\"args\":{\"tenant\":\"acme\",\"uses\":1.5}}",
+                   "host enroll: uses is to be a whole number");
+    assert_refused("{\"verb\":\"host rotate\",\"args\":{\"host\":\"web-1\",\"expires_s\":\"24h\"}}",
+                   "host rotate: expires_s is to be a number");
     assert_refused("{\"verb\":\"tenant add\",\"args\":{\"name\":null}}", "tenant add: name is to be a text");
 }
 
@@ -93,6 +97,7 @@ static void unknown_and_missing_arguments_are_named(void **state)
     (void)state;
     assert_refused("{\"verb\":\"status\",\"args\":{\"colour\":\"red\"}}", "status takes no argument colour");
     assert_refused("{\"verb\":\"tenant add\"}", "tenant add needs the argument name");
+    assert_refused("{\"verb\":\"host enroll\",\"args\":{\"name\":\"web-1\"}}", "host enroll needs the argument tenant");
     assert_refused("{\"verb\":\"event create\",\"args\":{\"name\":\"sale\"}}",
                    "event create needs the argument tenant");
 }

@@ -42,6 +42,25 @@ static json_t *live_events(const struct collector *collector)
     return events;
 }
 
+/* How many hosts have which kind of key, and how many of them are cloned. */
+static json_t *hosts(const struct collector *collector, const struct collector_status *status)
+{
+    int n[ADMISSION_COUNT] = { 0 };
+    int cloned = 0;
+    for (const struct host *host = NULL; (host = fleet_next_host(collector_fleet(collector), host));) {
+        struct host_view view;
+        collector_host_view(collector, host->id, &view);
+        n[view.key]++;
+        cloned += form_cloned_us(collector, &view) != 0;
+    }
+    json_t *keys = json_object();
+    for (int i = 0; i < ADMISSION_COUNT; i++)
+        json_object_set_new(keys, host_admission_name((enum host_admission)i), json_integer(n[i]));
+    return json_pack("{s:i, s:i, s:i, s:o, s:i}", "total", (int)fleet_count_hosts(collector_fleet(collector)),
+                     "reporting", (int)status->reporting, "silent", (int)status->silent, "keys", keys, "cloned",
+                     cloned);
+}
+
 /* As configured, with the port it really got. */
 static json_t *listen_text(const struct collector *collector, const struct collector_status *status)
 {
@@ -58,18 +77,17 @@ int verb_status(struct call *call, struct err *err)
     size_t open, unacknowledged;
     collector_status(collector, &status);
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
-    call->data = json_pack(
-        "{s:s, s:o, s:o, s:o, s:{s:i, s:i, s:i}, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-        "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:i, s:I, s:o}}",
-        "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
-        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", "total",
-        (int)fleet_count_hosts(collector_fleet(collector)), "reporting", (int)status.reporting, "silent",
-        (int)status.silent, "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged",
-        (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown",
-        (int)status.unknown, "pages", "queued", (int)status.pages_queued, "delivered",
-        (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store", "samples",
-        (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
-        (json_int_t)status.store.bytes, "commit_ms", commit_times(collector), "faults", faults(collector), "uplink",
-        "connections", (int)status.link.open, "reports", (json_int_t)status.reports, "refused", refusals(&status));
+    call->data = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+                           "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:i, s:I, s:o}}",
+                           "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
+                           form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts",
+                           hosts(collector, &status), "events", live_events(collector), "incidents", "open", (int)open,
+                           "unacknowledged", (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending",
+                           (int)status.pending, "unknown", (int)status.unknown, "pages", "queued",
+                           (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
+                           (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples,
+                           "ticks", (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes,
+                           "commit_ms", commit_times(collector), "faults", faults(collector), "uplink", "connections",
+                           (int)status.link.open, "reports", (json_int_t)status.reports, "refused", refusals(&status));
     return CALL_ANSWER;
 }

@@ -29,6 +29,11 @@ struct tenant {
     int64_t created_us;
 };
 
+enum host_standing {
+    HOST_ACTIVE,
+    HOST_RETIRED /* judged by nobody: its history stays */
+};
+
 struct host {
     uint64_t id; /* 63 random bits, never 0; shown as 16 hexadecimal digits */
     uint64_t tenant;
@@ -36,6 +41,7 @@ struct host {
     char group[NAME_MAX_BYTES + 1]; /* hosts whose alerts belong to one incident; the host's own name by default */
     double limits[LIMIT_COUNT];     /* By/s, By/s, connections, connections/s, By/s, By/s; NaN: not declared */
     int64_t enrolled_us;
+    enum host_standing standing;
 };
 
 struct fleet; /* opaque */

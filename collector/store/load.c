@@ -23,6 +23,10 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->tenant(to->user, row);
     if (kind == ROW_HOST && to->host)
         to->host(to->user, row);
+    if (kind == ROW_HOST_KEY && to->host_key)
+        to->host_key(to->user, row);
+    if (kind == ROW_TOKEN && to->token)
+        to->token(to->user, row);
     if (kind == ROW_ALERT && to->alert)
         to->alert(to->user, load->tenant, row);
     if (kind == ROW_EVENT && to->event)
@@ -40,6 +44,8 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
     union {
         struct tenant tenant;
         struct host host;
+        struct host_key host_key;
+        struct token token;
         struct alert alert;
         struct event event;
         struct incident incident;
@@ -134,6 +140,10 @@ static int load_registry(const struct load *load, struct store_marks *marks, str
     int rc = load_rows(load, ROW_TENANT, "ORDER BY id", err);
     if (rc == 0)
         rc = load_rows(load, ROW_HOST, "ORDER BY id", err);
+    if (rc == 0)
+        rc = load_rows(load, ROW_HOST_KEY, "ORDER BY since_us", err);
+    if (rc == 0)
+        rc = load_rows(load, ROW_TOKEN, "ORDER BY created_us", err);
     if (rc == 0)
         rc = raise_mark(load, "SELECT max(id) FROM tenant", marks ? &marks->tenant : NULL, err);
     if (rc == 0)

@@ -8,10 +8,11 @@
 
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
+#include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
 #include "collector/watch/watch.h"
 
-enum field_kind { FIELD_INT64, FIELD_INT, FIELD_BOOL, FIELD_REAL, FIELD_TEXT, FIELD_NAME };
+enum field_kind { FIELD_INT64, FIELD_INT, FIELD_BOOL, FIELD_REAL, FIELD_TEXT, FIELD_NAME, FIELD_BLOB };
 
 struct names {
     size_t n;
@@ -19,6 +20,8 @@ struct names {
 };
 
 static const struct names alert_states = { 4, { "ok", "pending", "firing", "unknown" } };
+static const struct names host_standings = { 2, { "active", "retired" } };
+static const struct names key_states = { 3, { "active", "replaced", "revoked" } };
 static const struct names severities = { 3, { "info", "warning", "critical" } };
 static const struct names incident_states = { 3, { "triggered", "acknowledged", "resolved" } };
 static const struct names page_kinds = { 2, { "trigger", "resolve" } };
@@ -46,6 +49,7 @@ struct field {
 #define BOOL(column, row, member, ...)  FIELD(column, FIELD_BOOL, row, member, __VA_ARGS__)
 #define REAL(column, row, member, ...)  FIELD(column, FIELD_REAL, row, member, __VA_ARGS__)
 #define TEXT(column, row, member, ...)  FIELD(column, FIELD_TEXT, row, member, __VA_ARGS__)
+#define BLOB(column, row, member, ...)  FIELD(column, FIELD_BLOB, row, member, __VA_ARGS__)
 #define NAME(column, row, member, list) FIELD(column, FIELD_NAME, row, member, .names = (list))
 #define KEY                             .key = true
 
@@ -67,6 +71,20 @@ static const struct field host_fields[] = {
     REAL("limit_disk_read", host, limits[LIMIT_DISK_READ]),
     REAL("limit_disk_write", host, limits[LIMIT_DISK_WRITE]),
     INT64("enrolled_us", host, enrolled_us),
+    NAME("state", host, standing, &host_standings),
+};
+
+static const struct field host_key_fields[] = {
+    BLOB("key", host_key, key, KEY),
+    INT64("host", host_key, host),
+    NAME("state", host_key, state, &key_states),
+    INT64("since_us", host_key, since_us),
+};
+
+static const struct field token_fields[] = {
+    BLOB("hash", token, hash, KEY),         INT64("tenant", token, tenant),     INT64("host", token, host),
+    TEXT("host_group", token, group),       INT("uses_left", token, uses_left), INT64("expires_us", token, expires_us),
+    INT64("created_us", token, created_us),
 };
 
 /* An alert stands alone and within an incident: `in` leads to it. */
@@ -149,8 +167,10 @@ static const struct row {
     {                                                                                                                  \
 #name, sizeof(struct name), sizeof name##_fields / sizeof *name##_fields, name##_fields                        \
     }
-    [ROW_TENANT] = ROW(tenant), [ROW_HOST] = ROW(host),         [ROW_ALERT] = ROW(alert),
-    [ROW_EVENT] = ROW(event),   [ROW_INCIDENT] = ROW(incident), [ROW_INCIDENT_ALERT] = ROW(incident_alert),
+    [ROW_TENANT] = ROW(tenant),     [ROW_HOST] = ROW(host),
+    [ROW_HOST_KEY] = ROW(host_key), [ROW_TOKEN] = ROW(token),
+    [ROW_ALERT] = ROW(alert),       [ROW_EVENT] = ROW(event),
+    [ROW_INCIDENT] = ROW(incident), [ROW_INCIDENT_ALERT] = ROW(incident_alert),
     [ROW_PAGE] = ROW(page),
 };
 _Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");
@@ -244,6 +264,10 @@ static void bind_field(sqlite3_stmt *stmt, int at, const struct field *field, co
         sqlite3_bind_text(stmt, at, value, (int)strnlen(value, field->size - 1), SQLITE_STATIC);
         return;
     }
+    if (field->kind == FIELD_BLOB) {
+        sqlite3_bind_blob(stmt, at, value, (int)field->size, SQLITE_STATIC);
+        return;
+    }
     assert(field->size <= sizeof v);
     memcpy(&v, value, field->size);
     switch (field->kind) {
@@ -262,6 +286,20 @@ static void bind_field(sqlite3_stmt *stmt, int at, const struct field *field, co
         break;
     default:
         sqlite3_bind_int(stmt, at, v.narrow);
+    }
+}
+
+bool row_is_gone(enum row_kind kind, const void *row)
+{
+    switch (kind) {
+    case ROW_ALERT:
+        return ((const struct alert *)row)->state == ALERT_OK;
+    case ROW_HOST_KEY:
+        return ((const struct host_key *)row)->state == KEY_FORGOTTEN;
+    case ROW_TOKEN:
+        return ((const struct token *)row)->uses_left == 0;
+    default:
+        return false;
     }
 }
 
@@ -289,6 +327,15 @@ static bool load_text(sqlite3_stmt *stmt, int at, const struct field *field, cha
     return true; /* the struct was zeroed */
 }
 
+static bool load_blob(sqlite3_stmt *stmt, int at, const struct field *field, char *ret)
+{
+    const void *bytes = sqlite3_column_blob(stmt, at);
+    if (!bytes || (size_t)sqlite3_column_bytes(stmt, at) != field->size)
+        return false;
+    memcpy(ret, bytes, field->size);
+    return true;
+}
+
 static bool load_name(sqlite3_stmt *stmt, int at, const struct field *field, void *ret)
 {
     const unsigned char *text = sqlite3_column_text(stmt, at);
@@ -308,6 +355,8 @@ static bool load_field(sqlite3_stmt *stmt, int at, const struct field *field, vo
     switch (field->kind) {
     case FIELD_TEXT:
         return load_text(stmt, at, field, ret);
+    case FIELD_BLOB:
+        return load_blob(stmt, at, field, ret);
     case FIELD_NAME:
         return load_name(stmt, at, field, ret);
     case FIELD_REAL: {

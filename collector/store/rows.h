@@ -15,6 +15,8 @@
 enum row_kind {
     ROW_TENANT,
     ROW_HOST,
+    ROW_HOST_KEY,
+    ROW_TOKEN,
     ROW_ALERT,
     ROW_EVENT,
     ROW_INCIDENT,
@@ -34,6 +36,9 @@ size_t row_key(enum row_kind kind, const void *row, uint8_t key[ROW_KEY_MAX]);
 const char *row_put_sql(enum row_kind kind, char sql[ROW_SQL_MAX]);
 const char *row_delete_sql(enum row_kind kind, char sql[ROW_SQL_MAX]);
 const char *row_select_sql(enum row_kind kind, const char *where, char sql[ROW_SQL_MAX]);
+
+/* Whether the row says that it is to be deleted: an alert that is ok, an invitation that is used up... */
+bool row_is_gone(enum row_kind kind, const void *row);
 
 /* Binds all columns, or the key's alone for a delete. The row is borrowed until the statement is reset. */
 void row_bind(enum row_kind kind, sqlite3_stmt *stmt, const void *row);

@@ -16,6 +16,14 @@ static const char *const registry_steps[] = {
     "  enrolled_us INTEGER NOT NULL);"
     "CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL"
     "  /* beat_us: last sign of life; event, incident, page: highest id given by then */) WITHOUT ROWID;",
+
+    "ALTER TABLE host ADD COLUMN state TEXT NOT NULL DEFAULT 'active' /* or 'retired' */;"
+    "CREATE TABLE host_key (key BLOB PRIMARY KEY, host INTEGER NOT NULL, state TEXT NOT NULL, since_us INTEGER NOT "
+    "NULL)"
+    "  WITHOUT ROWID;"
+    "CREATE TABLE token (hash BLOB PRIMARY KEY /* BLAKE2b-256 */, tenant INTEGER NOT NULL,"
+    "  host INTEGER NOT NULL /* 0: whoever comes, as a new host */, host_group TEXT NOT NULL,"
+    "  uses_left INTEGER NOT NULL, expires_us INTEGER NOT NULL, created_us INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static const char *const tenant_steps[] = {

@@ -249,6 +249,20 @@ static void on_host(void *user, const struct host *row)
         loader->host(loader->user, row);
 }
 
+static void on_host_key(void *user, const struct host_key *row)
+{
+    const struct store_loader *loader = ((struct ids *)user)->loader;
+    if (loader->host_key)
+        loader->host_key(loader->user, row);
+}
+
+static void on_token(void *user, const struct token *row)
+{
+    const struct store_loader *loader = ((struct ids *)user)->loader;
+    if (loader->token)
+        loader->token(loader->user, row);
+}
+
 /* 0: loaded, or there is no file yet, or it was left out. */
 static int load_tenant(struct store *store, uint64_t tenant, const struct store_loader *loader, bool *left_out,
                        struct err *err)
@@ -270,7 +284,9 @@ static int load_tenant(struct store *store, uint64_t tenant, const struct store_
 int store_load(struct store *store, const struct store_loader *loader, struct store_marks *ret, struct err *err)
 {
     AUTO(ids_done) struct ids ids = { .loader = loader };
-    struct store_loader registry = { .tenant = on_tenant, .host = on_host, .user = &ids };
+    struct store_loader registry = {
+        .tenant = on_tenant, .host = on_host, .host_key = on_host_key, .token = on_token, .user = &ids
+    };
     int rc = file_read(store->registry, &registry, &store->marks, err);
     if (rc == 0 && ids.out_of_memory)
         rc = err_set(err, -ENOMEM, "store: out of memory");
@@ -384,6 +400,16 @@ int store_put_tenant(struct store *store, const struct tenant *row)
 int store_put_host(struct store *store, const struct host *row)
 {
     return put_row(store, STORE_REGISTRY, 0, ROW_HOST, row);
+}
+
+int store_put_host_key(struct store *store, const struct host_key *row)
+{
+    return put_row(store, STORE_REGISTRY, 0, ROW_HOST_KEY, row);
+}
+
+int store_put_token(struct store *store, const struct token *row)
+{
+    return put_row(store, STORE_REGISTRY, 0, ROW_TOKEN, row);
 }
 
 /* The marks go along, so that ids stay unique in the collector even when the file that holds the highest one cannot be

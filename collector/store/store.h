@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
+#include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
@@ -69,6 +70,8 @@ struct store_anchor { /* wall time of a run's mono 0, as the collector corrected
 struct store_loader {
     void (*tenant)(void *user, const struct tenant *row);
     void (*host)(void *user, const struct host *row);
+    void (*host_key)(void *user, const struct host_key *row);
+    void (*token)(void *user, const struct token *row);
     void (*interval)(void *user, uint64_t tenant, const struct store_interval *row);
     void (*anchor)(void *user, uint64_t tenant, const struct store_anchor *row);
     void (*alert)(void *user, uint64_t tenant, const struct alert *row);
@@ -121,6 +124,8 @@ int store_batch(struct store *store, const struct store_batch *batch, struct err
 /* These copy and cannot be refused but for memory (-ENOMEM): they are bounded by what made them. */
 int store_put_tenant(struct store *store, const struct tenant *row);
 int store_put_host(struct store *store, const struct host *row);
+int store_put_host_key(struct store *store, const struct host_key *row); /* forgotten ones are deleted */
+int store_put_token(struct store *store, const struct token *row);       /* used up ones likewise */
 int store_put_beat(struct store *store, int64_t now_us);
 int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row);
 int store_put_alert(struct store *store, uint64_t tenant, const struct alert *row); /* ok ones are deleted */

@@ -135,6 +135,16 @@ static void on_host(void *user, const struct host *row)
     KEEP((struct loaded *)user, host, hosts);
 }
 
+static void on_host_key(void *user, const struct host_key *row)
+{
+    KEEP((struct loaded *)user, host_key, host_keys);
+}
+
+static void on_token(void *user, const struct token *row)
+{
+    KEEP((struct loaded *)user, token, tokens);
+}
+
 static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)
 {
     struct loaded *loaded = user;
@@ -181,6 +191,8 @@ int load_store(struct fixture *f)
     struct store_loader loader = {
         .tenant = on_tenant,
         .host = on_host,
+        .host_key = on_host_key,
+        .token = on_token,
         .interval = on_interval,
         .anchor = on_anchor,
         .alert = on_alert,

@@ -22,7 +22,8 @@ static void tenants_and_hosts_come_back_as_they_were(void **state)
                          .name = "web-1",
                          .group = "web",
                          .limits = { 1e9, NAN, 5000, 0.5 },
-                         .enrolled_us = 88 };
+                         .enrolled_us = 88,
+                         .standing = HOST_RETIRED };
     assert_int_equal(store_put_tenant(f->store, &tenant), 0);
     assert_int_equal(store_put_host(f->store, &host), 0);
     assert_int_equal(store_put_beat(f->store, 12345), 0);
@@ -36,8 +37,57 @@ static void tenants_and_hosts_come_back_as_they_were(void **state)
     assert_true(got->limits[LIMIT_EGRESS] == 1e9 && got->limits[LIMIT_NEW_CONNECTIONS] == 0.5);
     assert_int_equal(got->id, host.id);
     assert_string_equal(got->group, "web");
+    assert_int_equal(got->standing, HOST_RETIRED);
     assert_int_equal(f->loaded.marks.tenant, 1);
     assert_int_equal(f->loaded.marks.beat_us, 12345);
+}
+
+static void assert_same_key(const struct host_key *got, const struct host_key *want)
+{
+    assert_memory_equal(got->key, want->key, sizeof want->key);
+    assert_int_equal(got->host, want->host);
+    assert_int_equal(got->state, want->state);
+    assert_int_equal(got->since_us, want->since_us);
+}
+
+static void assert_same_token(const struct token *got, const struct token *want)
+{
+    assert_memory_equal(got->hash, want->hash, sizeof want->hash);
+    assert_int_equal(got->tenant, want->tenant);
+    assert_int_equal(got->host, want->host);
+    assert_string_equal(got->group, want->group);
+    assert_int_equal(got->uses_left, want->uses_left);
+    assert_int_equal(got->expires_us, want->expires_us);
+    assert_int_equal(got->created_us, want->created_us);
+}
+
+static void keys_and_invitations_come_back_until_they_are_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct host_key young = { .key = { 1, [31] = 255 }, .host = 7, .state = KEY_ACTIVE, .since_us = 20 };
+    struct host_key old = { .key = { 2 }, .host = 7, .state = KEY_REPLACED, .since_us = 10 };
+    struct token token = {
+        .hash = { 3 }, .tenant = 1, .group = "web", .uses_left = 2, .expires_us = 99, .created_us = 50
+    };
+    assert_int_equal(store_put_host_key(f->store, &young), 0);
+    assert_int_equal(store_put_host_key(f->store, &old), 0);
+    assert_int_equal(store_put_token(f->store, &token), 0);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+    reopen_store(f);
+    assert_int_equal(f->loaded.host_keys, 2);
+    assert_same_key(&f->loaded.host_key[0], &old); /* the oldest first */
+    assert_same_key(&f->loaded.host_key[1], &young);
+    assert_int_equal(f->loaded.tokens, 1);
+    assert_same_token(&f->loaded.token[0], &token);
+    old.state = KEY_FORGOTTEN;
+    token.uses_left = 0;
+    assert_int_equal(store_put_host_key(f->store, &old), 0);
+    assert_int_equal(store_put_token(f->store, &token), 0);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+    reopen_store(f);
+    assert_int_equal(f->loaded.host_keys, 1);
+    assert_same_key(&f->loaded.host_key[0], &young);
+    assert_int_equal(f->loaded.tokens, 0);
 }
 
 static void add_tenant(struct fixture *f, uint64_t id)
@@ -446,9 +496,36 @@ static void a_registry_of_a_newer_warroom_is_left_alone(void **state)
     run_sql(f, "registry.db", "PRAGMA user_version = 99");
     assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -ENOTSUP);
     assert_non_null(strstr(f->err.text, "newer Warroom"));
-    run_sql(f, "registry.db", "PRAGMA user_version = 1");
+    run_sql(f, "registry.db", "PRAGMA user_version = 2");
     uv_run(&f->loop, UV_RUN_DEFAULT);
     open_store(f);
+}
+
+/* As the first version made it. */
+static void a_registry_of_before_there_were_keys_is_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    close_store(f);
+    assert_int_equal(unlink(path_in(f, "registry.db")), 0);
+    run_sql(f, "registry.db",
+            "CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created_us INTEGER NOT NULL);"
+            "CREATE TABLE host (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL,"
+            "  host_group TEXT NOT NULL, limit_egress REAL, limit_ingress REAL, limit_connections REAL,"
+            "  limit_new_connections REAL, limit_disk_read REAL, limit_disk_write REAL, enrolled_us INTEGER NOT NULL);"
+            "CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+            "INSERT INTO tenant VALUES (1, 'acme', 77);"
+            "INSERT INTO host VALUES (7, 1, 'web-1', 'web', NULL, NULL, NULL, NULL, NULL, NULL, 88);"
+            "INSERT INTO mark VALUES ('beat_us', 12345);"
+            "PRAGMA application_id = 0x57524d52; PRAGMA user_version = 1;");
+    open_store(f);
+    reopen_store(f);
+    assert_int_equal(f->loaded.tenants, 1);
+    assert_int_equal(f->loaded.hosts, 1);
+    assert_string_equal(f->loaded.host[0].name, "web-1");
+    assert_int_equal(f->loaded.host[0].standing, HOST_ACTIVE);
+    assert_int_equal(f->loaded.host_keys, 0);
+    assert_int_equal(f->loaded.tokens, 0);
+    assert_int_equal(f->loaded.marks.beat_us, 12345);
 }
 
 static void a_database_that_is_not_ours_is_refused(void **state)
@@ -485,6 +562,7 @@ int main(void)
     faulty_vfs_install();
     const struct CMUnitTest tests[] = {
         STORE_TEST(tenants_and_hosts_come_back_as_they_were),
+        STORE_TEST(keys_and_invitations_come_back_until_they_are_gone),
         STORE_TEST(alerts_events_incidents_and_pages_come_back_as_they_were),
         STORE_TEST(a_row_written_twice_is_kept_as_it_was_last),
         STORE_TEST(alerts_that_are_ok_are_deleted),
@@ -508,6 +586,7 @@ int main(void)
         STORE_TEST(a_second_collector_is_kept_out),
         STORE_TEST(a_folder_that_cannot_be_made_or_written_is_an_error),
         STORE_TEST(a_registry_of_a_newer_warroom_is_left_alone),
+        STORE_TEST(a_registry_of_before_there_were_keys_is_taken_over),
         STORE_TEST(a_database_that_is_not_ours_is_refused),
         STORE_TEST(a_copy_of_another_tenants_file_is_refused),
     };

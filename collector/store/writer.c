@@ -345,7 +345,7 @@ static int write_batch(struct writer *writer, const struct store_batch *batch, s
 
 static int write_row(struct writer *writer, enum row_kind kind, const void *row, struct err *err)
 {
-    bool gone = kind == ROW_ALERT && ((const struct alert *)row)->state == ALERT_OK;
+    bool gone = row_is_gone(kind, row);
     sqlite3_stmt *stmt;
     int rc = statement(writer, (enum writer_stmt)((gone ? STMT_ROW_DELETE : STMT_ROW_PUT) + kind), &stmt, err);
     if (rc < 0)

@@ -27,6 +27,9 @@ int codec_decode_table(const uint8_t *bytes, size_t len, struct arena *arena, st
 /* What names a table: BLAKE2b-128 of its encoded bytes. */
 struct table_hash codec_table_hash(const uint8_t *bytes, size_t len);
 
+/* What a token is known by where it is kept: BLAKE2b-256 of it. */
+void codec_token_hash(const uint8_t token[TOKEN_BYTES], uint8_t ret[TOKEN_HASH_BYTES]);
+
 int codec_encode_batch(const struct batch *batch, uint8_t *buffer, size_t size, size_t *ret_len, struct err *err);
 int codec_decode_batch(const uint8_t *bytes, size_t len, struct arena *arena, struct batch *ret, struct err *err);
 

@@ -18,6 +18,11 @@ enum {
 
 _Static_assert(WORD_LEN + sodium_base64_ENCODED_LEN(BYTES_MAX, BASE64) <= INVITE_TEXT_MAX, "an invitation's text");
 
+void codec_token_hash(const uint8_t token[TOKEN_BYTES], uint8_t ret[TOKEN_HASH_BYTES])
+{
+    crypto_generichash(ret, TOKEN_HASH_BYTES, token, TOKEN_BYTES, NULL, 0);
+}
+
 static int pack(const struct invite *invite, struct arena *arena, uint8_t bytes[BYTES_MAX], size_t *ret_len,
                 struct err *err)
 {

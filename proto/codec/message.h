@@ -25,6 +25,7 @@ enum {
     INSTANCE_MAX = 255,
     TEXT_MAX = 255, /* any other text in a message */
     TOKEN_BYTES = 32,
+    TOKEN_HASH_BYTES = 32,
 };
 
 /* Times of a decoded message are within +-this (9,000 years), so that they can be added: monotonic ones and durations

@@ -92,3 +92,13 @@ bool address_is_loopback(const char *text)
         return is_loopback_ip6(&((struct sockaddr_in6 *)&numeric)->sin6_addr);
     return ntohl(((struct sockaddr_in *)&numeric)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
+
+bool address_is_any(const char *text)
+{
+    struct sockaddr_storage numeric;
+    if (address_numeric(text, &numeric) < 0)
+        return false;
+    if (numeric.ss_family == AF_INET6)
+        return IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)&numeric)->sin6_addr);
+    return ((struct sockaddr_in *)&numeric)->sin_addr.s_addr == htonl(INADDR_ANY);
+}

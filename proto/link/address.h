@@ -21,7 +21,8 @@ int address_split(const char *text, struct address *ret);
 /* -EINVAL: not of the form, or HOST is a name. `ret` is untouched then. */
 int address_numeric(const char *text, struct sockaddr_storage *ret);
 
-/* What is not an address, or a name, is not. */
+/* What is not an address, or a name, is neither. */
+bool address_is_any(const char *text); /* 0.0.0.0, [::]: all a machine has */
 bool address_is_loopback(const char *text);
 
 socklen_t address_len(const struct sockaddr_storage *address);

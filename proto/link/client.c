@@ -17,6 +17,12 @@
  * reaps the pipe and dials again after its shortest pause. Closing and making a new dialer or socket instead would be
  * the unsafe path at the moment the network is at its worst.
  *
+ * Going to another address means another dialer, and closing the one before. That is safe only when it has no pipe that
+ * the protocol has started on, by the paragraph above. So from the moment on that it is to be closed no pipe of it gets
+ * that far: they are refused in ADD_PRE, which comes before the protocol's start. And it is closed only when there is
+ * none that got further: when the last one's REM_POST has come. nng says nothing of a dial that fails, so an address
+ * has a turn, by the clock.
+ *
  * With an infinite resend time REQ forgets the request when the connection breaks, so it is a minute; the server takes
  * a request sent again while it has it in hand for one. */
 #include "proto/link/client.h"
@@ -27,6 +33,7 @@
 #include <netinet/in.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/util/platform.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +44,7 @@
 #include "proto/link/inbox.h"
 #include "proto/link/nng_error.h"
 
-enum { REQUEST_ID_LEN = 4, RESEND_MS = 60000, DIAL_MIN_MS = 200, DIAL_MAX_MS = 30000 };
+enum { REQUEST_ID_LEN = 4, RESEND_MS = 60000, DIAL_MIN_MS = 200, DIAL_MAX_MS = 30000, TURN_MAX_MS = 60000 };
 enum { URL_MAX = sizeof "tcp://[]:65535" + ADDRESS_HOST_MAX };
 
 enum step { IDLE, SENDING, AWAITING };
@@ -54,10 +61,33 @@ struct link_client {
     uint64_t asked; /* how often: an answer is for who asked last */
     uint32_t told;  /* the pipe on_up was last called for; 0: none */
     bool closing;
+    char *addresses[LINK_ADDRESSES_MAX];
+    size_t n_addresses, at; /* the one dialled now */
+    unsigned in_vain;       /* turns since one worked */
+    nng_dialer dialer;
+    uv_timer_t turn;
+    unsigned handles; /* ours and the inbox's, still open */
     uv_mutex_t lock;
     uint32_t pipe;    /* under lock: the pipe in use; 0: none */
     uint32_t removed; /* under lock: the one that went last */
+    uint32_t begun;   /* under lock: the pipe let through ADD_PRE that has not gone yet; 0: none */
+    uint32_t shut;    /* the pipe last shut down */
+    bool moving;      /* under lock: no more pipes of this dialer */
 };
+
+/* On nng's threads, before the protocol knows of the pipe. */
+static void on_pipe_begins(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    struct link_client *client = arg;
+    (void)event;
+    uv_mutex_lock(&client->lock);
+    bool refused = client->moving;
+    if (!refused)
+        client->begun = (uint32_t)nng_pipe_id(pipe);
+    uv_mutex_unlock(&client->lock);
+    if (refused)
+        nng_pipe_close(pipe);
+}
 
 /* On nng's threads. */
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
@@ -67,6 +97,8 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
     uv_mutex_lock(&client->lock);
     if (event == NNG_PIPE_EV_REM_POST) {
         client->removed = id;
+        if (client->begun == id)
+            client->begun = 0;
         if (client->pipe == id)
             client->pipe = 0;
     } else if (client->removed != id) {
@@ -83,6 +115,140 @@ static void on_aio(void *arg)
     inbox_put(client->inbox, &client->done);
 }
 
+/* ---- breaking a connection ---- */
+
+/* Whether `fd` is a TCP socket bound to `local`. */
+static bool is_bound_to(int fd, const nng_sockaddr *local)
+{
+    struct sockaddr_storage own = { 0 };
+    socklen_t len = sizeof own;
+    if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+        return false;
+    if (own.ss_family == AF_INET && local->s_family == NNG_AF_INET) {
+        const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&own;
+        return ip4->sin_port == local->s_in.sa_port && ip4->sin_addr.s_addr == local->s_in.sa_addr;
+    }
+    if (own.ss_family == AF_INET6 && local->s_family == NNG_AF_INET6) {
+        const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&own;
+        return ip6->sin6_port == local->s_in6.sa_port &&
+               memcmp(&ip6->sin6_addr, local->s_in6.sa_addr, sizeof ip6->sin6_addr) == 0;
+    }
+    return false;
+}
+
+static void auto_closedir(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+/* Between finding and shutting down nng may have closed the descriptor, and another of its connections may have got the
+ * number: then that one is dialled anew. Nothing else in the process is a socket bound to this address. */
+static void shut_down(const nng_sockaddr *local)
+{
+    AUTO(auto_closedir) DIR *own = opendir("/proc/self/fd");
+    if (!own)
+        return;
+    for (struct dirent *entry; (entry = readdir(own));) {
+        char *end;
+        long fd = strtol(entry->d_name, &end, 10);
+        if (end != entry->d_name && is_bound_to((int)fd, local))
+            shutdown((int)fd, SHUT_RDWR);
+    }
+}
+
+/* Of the pipe in use, if there is one. */
+static void break_pipe(struct link_client *client)
+{
+    uv_mutex_lock(&client->lock);
+    nng_pipe pipe = { .id = client->pipe };
+    uv_mutex_unlock(&client->lock);
+    nng_sockaddr local;
+    if (pipe.id == 0 || pipe.id == client->shut || nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &local) != 0)
+        return;
+    client->shut = pipe.id;
+    shut_down(&local);
+}
+
+/* ---- one address after the other ---- */
+
+static int dial(struct link_client *client, struct err *err)
+{
+    char url[URL_MAX];
+    snprintf(url, sizeof url, "tcp://%s", client->addresses[client->at]);
+    unsigned rounds = client->in_vain / (unsigned)client->n_addresses;
+    int pause_ms = rounds < 8 && DIAL_MIN_MS << rounds < DIAL_MAX_MS ? DIAL_MIN_MS << rounds : DIAL_MAX_MS;
+    int rv = nng_dialer_create(&client->dialer, client->socket, url);
+    if (rv == 0)
+        rv = nng_dialer_set_ms(client->dialer, NNG_OPT_RECONNMINT, pause_ms);
+    if (rv == 0)
+        rv = nng_dialer_start(client->dialer, NNG_FLAG_NONBLOCK);
+    return rv == 0 ? 0 : nng_error_set(err, rv, "link: cannot dial");
+}
+
+static void on_turn(uv_timer_t *timer);
+
+/* Half of it is random: agents that lost the same collector do not all come to the next one as one. */
+static void begin_turn(struct link_client *client)
+{
+    if (client->n_addresses < 2)
+        return;
+    unsigned rounds = client->in_vain / (unsigned)client->n_addresses;
+    unsigned most_ms = rounds < 8 && LINK_TURN_MS << rounds < TURN_MAX_MS ? LINK_TURN_MS << rounds : TURN_MAX_MS;
+    uv_timer_start(&client->turn, on_turn, most_ms / 2 + nng_random() % (most_ms / 2 + 1), 0);
+}
+
+/* False: the dialer has a pipe that the protocol has begun with. */
+static bool may_close_dialer(struct link_client *client)
+{
+    uv_mutex_lock(&client->lock);
+    bool may = client->begun == 0;
+    if (may)
+        client->moving = true; /* and has none from here on */
+    uv_mutex_unlock(&client->lock);
+    return may;
+}
+
+/* An address that cannot even be dialled (nng has no memory) has its turn like the others. */
+static void go_on(struct link_client *client)
+{
+    nng_dialer_close(client->dialer);
+    client->at = (client->at + 1) % client->n_addresses;
+    client->in_vain++;
+    uv_mutex_lock(&client->lock);
+    client->moving = false;
+    uv_mutex_unlock(&client->lock);
+    (void)dial(client, NULL);
+    begin_turn(client);
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    struct link_client *client = timer->data;
+    if (may_close_dialer(client))
+        go_on(client);
+    else /* a connection is coming, or going */
+        begin_turn(client);
+}
+
+/* Asked to move on: not before the last pipe is gone, be it one that was not in use yet when we were asked. */
+static void finish_move(struct link_client *client)
+{
+    uv_mutex_lock(&client->lock);
+    bool moving = client->moving, gone = client->begun == 0;
+    uv_mutex_unlock(&client->lock);
+    if (moving && gone)
+        go_on(client);
+    else if (moving)
+        break_pipe(client);
+}
+
+static void note_up(struct link_client *client)
+{
+    client->in_vain = 0;
+    uv_timer_stop(&client->turn);
+}
+
 /* Tells of ups and downs since the last time. */
 static void tell(struct link_client *client)
 {
@@ -93,6 +259,10 @@ static void tell(struct link_client *client)
         return;
     bool was_up = client->told != 0;
     client->told = pipe;
+    if (pipe != 0)
+        note_up(client);
+    else if (!client->closing)
+        begin_turn(client);
     if (was_up && client->handlers.on_down)
         client->handlers.on_down(client->handlers.user);
     if (pipe != 0 && !client->closing && client->told == pipe && client->handlers.on_up)
@@ -162,19 +332,34 @@ static void on_inbox(void *user, struct inbox_item *item)
 {
     struct link_client *client = user;
     tell(client);
+    if (!client->closing)
+        finish_move(client);
     if (item && !client->closing)
         aio_done(client);
 }
 
-static void free_client(void *user)
+static void free_client(struct link_client *client)
 {
-    struct link_client *client = user;
     if (client->next)
         nng_msg_free(client->next);
     if (client->aio)
         nng_aio_free(client->aio);
+    for (size_t i = 0; i < client->n_addresses; i++)
+        free(client->addresses[i]);
     uv_mutex_destroy(&client->lock);
     free(client);
+}
+
+static void let_go(void *user)
+{
+    struct link_client *client = user;
+    if (--client->handles == 0)
+        free_client(client);
+}
+
+static void on_turn_closed(uv_handle_t *handle)
+{
+    let_go(handle->data);
 }
 
 static void client_undo(struct link_client **client)
@@ -190,45 +375,76 @@ static int set_options(struct link_client *client, struct err *err)
         (rv = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, DIAL_MAX_MS)) != 0 ||
         (rv = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, RESEND_MS)) != 0 ||
         (rv = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, LINK_MESSAGE_MAX + REQUEST_ID_LEN)) != 0 ||
+        (rv = nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, on_pipe_begins, client)) != 0 ||
         (rv = nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, on_pipe, client)) != 0 ||
         (rv = nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, on_pipe, client)) != 0)
         return nng_error_set(err, rv, "link: cannot set the socket up");
     return 0;
 }
 
-static int dial(struct link_client *client, const char *address, struct err *err)
+static int check_addresses(const char *const *addresses, size_t n, struct err *err)
 {
-    char url[URL_MAX];
-    snprintf(url, sizeof url, "tcp://%s", address);
-    int rv = nng_dial(client->socket, url, NULL, NNG_FLAG_NONBLOCK);
-    if (rv != 0)
-        return nng_error_set(err, rv, "link: cannot dial");
+    struct address parts;
+    for (size_t i = 0; i < n; i++)
+        if (address_split(addresses[i], &parts) < 0 || parts.port == 0)
+            return err_set(err, -EINVAL, "link: \"%s\" is not an address, want collector.example.org:9740",
+                           addresses[i]);
     return 0;
 }
 
-int link_client_open(struct link_client **ret_client, uv_loop_t *loop, const char *address,
-                     struct link_client_handlers handlers, struct err *err)
+static int copy_addresses(struct link_client *client, const char *const *addresses, size_t n, struct err *err)
 {
-    assert(ret_client && loop && address && handlers.on_answer);
-    struct address parts;
-    if (address_split(address, &parts) < 0 || parts.port == 0)
-        return err_set(err, -EINVAL, "link: \"%s\" is not an address, want collector.example.org:9740", address);
-    struct link_client *fresh = calloc(1, sizeof *fresh);
-    if (!fresh)
-        return err_set(err, -ENOMEM, "link: out of memory");
-    uv_mutex_init(&fresh->lock); /* aborts on misuse and cannot fail otherwise on Linux */
-    AUTO(client_undo) struct link_client *client = fresh;
-    client->handlers = handlers;
-    int rc = inbox_open(&client->inbox, loop, on_inbox, client, err);
-    if (rc < 0)
-        return rc;
+    for (size_t i = 0; i < n; i++) {
+        client->addresses[i] = strdup(addresses[i]);
+        if (!client->addresses[i])
+            return err_set(err, -ENOMEM, "link: out of memory");
+        client->n_addresses = i + 1;
+    }
+    return 0;
+}
+
+static int open_socket(struct link_client *client, struct err *err)
+{
     int rv;
     if ((rv = nng_aio_alloc(&client->aio, on_aio, client)) != 0 || (rv = nng_req0_open(&client->socket)) != 0)
         return nng_error_set(err, rv, "link: cannot make a socket");
-    if ((rc = set_options(client, err)) < 0 || (rc = dial(client, address, err)) < 0)
+    int rc = set_options(client, err);
+    return rc < 0 ? rc : dial(client, err);
+}
+
+int link_client_open(struct link_client **ret_client, uv_loop_t *loop, const char *const *addresses, size_t n,
+                     struct link_client_handlers handlers, struct err *err)
+{
+    assert(ret_client && loop && addresses && n >= 1 && n <= LINK_ADDRESSES_MAX && handlers.on_answer);
+    int rc = check_addresses(addresses, n, err);
+    if (rc < 0)
         return rc;
+    struct link_client *fresh = calloc(1, sizeof *fresh);
+    if (!fresh)
+        return err_set(err, -ENOMEM, "link: out of memory");
+    uv_mutex_init(&fresh->lock);       /* aborts on misuse and cannot fail otherwise on Linux */
+    uv_timer_init(loop, &fresh->turn); /* never fails */
+    fresh->turn.data = fresh;
+    fresh->handles = 1;
+    AUTO(client_undo) struct link_client *client = fresh;
+    client->handlers = handlers;
+    rc = copy_addresses(client, addresses, n, err);
+    if (rc == 0)
+        rc = inbox_open(&client->inbox, loop, on_inbox, client, err);
+    if (rc < 0)
+        return rc;
+    client->handles++;
+    rc = open_socket(client, err);
+    if (rc < 0)
+        return rc;
+    begin_turn(client);
     *ret_client = TAKE(client);
     return 0;
+}
+
+const char *link_client_address(const struct link_client *client)
+{
+    return client->addresses[client->at];
 }
 
 /* Stops what the aio is doing; the inbox brings it back. */
@@ -262,56 +478,23 @@ int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len
     return 0;
 }
 
-/* Whether `fd` is a TCP socket bound to `local`. */
-static bool is_bound_to(int fd, const nng_sockaddr *local)
-{
-    struct sockaddr_storage own = { 0 };
-    socklen_t len = sizeof own;
-    if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
-        return false;
-    if (own.ss_family == AF_INET && local->s_family == NNG_AF_INET) {
-        const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&own;
-        return ip4->sin_port == local->s_in.sa_port && ip4->sin_addr.s_addr == local->s_in.sa_addr;
-    }
-    if (own.ss_family == AF_INET6 && local->s_family == NNG_AF_INET6) {
-        const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&own;
-        return ip6->sin6_port == local->s_in6.sa_port &&
-               memcmp(&ip6->sin6_addr, local->s_in6.sa_addr, sizeof ip6->sin6_addr) == 0;
-    }
-    return false;
-}
-
-static void auto_closedir(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
-/* Between finding and shutting down nng may have closed the descriptor, and another of its connections may have got the
- * number: then that one is dialled anew. Nothing else in the process is a socket bound to this address. */
-static void shut_down(const nng_sockaddr *local)
-{
-    AUTO(auto_closedir) DIR *own = opendir("/proc/self/fd");
-    if (!own)
-        return;
-    for (struct dirent *entry; (entry = readdir(own));) {
-        char *end;
-        long fd = strtol(entry->d_name, &end, 10);
-        if (end != entry->d_name && is_bound_to((int)fd, local))
-            shutdown((int)fd, SHUT_RDWR);
-    }
-}
-
 void link_client_redial(struct link_client *client)
 {
     assert(client);
     replace(client);
+    break_pipe(client);
+}
+
+void link_client_move_on(struct link_client *client)
+{
+    assert(client);
+    link_client_redial(client);
+    if (client->n_addresses < 2)
+        return;
     uv_mutex_lock(&client->lock);
-    nng_pipe pipe = { .id = client->pipe };
+    client->moving = true;
     uv_mutex_unlock(&client->lock);
-    nng_sockaddr local;
-    if (pipe.id != 0 && nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &local) == 0)
-        shut_down(&local);
+    finish_move(client);
 }
 
 struct link_client *link_client_close(struct link_client *client)
@@ -328,8 +511,7 @@ struct link_client *link_client_close(struct link_client *client)
         nng_aio_set_msg(client->aio, NULL);
     }
     if (client->inbox)
-        client->inbox = inbox_close(client->inbox, free_client);
-    else
-        free_client(client);
+        client->inbox = inbox_close(client->inbox, let_go);
+    uv_close((uv_handle_t *)&client->turn, on_turn_closed);
     return NULL;
 }

@@ -6,6 +6,10 @@
  *          reconnection, so an answer may also come to a request from before on_down
  * Dialling starts at open, never gives up: 200 ms doubling to 30 s, jittered by nng; a dead path is noticed after
  *          LINK_USER_TIMEOUT_S by TCP_USER_TIMEOUT (proto/link/nng_process.c)
+ * Addresses of several, one is dialled at a time, and kept while it works. One without a connection for its turn, a
+ *          random half to whole LINK_TURN_MS, gives way to the next, and so round. After each round in vain turns and
+ *          pauses double, turns to a minute: many agents of a collector that is away do not dial it more often than
+ *          those that know but one address
  * Limit    requests and answers have at most LINK_MESSAGE_MAX bytes; a longer answer breaks the connection
  * Threads  all calls and callbacks on the loop's thread; every call from any callback
  */
@@ -16,7 +20,7 @@
 
 #include "base/err.h"
 
-enum { LINK_MESSAGE_MAX = 128 << 10, LINK_USER_TIMEOUT_S = 10 };
+enum { LINK_MESSAGE_MAX = 128 << 10, LINK_USER_TIMEOUT_S = 10, LINK_ADDRESSES_MAX = 4, LINK_TURN_MS = 4000 };
 
 struct link_client; /* opaque */
 
@@ -27,15 +31,22 @@ struct link_client_handlers {
     void *user;
 };
 
-/* `address` is "HOST:PORT", copied. -EINVAL: not an address. On 0 the caller owns *ret_client. */
-int link_client_open(struct link_client **ret_client, uv_loop_t *loop, const char *address,
+/* `addresses` are 1..LINK_ADDRESSES_MAX times "HOST:PORT", copied; the first is dialled first. -EINVAL: one is not an
+ * address. On 0 the caller owns *ret_client. */
+int link_client_open(struct link_client **ret_client, uv_loop_t *loop, const char *const *addresses, size_t n,
                      struct link_client_handlers handlers, struct err *err);
+
+/* The address that is dialled, or connected to, now. Borrowed until the loop runs again. */
+const char *link_client_address(const struct link_client *client);
 
 /* Copies `bytes`. -EMSGSIZE: over the limit; -ENOMEM. While down, the request waits for the next connection. */
 int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len, struct err *err);
 
 /* Breaks the connection and dials again at once; an unanswered request is dropped. */
 void link_client_redial(struct link_client *client);
+
+/* The same, at the next address. */
+void link_client_move_on(struct link_client *client);
 
 /* Stops nng first, then the wake-up; the loop must run once more for the handle's close. NULL is fine. Always returns
  * NULL. */

@@ -8,9 +8,10 @@
 
 struct fixture {
     struct test_loop t;
-    struct link_server *server;
+    struct link_server *server, *second;
     struct link_client *client;
     unsigned port;
+    char second_address[32];
     unsigned ups;
     unsigned downs;
     unsigned answers;
@@ -100,7 +101,7 @@ static void dial(struct fixture *f)
     char address[32];
     snprintf(address, sizeof address, "127.0.0.1:%u", f->port);
     struct link_client_handlers handlers = { on_up, on_down, on_answer, f };
-    assert_int_equal(link_client_open(&f->client, &f->t.loop, address, handlers, NULL), 0);
+    assert_int_equal(link_client_open(&f->client, &f->t.loop, (const char *[]){ address }, 1, handlers, NULL), 0);
 }
 
 static int setup(void **state)
@@ -116,6 +117,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     f->client = link_client_close(f->client);
     f->server = link_server_close(f->server);
+    f->second = link_server_close(f->second);
     test_loop_close(&f->t);
     free(f);
     return 0;
@@ -435,8 +437,12 @@ static void addresses_that_are_none_are_refused(void **state)
     struct link_client_handlers handlers = { on_up, on_down, on_answer, f };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct err err = { 0 };
-        assert_int_equal(link_client_open(&f->client, &f->t.loop, wrong[i], handlers, &err), -EINVAL);
+        assert_int_equal(link_client_open(&f->client, &f->t.loop, &wrong[i], 1, handlers, &err), -EINVAL);
         assert_int_equal(err.code, -EINVAL);
+        assert_null(f->client);
+        const char *const second[] = { "127.0.0.1:9740", wrong[i] };
+        assert_int_equal(link_client_open(&f->client, &f->t.loop, second, 2, handlers, &err), -EINVAL);
+        assert_non_null(strstr(err.text, wrong[i]));
         assert_null(f->client);
     }
     assert_null(link_client_close(NULL));
@@ -446,10 +452,135 @@ static void a_name_that_does_not_resolve_is_dialled_again_and_again(void **state
 {
     struct fixture *f = *state;
     struct link_client_handlers handlers = { on_up, on_down, on_answer, f };
-    assert_int_equal(link_client_open(&f->client, &f->t.loop, "nowhere.invalid:9740", handlers, NULL), 0);
+    assert_int_equal(
+        link_client_open(&f->client, &f->t.loop, (const char *[]){ "nowhere.invalid:9740" }, 1, handlers, NULL), 0);
     ask(f, "anybody?");
     run_some(&f->t);
     assert_int_equal(f->ups, 0); /* and closing it does not wait for the resolver: teardown */
+}
+
+/* ---- several addresses ---- */
+
+static void serve_second(struct fixture *f)
+{
+    struct link_server_handlers handlers = { on_open, on_request, on_close, f };
+    assert_int_equal(link_server_open(&f->second, &f->t.loop, "127.0.0.1:0", link_limits_default(), handlers, NULL), 0);
+    snprintf(f->second_address, sizeof f->second_address, "127.0.0.1:%u", link_server_port(f->second));
+}
+
+/* `first`, or the first server. */
+static void dial_both(struct fixture *f, const char *first)
+{
+    char address[32];
+    snprintf(address, sizeof address, "127.0.0.1:%u", f->port);
+    struct link_client_handlers handlers = { on_up, on_down, on_answer, f };
+    const char *const addresses[] = { first ? first : address, f->second_address };
+    assert_int_equal(link_client_open(&f->client, &f->t.loop, addresses, 2, handlers, NULL), 0);
+}
+
+static bool is_at_second(const struct fixture *f)
+{
+    return strcmp(link_client_address(f->client), f->second_address) == 0;
+}
+
+static void an_address_that_cannot_be_reached_gives_way_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    f->server = link_server_close(f->server); /* a port nobody listens on */
+    serve_second(f);
+    dial_both(f, NULL);
+    assert_false(is_at_second(f));
+    ask(f, "anybody?");
+    run_until(&f->t, f->ups == 1 && f->requests == 1);
+    assert_true(is_at_second(f));
+    answer(f, "me");
+    run_until(&f->t, f->answers == 1);
+    assert_int_equal(f->downs, 0);
+}
+
+static void a_name_that_does_not_resolve_gives_way_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    serve_second(f);
+    dial_both(f, "nowhere.invalid:9740");
+    run_until(&f->t, f->ups == 1);
+    assert_true(is_at_second(f));
+}
+
+static void the_address_that_works_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    serve_second(f);
+    dial_both(f, NULL);
+    run_until(&f->t, f->ups == 1);
+    for (unsigned i = 1; i <= 3; i++) {
+        link_client_redial(f->client);
+        run_until(&f->t, f->ups == i + 1);
+        assert_false(is_at_second(f));
+    }
+    ask(f, "still you?");
+    run_until(&f->t, f->requests == 1);
+    assert_int_equal(link_server_counts(f->second).accepted, 0);
+}
+
+static void when_the_one_that_worked_is_gone_the_next_is_dialled(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    serve_second(f);
+    dial_both(f, NULL);
+    ask(f, "survive this");
+    run_until(&f->t, f->ups == 1 && f->requests == 1);
+    f->server = link_server_close(f->server);
+    run_until(&f->t, f->ups == 2 && f->requests == 2);
+    assert_true(is_at_second(f));
+    assert_true(was_asked(f, "survive this")); /* REQ takes it along */
+    assert_int_equal(f->downs, 1);
+}
+
+static void moving_on_goes_round(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    serve_second(f);
+    dial_both(f, NULL);
+    run_until(&f->t, f->ups == 1);
+    for (unsigned i = 1; i <= 10; i++) {
+        ask(f, "forget me");
+        run_until(&f->t, f->requests == 2 * i - 1);
+        link_client_move_on(f->client);
+        run_until(&f->t, f->ups == i + 1);
+        assert_int_equal(f->downs, i);
+        assert_int_equal(is_at_second(f), i % 2);
+        ask(f, "who are you?");
+        run_until(&f->t, f->requests == 2 * i);
+        assert_true(was_asked(f, "who are you?"));
+        answer(f, "me");
+        run_until(&f->t, f->answers == i);
+    }
+}
+
+static void moving_on_without_a_connection_dials_the_next_at_once(void **state)
+{
+    struct fixture *f = *state;
+    serve_second(f);
+    dial_both(f, "nowhere.invalid:9740");
+    link_client_move_on(f->client);
+    assert_true(is_at_second(f));
+    run_until(&f->t, f->ups == 1);
+}
+
+static void with_one_address_moving_on_is_redialling(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    dial(f);
+    run_until(&f->t, f->ups == 1);
+    link_client_move_on(f->client);
+    run_until(&f->t, f->ups == 2);
+    assert_int_equal(f->downs, 1);
 }
 
 int main(void)
@@ -473,6 +604,13 @@ int main(void)
         TEST(asking_from_within_on_up_works),
         TEST(addresses_that_are_none_are_refused),
         TEST(a_name_that_does_not_resolve_is_dialled_again_and_again),
+        TEST(an_address_that_cannot_be_reached_gives_way_to_the_next),
+        TEST(a_name_that_does_not_resolve_gives_way_to_the_next),
+        TEST(the_address_that_works_is_kept),
+        TEST(when_the_one_that_worked_is_gone_the_next_is_dialled),
+        TEST(moving_on_goes_round),
+        TEST(moving_on_without_a_connection_dials_the_next_at_once),
+        TEST(with_one_address_moving_on_is_redialling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

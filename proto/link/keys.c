@@ -71,6 +71,21 @@ int public_key_parse(struct public_key *ret, const char *text, size_t len, struc
     return err_set(err, -EINVAL, "keys: not a public key: %d characters of base64 are one", KEY_TEXT);
 }
 
+char *key_pair_print(char ret[KEY_TEXT + 1], const struct key_pair *pair)
+{
+    return sodium_bin2base64(ret, KEY_TEXT + 1, pair->secret, sizeof pair->secret, BASE64);
+}
+
+int key_pair_parse(struct key_pair *ret, const char *text, size_t len, struct err *err)
+{
+    uint8_t secret[KEY_BYTES];
+    if (!parse(secret, text, len))
+        return err_set(err, -EINVAL, "keys: not a secret key: %d characters of base64 are one", KEY_TEXT);
+    int rc = key_pair_of(ret, secret, err);
+    sodium_memzero(secret, sizeof secret);
+    return rc;
+}
+
 /* ---- files ---- */
 
 /* The name of a new file is on disk only when its folder is. */
@@ -99,7 +114,7 @@ int key_file_create(const char *path, const struct key_pair *pair, struct err *e
         return err_set(err, -EEXIST, "keys: %s is there already: a key is never overwritten", path);
     if (fd < 0)
         return err_sys(err, -errno, "keys: cannot create %s", path);
-    sodium_bin2base64(line + WORD_LEN, KEY_TEXT + 1, pair->secret, KEY_BYTES, BASE64);
+    key_pair_print(line + WORD_LEN, pair);
     line[FILE_LEN - 1] = '\n';
     int rc = write_line(fd, line);
     sodium_memzero(line, sizeof line);
@@ -134,7 +149,7 @@ static bool parse_line(uint8_t ret[KEY_BYTES], const char *line, size_t len)
            parse(ret, line + WORD_LEN, KEY_TEXT);
 }
 
-int key_file_read(struct key_pair *ret, const char *path, struct err *err)
+int key_file_open(int *ret_fd, const char *path, struct err *err)
 {
     /* O_NONBLOCK: a FIFO of that name must not hold the program up before it is refused */
     AUTO(auto_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -143,6 +158,17 @@ int key_file_read(struct key_pair *ret, const char *path, struct err *err)
     if (fd < 0)
         return err_sys(err, -errno, "keys: cannot open %s", path);
     int rc = check_file(fd, path, err);
+    if (rc < 0)
+        return rc;
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+int key_file_read(struct key_pair *ret, const char *path, struct err *err)
+{
+    AUTO(auto_close) int fd = -1;
+    int rc = key_file_open(&fd, path, err);
     if (rc < 0)
         return rc;
     char line[FILE_LEN + 1]; /* one more than a key file has, to see that it is longer */

@@ -39,6 +39,15 @@ int key_file_create(const char *path, const struct key_pair *pair, struct err *e
  * -EBADMSG not what key_file_create() writes; other -errno: the disk said no. */
 int key_file_read(struct key_pair *ret, const char *path, struct err *err);
 
+/* Opens a file that keeps a secret, for reading, if it is fit to: of the errors of key_file_read() all but -EBADMSG, and
+ * *ret_fd is untouched. The caller closes it. */
+int key_file_open(int *ret_fd, const char *path, struct err *err);
+
+/* The secret as text, for other files than a key file. Returns `ret`, which the caller wipes. */
+char *key_pair_print(char ret[KEY_TEXT + 1], const struct key_pair *pair);
+/* -EINVAL: not one. */
+int key_pair_parse(struct key_pair *ret, const char *text, size_t len, struct err *err);
+
 /* Returns `ret`. */
 char *public_key_print(char ret[KEY_TEXT + 1], const struct public_key *key);
 /* -EINVAL: not one. */

@@ -316,6 +316,22 @@ static void a_pair_that_is_done_is_wiped(void **state)
 
 #define SENTENCE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_secret_comes_back_from_its_text_and_no_other_does(void **state)
+{
+    (void)state;
+    struct key_pair pair, again;
+    struct err err;
+    char text[KEY_TEXT + 1];
+    assert_int_equal(key_pair_draw(&pair, NULL), 0);
+    assert_int_equal(key_pair_parse(&again, key_pair_print(text, &pair), KEY_TEXT, NULL), 0);
+    assert_memory_equal(&again, &pair, sizeof pair);
+    assert_int_equal(key_pair_parse(&again, text, KEY_TEXT - 1, &err), -EINVAL);
+    text[3] = '!';
+    assert_int_equal(key_pair_parse(&again, text, KEY_TEXT, &err), -EINVAL);
+    assert_null(strstr(err.text, text));
+    assert_memory_equal(&again, &pair, sizeof pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +349,7 @@ int main(void)
         SENTENCE(no_file_is_an_answer_of_its_own),
         SENTENCE(what_is_not_a_key_is_refused),
         SENTENCE(a_public_key_is_told_as_text_and_read_back),
+        SENTENCE(a_secret_comes_back_from_its_text_and_no_other_does),
         SENTENCE(a_pair_that_is_done_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

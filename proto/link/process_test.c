@@ -119,7 +119,7 @@ static void a_connection_of_nngs_has_the_timeout(void **state)
     struct link_client *client;
     bool up = false;
     struct link_client_handlers handlers = { .on_up = on_up, .on_answer = on_answer, .user = &up };
-    assert_int_equal(link_client_open(&client, &t.loop, address, handlers, NULL), 0);
+    assert_int_equal(link_client_open(&client, &t.loop, (const char *[]){ address }, 1, handlers, NULL), 0);
     int accepted = accept(listening, NULL, NULL);
     char hello[8]; /* nng sends it after the options are set */
     assert_int_equal(recv(accepted, hello, sizeof hello, MSG_WAITALL), 8);

@@ -50,9 +50,9 @@ def main():
     with BenchWorld() as world:
         world.configure(webhooks=[])
         world.start_collector()
-        host = world.event_without_agent()
-        (world.folder / "agent.yaml").write_text(f"collector: 127.0.0.1:{world.port}\nhost: \"{host}\"\n"
-                                                  f"spool: {world.folder}/spool\n")
+        line = world.event_without_agent()
+        (world.folder / "agent.yaml").write_text(f"identity: {world.folder}/identity\nspool: {world.folder}/spool\n")
+        world.join(line)
         world.start_agent()
         wait_for("the host reports each second", world.reports_each_second)
         say(f"warming up {options.warm} s, then measuring {options.seconds} s")

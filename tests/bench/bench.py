@@ -75,11 +75,8 @@ class BenchWorld(world.World):
         return self.running[name].pid
 
     def event_without_agent(self):
-        """A tenant, a host and a live event over it. Returns the host's id."""
+        """A tenant, a host and a live event over it. Returns the host's invitation."""
         self.must("tenant", "add", "acme")
-        host = self.must("host", "enroll", "web-1", "--tenant", "acme")["host"]
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
-                  "--hosts", "*")
-        self.must("event", "start", "sale")
-        return host["id"]
+        line = self.invite("web-1", "--tenant", "acme")
+        self.start_event()
+        return line

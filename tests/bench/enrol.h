@@ -1,11 +1,13 @@
-/* tests/bench/enrol.h - makes the hosts of a swarm known to a collector, by its control socket.
+/* tests/bench/enrol.h - invitations for the hosts of a swarm, by the collector's control socket.
  *
- * Threads  blocks its caller; asks from several threads at once, for each answer waits for the disk
+ * Threads  blocks its caller
  */
 #pragma once
-#include <stdint.h>
-
+#include "base/arena.h"
 #include "base/err.h"
+#include "proto/codec/message.h"
 
-/* Makes tenants bench-1..bench-`n_tenants` and enrols `n` hosts, shared out evenly; their ids go to `ret_hosts`. */
-int enrol_hosts(const char *control, unsigned n_tenants, unsigned n, uint64_t *ret_hosts, struct err *err);
+/* Makes tenants bench-1..bench-`n_tenants`, and for each an invitation that `uses` hosts may join by, at `ret_invites`;
+ * their texts lie in the arena. */
+int enrol_invite(const char *control, unsigned n_tenants, unsigned uses, struct arena *arena,
+                 struct invite *ret_invites, struct err *err);

@@ -1,6 +1,6 @@
 /* warroom-feed: says again what a host once said, to a collector, over the uplink's protocol.
  *
- * The hello's monotonic clock is ahead of that of the ticks, by how long ago they are to lie: the collector's anchor
+ * Each line of its input is an invitation, each a host that joins. The hello's monotonic clock is ahead of that of the ticks, by how long ago they are to lie: the collector's anchor
  * puts them there. Each host sends its next batch when the one before it is stored. Prints one JSON object. */
 #include <argp.h>
 #include <errno.h>
@@ -24,8 +24,6 @@ enum { ARENA_BYTES = 8 << 20, HOSTS_MAX = 1000 };
 struct options {
     const char *connect, *recording;
     uint64_t begin_us, spacing_us, ticks, batch_ticks;
-    uint64_t hosts[HOSTS_MAX];
-    unsigned n_hosts;
 };
 
 struct feed;
@@ -34,7 +32,9 @@ struct sender {
     struct feed *feed;
     struct line line;
     uv_timer_t again;
-    uint64_t host;
+    struct invite invite;
+    struct key_pair key;
+    struct public_key collector;
     struct run_id run;
     uint64_t sent, in_hand; /* ticks */
     bool with_table;
@@ -49,7 +49,7 @@ struct feed {
     struct recording recording;
     int64_t round_us; /* from one telling of the recording to the next */
     struct sender *senders;
-    unsigned left;
+    unsigned n_senders, left;
     bool failed;
     uint64_t batches, ticks, batch_bytes;
     int64_t mono_us[TICKS_MAX];
@@ -78,7 +78,7 @@ static void end(struct sender *sender)
 
 static void fail(struct sender *sender, const char *why)
 {
-    fprintf(stderr, "feed: host %016" PRIx64 ": %s\n", sender->host, why ? why : "the line went");
+    fprintf(stderr, "feed: line %zu: %s\n", (size_t)(sender - sender->feed->senders) + 1, why ? why : "the line went");
     sender->feed->failed = true;
     end(sender);
 }
@@ -161,13 +161,13 @@ static void on_open(struct line *line)
     struct sender *sender = line->user;
     struct clock clock = clock_system();
     int64_t wall_us = clock_wall_us(&clock);
-    line_hello(line, &(struct hello){ .host = sender->host,
-                                      .run = sender->run,
+    line_hello(line, &(struct hello){ .run = sender->run,
                                       .mono_us = MONO_FIRST_US + wall_us - (int64_t)sender->feed->options.begin_us,
                                       .wall_us = wall_us,
                                       .version = WARROOM_VERSION,
                                       .hostname = "feed",
-                                      .system = "Linux" });
+                                      .system = "Linux",
+                                      .token = { sender->invite.token, TOKEN_BYTES } });
 }
 
 /* ---- in ---- */
@@ -208,18 +208,38 @@ static void on_gone(struct line *line, const char *why)
 
 /* ---- begin and end ---- */
 
-static void start(struct feed *feed, struct sender *sender, uint64_t host)
+static void start(struct feed *feed, struct sender *sender)
 {
-    *sender = (struct sender){ .feed = feed, .host = host, .with_table = true };
+    sender->feed = feed;
+    sender->with_table = true;
     sender->line.home = &feed->home;
     sender->line.user = sender;
+    sender->line.own = &sender->key;
+    sender->line.collector = &sender->collector;
+    memcpy(sender->collector.bytes, sender->invite.collector, sizeof sender->collector.bytes);
     uv_timer_init(&feed->loop, &sender->again);
     sender->again.data = sender;
     feed->left++;
-    if (getrandom(&sender->run, sizeof sender->run, 0) != sizeof sender->run)
+    if (key_pair_draw(&sender->key, NULL) < 0 || getrandom(&sender->run, sizeof sender->run, 0) != sizeof sender->run)
         fail(sender, "no randomness");
     else
         line_start(&sender->line);
+}
+
+static int read_invitations(struct feed *feed, struct err *err)
+{
+    char text[INVITE_TEXT_MAX];
+    feed->senders = calloc(HOSTS_MAX, sizeof *feed->senders);
+    if (!feed->senders)
+        return err_set(err, -ENOMEM, "out of memory");
+    while (feed->n_senders < HOSTS_MAX && fgets(text, sizeof text, stdin)) {
+        int rc =
+            codec_parse_invite(text, strcspn(text, "\n"), &feed->arena, &feed->senders[feed->n_senders].invite, err);
+        if (rc < 0)
+            return rc;
+        feed->n_senders++;
+    }
+    return feed->n_senders > 0 ? 0 : err_set(err, -EINVAL, "no invitation came");
 }
 
 static int prepare(struct feed *feed, struct err *err)
@@ -237,8 +257,7 @@ static int prepare(struct feed *feed, struct err *err)
     feed->round_us = span_us + (last > 0 ? span_us / last : US_PER_S);
     if (feed->options.ticks == 0)
         feed->options.ticks = recording->rows;
-    feed->senders = calloc(feed->options.n_hosts, sizeof *feed->senders);
-    return feed->senders ? 0 : err_set(err, -ENOMEM, "out of memory");
+    return read_invitations(feed, err);
 }
 
 static void run(struct feed *feed)
@@ -249,8 +268,8 @@ static void run(struct feed *feed)
     feed->home.on_open = on_open;
     feed->home.on_answer = on_answer;
     feed->home.on_gone = on_gone;
-    for (unsigned i = 0; i < feed->options.n_hosts; i++)
-        start(feed, &feed->senders[i], feed->options.hosts[i]);
+    for (unsigned i = 0; i < feed->n_senders; i++)
+        start(feed, &feed->senders[i]);
     uv_run(&feed->loop, UV_RUN_DEFAULT);
     uv_loop_close(&feed->loop);
     printf("{\"ticks\": %" PRIu64 ", \"samples\": %" PRIu64 ", \"batches\": %" PRIu64 ", \"batch_bytes\": %" PRIu64
@@ -266,13 +285,6 @@ static uint64_t number(const char *arg, struct argp_state *state)
     if (!scan_u64(&scan, &number) || !scan_done(&scan))
         argp_error(state, "%s: want a whole number", arg);
     return number;
-}
-
-static void add_host(struct options *options, const char *arg, struct argp_state *state)
-{
-    struct scan scan = scan_over(arg, strlen(arg));
-    if (options->n_hosts == HOSTS_MAX || !scan_hex64(&scan, &options->hosts[options->n_hosts++]) || !scan_done(&scan))
-        argp_error(state, "%s: want a host's id, %d of them at most", arg, HOSTS_MAX);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -298,11 +310,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->batch_ticks = number(arg, state);
         return 0;
     case ARGP_KEY_ARG:
-        add_host(options, arg, state);
+        argp_error(state, "takes no arguments, but %s was given", arg);
         return 0;
     case ARGP_KEY_END:
-        if (!options->connect || !options->recording || options->n_hosts == 0)
-            argp_error(state, "--connect, --recording and a HOST are needed");
+        if (!options->connect || !options->recording)
+            argp_error(state, "--connect and --recording are needed");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -323,8 +335,7 @@ static void parse_options(struct options *ret, int argc, char **argv)
     static const struct argp argp = {
         .options = rows,
         .parser = parse_option,
-        .args_doc = "HOST...",
-        .doc = "Sends a collector what hosts once said.",
+        .doc = "Sends a collector what hosts once said; reads their invitations from its input, one a line.",
     };
     *ret = (struct options){ .batch_ticks = TICKS_MAX };
     argp_err_exit_status = 2;

@@ -18,19 +18,34 @@ static void on_closed(uv_handle_t *handle)
     line->home->on_gone(line, line->why);
 }
 
-static void leave(struct line *line, const char *why)
+/* false: it has left already. */
+static bool begin_to_leave(struct line *line, const char *why)
 {
     if (line->phase == LINE_IDLE || line->phase == LINE_CLOSING)
-        return;
+        return false;
     line->waiting = false;
     line->why = why;
     line->phase = LINE_CLOSING;
-    uv_close((uv_handle_t *)&line->tcp, on_closed);
+    handshake_done(&line->handshake);
+    channel_done(&line->channel);
+    return true;
+}
+
+static void leave(struct line *line, const char *why)
+{
+    if (begin_to_leave(line, why))
+        uv_close((uv_handle_t *)&line->tcp, on_closed);
 }
 
 void line_stop(struct line *line)
 {
     leave(line, NULL);
+}
+
+void line_reset(struct line *line)
+{
+    if (begin_to_leave(line, NULL) && uv_tcp_close_reset(&line->tcp, on_closed) < 0)
+        uv_close((uv_handle_t *)&line->tcp, on_closed);
 }
 
 /* ---- out ---- */
@@ -71,21 +86,17 @@ static void put(struct line *line, const uint8_t *bytes, size_t len)
     }
 }
 
-static void send_request(struct line *line, enum envelope_kind kind, const struct request *request)
+/* What lies in home->inner. */
+static void send_envelope(struct line *line, enum envelope_kind kind, uint64_t counter, size_t inner_len)
 {
     struct line_home *home = line->home;
-    struct envelope envelope = { .kind = kind, .counter = line->counter, .inner.at = home->inner };
-    size_t len = 0;
-    int rc = codec_encode_request(request, home->inner, sizeof home->inner, &envelope.inner.len, NULL);
-    if (rc == 0)
-        rc = codec_encode_envelope(&envelope, home->outer + SP_HEAD_LEN, sizeof home->outer - SP_HEAD_LEN, &len, NULL);
-    if (rc < 0) {
-        leave(line, "a request that cannot be encoded");
+    const struct envelope envelope = { .kind = kind, .counter = counter, .inner = { home->inner, inner_len } };
+    size_t len;
+    if (codec_encode_envelope(&envelope, home->outer + SP_HEAD_LEN, sizeof home->outer - SP_HEAD_LEN, &len, NULL) < 0) {
+        leave(line, "an envelope that cannot be encoded");
         return;
     }
     sp_write_head(home->outer, UINT32_C(0x80000000) | ++line->request, len);
-    if (kind == ENVELOPE_SEALED)
-        line->counter++;
     line->waiting = true;
     line->sent_ns = (int64_t)uv_hrtime();
     put(line, home->outer, len + SP_HEAD_LEN);
@@ -93,26 +104,58 @@ static void send_request(struct line *line, enum envelope_kind kind, const struc
 
 void line_hello(struct line *line, const struct hello *hello)
 {
-    line->counter = 0;
+    struct line_home *home = line->home;
+    const struct request request = { .kind = REQUEST_HELLO, .hello = *hello };
+    size_t len, inner_len = 0;
     line->answered_us = 0;
     line->before_us = 0;
-    send_request(line, ENVELOPE_HANDSHAKE, &(struct request){ .kind = REQUEST_HELLO, .hello = *hello });
+    handshake_initiate(&line->handshake, CHANNEL_PROLOGUE, line->own, line->collector);
+    int rc = codec_encode_request(&request, home->plain, sizeof home->plain, &len, NULL);
+    if (rc == 0)
+        rc = handshake_write(&line->handshake, home->plain, len, home->inner, sizeof home->inner, &inner_len, NULL);
+    if (rc < 0)
+        leave(line, "a hello that cannot be encoded");
+    else
+        send_envelope(line, ENVELOPE_HANDSHAKE, 0, inner_len);
 }
 
 void line_report(struct line *line, struct report *report)
 {
+    struct line_home *home = line->home;
+    size_t len, inner_len = 0;
+    uint64_t counter;
     report->sent_us = line->before_us;
     report->answered_us = line->answered_us;
-    send_request(line, ENVELOPE_SEALED, &(struct request){ .kind = REQUEST_REPORT, .report = *report });
+    const struct request request = { .kind = REQUEST_REPORT, .report = *report };
+    int rc = codec_encode_request(&request, home->plain, sizeof home->plain, &len, NULL);
+    if (rc == 0)
+        rc =
+            channel_seal(&line->channel, home->plain, len, home->inner, sizeof home->inner, &inner_len, &counter, NULL);
+    if (rc != 0)
+        leave(line, "a report that cannot be sealed");
+    else
+        send_envelope(line, ENVELOPE_SEALED, counter, inner_len);
 }
 
 /* ---- in ---- */
+
+/* The answer as it was encoded, at home->plain. */
+static int open_answer(struct line *line, const struct envelope *envelope, size_t *ret_len)
+{
+    struct line_home *home = line->home;
+    const struct bytes *inner = &envelope->inner;
+    if (envelope->kind == ENVELOPE_HANDSHAKE)
+        return handshake_read(&line->handshake, inner->at, inner->len, home->plain, sizeof home->plain, ret_len, NULL);
+    return channel_open(&line->channel, envelope->counter, inner->at, inner->len, home->plain, sizeof home->plain,
+                        ret_len, NULL);
+}
 
 static void on_body(struct line *line, const uint8_t *bytes, size_t len)
 {
     struct line_home *home = line->home;
     struct envelope envelope;
     struct answer answer = { 0 };
+    size_t plain_len = 0;
     arena_reset(&home->arena);
     int rc = codec_decode_envelope(bytes, len, &envelope, NULL);
     if (rc == 0 && envelope.kind != ENVELOPE_HANDSHAKE && envelope.kind != ENVELOPE_SEALED) {
@@ -120,11 +163,15 @@ static void on_body(struct line *line, const uint8_t *bytes, size_t len)
         return;
     }
     if (rc == 0)
-        rc = codec_decode_answer(envelope.inner.at, envelope.inner.len, &home->arena, &answer, NULL);
-    if (rc < 0) {
-        leave(line, "an answer that cannot be decoded");
+        rc = open_answer(line, &envelope, &plain_len);
+    if (rc == 0)
+        rc = codec_decode_answer(home->plain, plain_len, &home->arena, &answer, NULL);
+    if (rc != 0) {
+        leave(line, "an answer that does not open or cannot be decoded");
         return;
     }
+    if (envelope.kind == ENVELOPE_HANDSHAKE && answer.kind == ANSWER_WELCOME)
+        handshake_finish(&line->handshake, &line->channel);
     line->waiting = false;
     line->before_us = line->sent_ns / NS_PER_US;
     line->answered_us = (int64_t)uv_hrtime() / NS_PER_US;

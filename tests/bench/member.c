@@ -142,15 +142,18 @@ static void say_hello(struct line *line)
 {
     struct member *member = member_of(line);
     struct clock clock = clock_system();
+    char name[32];
     int64_t mono_us = (int64_t)uv_hrtime() / NS_PER_US;
+    snprintf(name, sizeof name, "swarm-%05u", member->number);
     member->ahead_us = clock_wall_us(&clock) - mono_us;
     line_hello(line, &(struct hello){ .host = member->host,
                                       .run = member->run,
                                       .mono_us = mono_us,
                                       .wall_us = mono_us + member->ahead_us,
                                       .version = WARROOM_VERSION,
-                                      .hostname = "swarm",
-                                      .system = "Linux" });
+                                      .hostname = name,
+                                      .system = "Linux",
+                                      .token = { member->invite->token, member->host == 0 ? TOKEN_BYTES : 0 } });
 }
 
 /* ---- what comes back ---- */
@@ -158,7 +161,7 @@ static void say_hello(struct line *line)
 static void fail(struct member *member, const char *why)
 {
     if (member->crew->tally.failed++ < FAILURES_TOLD)
-        fprintf(stderr, "swarm: host %016" PRIx64 ": %s\n", member->host, why);
+        fprintf(stderr, "swarm: member %u, host %016" PRIx64 ": %s\n", member->number, member->host, why);
     member->phase = MEMBER_GONE;
     line_stop(&member->line);
 }
@@ -177,8 +180,9 @@ static void open_gap(struct member *member)
     member->live = member->n + 1;
 }
 
-static void on_welcome(struct member *member)
+static void on_welcome(struct member *member, const struct answer *answer)
 {
+    member->host = answer->host;
     member->welcomed = true;
     member->with_table = true;
     member->most = LATE_TICKS_MAX;
@@ -262,7 +266,7 @@ static void on_answer(struct line *line, const struct answer *answer)
         member->policy = answer->policy;
     switch (answer->kind) {
     case ANSWER_WELCOME:
-        on_welcome(member);
+        on_welcome(member, answer);
         return;
     case ANSWER_STORED:
         on_stored(member, answer);
@@ -322,20 +326,24 @@ void member_handlers(struct line_home *home)
     home->on_gone = on_gone;
 }
 
-void member_start(struct member *member, struct crew *crew, uint64_t host)
+void member_start(struct member *member, struct crew *crew, const struct invite *invite, unsigned number)
 {
     uint32_t n = crew->shape->table.n;
     member->crew = crew;
-    member->host = host;
+    member->invite = invite;
+    member->number = number;
+    memcpy(member->collector.bytes, invite->collector, sizeof member->collector.bytes);
     member->phase = MEMBER_JOINING;
     member->redial_ms = REDIAL_LEAST_MS;
     member->line.home = &crew->home;
     member->line.user = member;
+    member->line.own = &member->key;
+    member->line.collector = &member->collector;
     member->redial.data = member;
     uv_timer_init(crew->home.loop, &member->redial);
     member->head.values = calloc(n, sizeof *member->head.values);
     member->tail.values = calloc(n, sizeof *member->tail.values);
-    if (!member->head.values || !member->tail.values ||
+    if (!member->head.values || !member->tail.values || key_pair_draw(&member->key, NULL) < 0 ||
         getrandom(&member->run, sizeof member->run, 0) != sizeof member->run ||
         getrandom(&member->head.seed, sizeof member->head.seed, 0) != sizeof member->head.seed) {
         fail(member, "out of memory or randomness");
@@ -363,6 +371,7 @@ void member_stop(struct member *member)
 
 void member_free(struct member *member)
 {
+    key_pair_done(&member->key);
     free(member->head.values);
     free(member->tail.values);
 }

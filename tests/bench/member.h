@@ -1,7 +1,7 @@
 /* tests/bench/member.h - one simulated agent of a swarm.
  *
- * Shape    connects, says hello, sends one report with the table: then it is *joined*. From then on each member_due()
- *          is a tick; ticks go one a batch, live ones first, each when the answer before it is here
+ * Shape    connects, joins by its tenant's invitation under a key of its own, sends one report with the table: then it
+ *          is *joined*. From then on each member_due() is a tick; ticks go one a batch, live ones first, each when the answer before it is here
  * Returns  a crew that `returns` does what agents do when their line goes: dial again, after a random wait below a
  *          bound that doubles from 200 ms to 30 s, as nng does. What fell due meanwhile is backlog: sent behind the
  *          live ticks, oldest first, in full messages, one each `backlog_ns` at most. In a crew that does not, a
@@ -58,7 +58,11 @@ struct member {
     struct line line;
     uv_timer_t redial;
     enum member_phase phase;
-    uint64_t host;
+    const struct invite *invite;
+    unsigned number;
+    struct key_pair key;
+    struct public_key collector;
+    uint64_t host; /* 0: not joined yet */
     struct run_id run;
     struct policy policy;
     uint64_t n;                   /* ticks due so far, the first one, sent on joining, too */
@@ -77,8 +81,8 @@ struct member {
     int64_t redial_ms; /* bound of the next wait */
 };
 
-/* `member` is zeros; it must stay where it is. */
-void member_start(struct member *member, struct crew *crew, uint64_t host);
+/* `member` is zeros; it must stay where it is. The invitation is borrowed. */
+void member_start(struct member *member, struct crew *crew, const struct invite *invite, unsigned number);
 void member_due(struct member *member, int64_t due_ns);
 /* Whether everything that fell due is stored. */
 bool member_is_done(const struct member *member);

@@ -40,15 +40,16 @@ class StoreWorld(BenchWorld):
         return self.folder / f"state/tenant-{self.tenants[tenant]}.db"
 
     def hosts(self, tenant, count):
-        ids = [self.must("host", "enroll", f"{tenant}-{i}", "--tenant", tenant)["host"]["id"] for i in range(count)]
-        self.host_of[tenant] = ids[0]
-        return ids
+        """Their invitations."""
+        rows = [self.must("host", "enroll", f"{tenant}-{i}", "--tenant", tenant) for i in range(count)]
+        self.host_of[tenant] = rows[0]["host"]["id"]
+        return [row["invitation"]["code"] for row in rows]
 
     def feed(self, recording, hosts, begin_us, **options):
         done = subprocess.run(
             [BIN.parent / "tests/warroom-feed", "--connect", f"127.0.0.1:{self.port}", "--recording", recording,
-             "--begin-us", str(begin_us), *(text for key, value in options.items() for text in (f"--{key.replace('_', '-')}", str(value))),
-             *hosts], stdout=subprocess.PIPE, text=True, check=False)
+             "--begin-us", str(begin_us), *(text for key, value in options.items() for text in (f"--{key.replace('_', '-')}", str(value)))],
+            input="".join(line + "\n" for line in hosts), stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode != 0:
             raise Failed("the feed came to an end; see above")
         return json.loads(done.stdout)

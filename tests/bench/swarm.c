@@ -1,6 +1,6 @@
 /* warroom-swarm: many agents in one process, to see what a collector's work costs.
  *
- * Three phases on one loop. Joining: hosts are enrolled, a limited number at a time connects, says hello and sends
+ * Three phases on one loop. Joining: a limited number at a time connects, joins by its tenant's invitation and sends
  * a first report with its table. Warming: batches fall due at an even rate, in turn over the members. Measuring:
  * the same, counted. The rate is of batches due, whether or not the collector keeps up; a batch that had to wait
  * for the one before it is counted from when it was due, so that a slow collector cannot hide by slowing the load
@@ -43,7 +43,7 @@ struct swarm {
     struct arena arena;
     struct crew crew;
     struct member *members;
-    uint64_t *hosts;
+    struct invite *invites; /* one a tenant */
     unsigned started;
     enum phase phase;
     int64_t phase_ns; /* when it began */
@@ -269,9 +269,8 @@ static void on_pace(uv_timer_t *timer)
 static void start_next(struct swarm *swarm)
 {
     struct member *member = &swarm->members[swarm->started];
-    uint64_t host = swarm->hosts[swarm->started];
-    swarm->started++;
-    member_start(member, &swarm->crew, host);
+    unsigned number = swarm->started++;
+    member_start(member, &swarm->crew, &swarm->invites[number % swarm->options->tenants], number);
 }
 
 static void on_joined(struct crew *crew)
@@ -295,14 +294,13 @@ static int prepare(struct swarm *swarm, struct err *err)
         return err_set(err, -EINVAL, "--connect %s: want an IPv4 ADDRESS:PORT", options->connect);
     memcpy(&swarm->crew.home.address, &address, sizeof swarm->crew.home.address);
     swarm->members = calloc(options->members, sizeof *swarm->members);
-    swarm->hosts = calloc(options->members, sizeof *swarm->hosts);
-    if (!swarm->members || !swarm->hosts)
+    swarm->invites = calloc(options->tenants, sizeof *swarm->invites);
+    if (!swarm->members || !swarm->invites)
         return err_set(err, -ENOMEM, "out of memory");
     int rc = sample_shape_make(&swarm->shape, options->columns, &swarm->arena, err);
     if (rc < 0)
         return rc;
-    fprintf(stderr, "swarm: enrolling %u hosts\n", options->members);
-    return enrol_hosts(options->control, options->tenants, options->members, swarm->hosts, err);
+    return enrol_invite(options->control, options->tenants, options->members, &swarm->arena, swarm->invites, err);
 }
 
 static void run(struct swarm *swarm)
@@ -437,6 +435,6 @@ int main(int argc, char **argv)
     arena_done(&swarm->crew.home.arena);
     arena_done(&swarm->arena);
     free(swarm->members);
-    free(swarm->hosts);
+    free(swarm->invites);
     return measured ? 0 : 1;
 }

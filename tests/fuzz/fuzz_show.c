@@ -11,11 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static show_fn *const shows[] = { show_status,        show_tenant,          show_tenants,  show_enrolled,
+    static show_fn *const shows[] = { show_status,        show_tenant,          show_tenants,  show_invited,
                                       show_host,          show_hosts,           show_event,    show_events,
                                       show_event_page,    show_incidents,       show_query,    show_incident_line,
                                       show_incident_page, show_incident_change, show_latest,   show_quantiles,
-                                      show_top,           show_coverage,        show_imported, show_backup };
+                                      show_top,           show_coverage,        show_imported, show_backup,
+                                      show_revoked,       show_retired };
     if (size == 0)
         return 0;
     json_t *json = json_loadb((const char *)data + 1, size - 1, 0, NULL);

@@ -29,10 +29,10 @@ def must(*command):
 
 
 class Relay:
-    def __init__(self, listen, target, prefix=()):
+    def __init__(self, listen, target, prefix=(), record=()):
         # pylint: disable-next=consider-using-with
-        self.process = subprocess.Popen([*prefix, sys.executable, "-B", str(RELAY), listen, target], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*prefix, sys.executable, "-B", str(RELAY), listen, target, *map(str, record)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = self.process.stdout.readline().split()
         if not said:
             raise OSError(f"no relay from {listen} to {target}")
@@ -180,7 +180,7 @@ def highest_in(folder):
 class Host:
     """A host with its fake /proc, its link and its agent."""
 
-    def __init__(self, world, number, host_id):
+    def __init__(self, world, number, line):
         self.world = world
         self.name = f"web-{number}"
         self.folder = world.folder / self.name
@@ -189,8 +189,10 @@ class Host:
         self.link = make_link(number, world.port)
         self.taken = {}  # run: the highest tick seen in the spool
         (self.folder / "agent.yaml").write_text(
-            f"collector: 127.0.0.1:{self.link.port}\nhost: \"{host_id}\"\nprocfs: {self.folder}/proc\n"
-            f"spool: {self.folder}/spool\n")
+            f"identity: {self.folder}/identity\nprocfs: {self.folder}/proc\nspool: {self.folder}/spool\n")
+        world.join(line, self.folder / "agent.yaml")
+        dialled = (self.folder / "identity").read_text()
+        (self.folder / "identity").write_text(dialled.replace(f":{world.port}", f":{self.link.port}"))
 
     def start(self):
         self.world.start(self.name, *self.link.prefix, BIN / "warroom-agent", "--config", self.folder / "agent.yaml")

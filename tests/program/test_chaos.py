@@ -38,13 +38,9 @@ class Chaos:
         world.configure()
         world.start_collector()
         world.must("tenant", "add", "acme")
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        world.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
-                   "--hosts", "*")
-        world.must("event", "start", "sale")
+        world.start_event()
         for number in range(HOSTS):
-            row = world.must("host", "enroll", f"web-{number}", "--tenant", "acme")["host"]
-            host = Host(world, number, row["id"])
+            host = Host(world, number, world.invite(f"web-{number}", "--tenant", "acme"))
             self.hosts.append(host)
             host.start()
         wait_for("all hosts report each second", lambda: all(

@@ -6,7 +6,7 @@ from world import ROOT, World, wait_for
 
 TOKEN = "s3cr3t-t0ken-0123456789"
 
-AGENT = 'collector: 127.0.0.1:9740\nhost: "0123456789abcdef"\n'
+AGENT = "identity: /var/lib/warroom-agent/identity\nspool: /var/lib/warroom-agent/spool\n"
 AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's name
     "interval: often\n": [":3: `interval` is \"often\", want a duration from 100ms to 1h (a whole number and us, ms, s, m, h or d)"],
     "interval: 2h\n": [":3: `interval` is \"2h\", want a duration from 100ms to 1h (a whole number and us, ms, s, m, h or d)"],
@@ -14,9 +14,10 @@ AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's 
     "queue: [1]\n": [":3: `queue` is a list of 1 items, want a whole number from 262144 to 1073741824: bytes"],
     "log_level: loud\n": [":3: `log_level` is \"loud\", want one of debug, info, warn, error"],
     "intervall: 10s\n": [":3: unknown key `intervall`, did you mean `interval`?"],
-    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are collector, host, interval, queue, spool, "
+    "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are identity, interval, queue, spool, "
                                  "spool_size, spool_age, log_level, probes, procfs, sysfs, rootfs"],
-    "collector: 127.0.0.1:1\n": [":3: `collector` is given again, line 1 has it already"],
+    "identity: elsewhere\n": [":3: `identity` is given again, line 1 has it already"],
+    "collector: 127.0.0.1:1\n": [":3: unknown key `collector`, allowed are "],  # what was joined says it
     "probes: none\n": [":3: `probes` is \"none\", want a list of at most 64 mappings"],
     "probes:\n  - {name: db, address: 'db:5432', count: 21}\n":
         [":4: `count` is \"21\", want a whole number from 1 to 20"],
@@ -93,21 +94,8 @@ class Check(unittest.TestCase):
             with self.subTest(more):
                 self.assert_faults("warroom-agent", AGENT + more, faults)
 
-    def test_an_agent_needs_a_collector_and_a_host(self):
-        self.assert_faults("warroom-agent", "{}\n", [
-            ":1: `collector` is missing, want a text of 1 to 300 bytes: HOST:PORT",
-            ":1: `host` is missing, want a text of 16 to 16 bytes: the 16 hexadecimal digits that `warroom host enroll` "
-            "printed, in quotes"])
-
-    def test_an_agent_refuses_a_collector_on_another_host(self):
-        for address in ("192.0.2.1:9740", "0.0.0.0:9740", "collector.example.com:9740", "[2001:db8::1]:9740"):
-            self.assert_faults("warroom-agent", AGENT.replace("127.0.0.1:9740", f'"{address}"'), [
-                f":1: collector: `{address}` is not on this host; until the uplink is encrypted the agent reports only to a "
-                "loopback address, 127.0.0.1:9740 or [::1]:9740"])
-
-    def test_a_host_id_that_is_none(self):
-        self.assert_faults("warroom-agent", AGENT.replace("0123456789abcdef", "0123456789abcdeX"), [
-            ":2: host: `0123456789abcdeX` is no host id, want the 16 hexadecimal digits that `warroom host enroll` printed"])
+    def test_an_agents_file_may_say_nothing(self):
+        self.assertEqual(self.check("warroom-agent", "{}\n"), (0, f"{self.file}: ok\n", ""))
 
     def test_a_good_file_of_the_collector(self):
         text = self.collector_file("webhooks:\n  - {name: ops, url: 'https://example.com/hook'}\n")
@@ -128,12 +116,16 @@ class Check(unittest.TestCase):
         rules.unlink()
         self.assert_faults("warroom-collector", text, [": cannot read the file: No such file or directory"], file=rules)
 
-    def test_a_collector_listens_on_loopback_only(self):
-        for address in ("0.0.0.0:9740", "192.0.2.1:9740", "[::]:9740"):
-            self.assert_faults("warroom-collector", self.collector_file(f"listen: '{address}'\n"), [
-                f":5: listen: `{address}` is not a loopback address; until the uplink is encrypted the collector listens on "
-                "127.0.0.1 or [::1] only"])
-        self.assertEqual(self.check("warroom-collector", self.collector_file("listen: '[::1]:9740'\n"))[0], 0)
+    def test_a_collector_listens_where_it_is_told(self):
+        for address in ("0.0.0.0:9740", "192.0.2.1:9740", "[::]:9740", "[::1]:9740"):
+            text = self.collector_file(f"listen: '{address}'\npublic: ['collector.example.com:9740']\n")
+            self.assertEqual(self.check("warroom-collector", text)[0], 0, address)
+
+    def test_a_collector_that_listens_everywhere_must_be_told_what_agents_dial(self):
+        for address in ("0.0.0.0:9740", "[::]:9740"):
+            status, out, error = self.check("warroom-collector", self.collector_file(f"listen: '{address}'\n"))
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn("public", error)
 
     def test_a_good_file_of_the_console(self):
         self.assertEqual(self.check("warroom", "control: /run/warroom/control.sock\n"), (0, "", ""))
@@ -207,11 +199,10 @@ class Running(unittest.TestCase):
     def test_a_program_with_a_bad_file_does_not_start(self):
         with World() as world:
             world.configure()
-            world.configure_agent("0123456789abcdef", "nonsense: 1\n")
+            world.configure_agent("nonsense: 1\n")
             text = (world.folder / "collector.yaml").read_text()
-            (world.folder / "collector.yaml").write_text(text.replace("127.0.0.1:0", "0.0.0.0:9740"))
-            for program, words in (("agent", "unknown key `nonsense`"),
-                                   ("collector", "0.0.0.0:9740` is not a loopback address; until the uplink is encrypted")):
+            (world.folder / "collector.yaml").write_text(text.replace("127.0.0.1:0", "nowhere"))
+            for program, words in (("agent", "unknown key `nonsense`"), ("collector", "`nowhere`")):
                 status, out, error = world.run(f"warroom-{program}", "--config", world.folder / f"{program}.yaml")
                 self.assertEqual((status, out), (1, ""))
                 self.assertIn(words, error)

@@ -103,6 +103,15 @@ class Console(unittest.TestCase):
             self.assertNotIn("\033", line)
         return out
 
+    def invited(self, *words):
+        """What a verb prints that ends in the line to paste; that one alone may be wider than a terminal."""
+        status, out, error = self.world.console(*words)
+        self.assertEqual((status, error), (0, ""))
+        self.assertEqual(len(re.findall(r"^    warroom-agent join 'wr1:[\w-]+'$", out, re.MULTILINE)), 1)
+        for line in out.splitlines():
+            self.assertTrue(width(line) <= COLUMNS or "warroom-agent join" in line, line)
+        return out
+
     def assert_fails(self, exit_status, says, *words):
         status, out, error = self.world.console(*words)
         self.assertEqual((status, out), (exit_status, ""), error)
@@ -147,14 +156,29 @@ class Console(unittest.TestCase):
 
     def test_a_host_is_enrolled_and_changed(self):
         self.world.must("tenant", "add", "initrode")
-        host = self.form("host enroll", "cache-1", "--tenant", "initrode", "--group", "cache")["host"]
+        enrolled = self.form("host enroll", "cache-1", "--tenant", "initrode", "--group", "cache")
+        host, invitation = enrolled["host"], enrolled["invitation"]
+        self.assertEqual((host["key"], enrolled["known"], invitation["uses"]), ("invited", False, 1))
+        self.assertRegex(invitation["code"], r"^wr1:[\w-]+$")
         self.assertRegex(host["id"], r"^[0-9a-f]{16}$")
         self.assertEqual((host["state"], host["group"]), ("never", "cache"))
         changed = self.form("host set", host["id"], "--ingress", "100Mbit", "--group", "kv")["host"]
         self.assertEqual((changed["group"], changed["limits"]["ingress"]), ("kv", 12500000.0))
         self.assertIn(host["id"], self.human("host", "set", "cache-1", "--connections", "5000"))
-        out = self.human("host", "enroll", "cache-2", "--tenant", "initrode")
+        again = self.form("host enroll", "cache-1", "--tenant", "initrode")
+        self.assertEqual((again["host"]["id"], again["host"]["group"], again["known"]), (host["id"], "kv", True))
+        self.assertNotEqual(again["invitation"]["code"], invitation["code"])
+        out = self.invited("host", "enroll", "cache-2", "--tenant", "initrode")
         self.assertRegex(out, r"\b[0-9a-f]{16}\b")
+        self.assertIn("It is known", self.invited("host", "rotate", "cache-2", "--expires", "30m"))
+        self.assertIsNone(self.form("host enroll", "--tenant", "initrode", "--uses", "3")["host"])
+        self.invited("host", "enroll", "--tenant", "initrode", "--uses", "20", "--group", "cache")
+        self.assertIn("invited no more", self.human("host", "revoke", "cache-2"))
+        self.assertEqual(self.form("host revoke", "cache-1")["host"]["key"], "none")
+        self.assertIn("what it sent stays", self.human("host", "retire", "cache-2"))
+        self.assertEqual(self.form("host retire", "cache-1")["host"]["key"], "retired")
+        keys = {row["name"]: row["key"] for row in self.form("hosts", "--tenant", "initrode")["hosts"]}
+        self.assertEqual(keys, {"cache-1": "retired", "cache-2": "retired"})
 
     def test_events(self):
         rows = self.form("event list")["events"]
@@ -238,7 +262,6 @@ class Console(unittest.TestCase):
 
     def test_names_that_are_taken(self):
         self.assert_fails(1, "there already is a tenant acme", "tenant", "add", "acme")
-        self.assert_fails(1, "this tenant already has a host web-1", "host", "enroll", "web-1", "--tenant", "acme")
         self.assert_fails(1, "this tenant already has an event sale", "event", "create", "sale", "--tenant", "acme", "--zone",
                           "UTC", "--from", self.today, "--hosts", "*")
 

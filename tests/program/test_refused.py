@@ -4,6 +4,7 @@ import socket
 import struct
 import unittest
 
+import noise
 import uplink
 from world import World, wait_for
 
@@ -13,7 +14,7 @@ class Refused(unittest.TestCase):
     def setUpClass(cls):
         cls.world = cls.enterClassContext(World())
         cls.world.begin()
-        cls.stranger = cls.world.must("host", "enroll", "db-1", "--tenant", "acme")["host"]["id"]
+        cls.db_1 = uplink.join(cls.world.invite("db-1", "--tenant", "acme"))
 
     def setUp(self):
         self.log_before = len(self.world.log("collector"))
@@ -32,8 +33,8 @@ class Refused(unittest.TestCase):
     def refused(self):
         return self.world.must("status")["uplink"]["refused"]
 
-    def peer(self, host=None):
-        return self.enterContext(uplink.Peer(self.world.port, host or self.stranger))
+    def peer(self, identity=None):
+        return self.enterContext(uplink.Peer(self.world.port, identity or self.db_1))
 
     def logged(self):
         return self.world.log("collector")[self.log_before:]
@@ -52,21 +53,46 @@ class Refused(unittest.TestCase):
     # ---- who
 
     def test_a_host_that_was_never_enrolled(self):
-        peer = self.peer("00000000000000aa").open()
-        answer = peer.ask(uplink.handshake(uplink.hello(peer.host, peer.run)))
-        self.assert_refused(answer, "unknown-host", "not enrolled here", "warroom host enroll")
+        stranger = uplink.Identity(self.db_1.collector, "00000000000000aa")
+        self.assert_refused(self.peer(stranger).open().shake(), "unknown-host", "warroom host enroll")
+
+    def test_a_host_that_names_itself_as_another(self):
+        web_1 = self.world.must("hosts")["hosts"][0]["id"]
+        self.assertNotEqual(web_1, self.db_1.host)
+        self.assert_refused(self.peer().open().shake(host=web_1), "unknown-host")
+
+    def test_one_who_has_the_key_of_another_collector_is_not_answered(self):
+        astray = uplink.Identity(noise.Key().public, self.db_1.host, self.db_1.key)
+        self.assertEqual(self.peer(astray).open().shake(), ("hung_up",))
+
+    def test_a_first_message_played_again_is_answered_and_means_nothing(self):
+        """Only who made it could open the answer, and the session it would begin never begins."""
+        honest, player = self.peer().open(), self.peer().open()
+        initiator = noise.Initiator(self.db_1.key, self.db_1.collector)
+        first = uplink.handshake(initiator.write(uplink.hello(self.db_1.host, honest.run)))
+        self.assertEqual(honest.ask(first, initiator)[0], "welcome")
+        honest.channel = initiator.channel
+        report = uplink.report(uplink.batch(honest.run, 1), 1, uplink.table())
+        self.assertEqual(honest.ask_sealed(report), ("stored", 1, 1))
+        self.assertIn(1, player.ask_raw(first))
+        self.assertEqual(honest.ask_sealed(uplink.report(uplink.batch(honest.run, 2), 2)), ("stored", 1, 2))
 
     def test_a_report_before_any_hello_is_told_to_shake_hands(self):
         peer = self.peer().open()
-        answer = peer.ask_sealed(uplink.report(uplink.batch(peer.run, 1), 1, uplink.table()))
-        self.assertEqual(answer, ("no_session",))
+        self.assertEqual(peer.ask(uplink.sealed(0, os.urandom(200))), ("no_session",))
         self.assertEqual(self.refused(), self.refused_before)
 
     def test_a_counter_that_was_used_before_is_told_to_shake_hands(self):
         peer = self.peer().greet()
         request = uplink.report(uplink.batch(peer.run, 1), 1, uplink.table())
-        self.assertEqual(peer.ask(uplink.sealed(5, request)), ("stored", 1, 1))
-        self.assertEqual(peer.ask(uplink.sealed(5, request)), ("no_session",))
+        self.assertEqual(peer.ask_sealed(request, 5), ("stored", 1, 1))
+        self.assertEqual(peer.ask_sealed(request, 5), ("no_session",))
+
+    def test_a_report_that_was_altered_on_its_way_is_told_to_shake_hands(self):
+        peer = self.peer().greet()
+        counter, box = peer.channel.seal(uplink.report(uplink.batch(peer.run, 1), 1, uplink.table()))
+        altered = box[:30] + bytes([box[30] ^ 1]) + box[31:]
+        self.assertEqual(peer.ask(uplink.sealed(counter, altered)), ("no_session",))
 
     # ---- what
 
@@ -179,7 +205,7 @@ class Refused(unittest.TestCase):
             self.assertTrue(peer.is_hung_up(), f"{length} bytes")
 
     def test_a_message_without_a_request_id_ends_its_connection(self):
-        for body in (b"", b"\x80\x00", b"\x00\x00\x00\x01" + uplink.handshake(b"")):
+        for body in (b"", b"\x80\x00", b"\x00\x00\x00\x01" + uplink.handshake(bytes(96))):
             peer = self.peer().open()
             peer.send(struct.pack(">Q", len(body)) + body)
             self.assertTrue(peer.is_hung_up(), body)

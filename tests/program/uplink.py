@@ -1,16 +1,20 @@
 """The agent's end of the uplink by hand (docs/protocol.md), for what an honest agent would never send."""
+import base64
 import hashlib
 import os
 import socket
 import struct
 import time
 
+import noise
 from world import DEADLINE_S
 
 HELLO_OF_REQ = bytes.fromhex("0053500000300000")
 HELLO_OF_REP = bytes.fromhex("0053500000310000")
 
-REASONS = {0: "other", 1: "unknown-host", 2: "malformed", 3: "too-large", 4: "overlap", 5: "above-highest", 6: "limit"}
+REASONS = {0: "other", 1: "unknown-host", 2: "malformed", 3: "too-large", 4: "overlap", 5: "above-highest", 6: "limit",
+           7: "revoked", 8: "token"}
+NO_HOST = "0" * 16
 
 
 # ---- protobuf: as much of it as the messages need
@@ -38,7 +42,12 @@ def field(number, value):
 
 def fields(message):
     """{number: value} of an encoded message; of a repeated field the last."""
-    found = {}
+    return dict(all_fields(message))
+
+
+def all_fields(message):
+    """[(number, value)] of it, in order."""
+    found = []
     at = 0
 
     def number():
@@ -54,10 +63,13 @@ def fields(message):
     while at < len(message):
         key = number()
         if key & 7 == 0:
-            found[key >> 3] = number()
+            found.append((key >> 3, number()))
+        elif key & 7 == 1:
+            found.append((key >> 3, struct.unpack_from("<Q", message, at)[0]))
+            at += 8
         elif key & 7 == 2:
             length = number()
-            found[key >> 3] = message[at:at + length]
+            found.append((key >> 3, message[at:at + length]))
             at += length
         else:
             raise ValueError(f"wire type {key & 7} in an answer")
@@ -66,17 +78,18 @@ def fields(message):
 
 # ---- messages
 
-def handshake(hello):
-    return field(1, field(1, hello))
+def handshake(message):
+    return field(1, message)
 
 
-def hello(host, run):
-    return (varint(1 << 3 | 1) + struct.pack("<Q", int(host, 16)) + field(2, run) + field(3, time.monotonic_ns() // 1000)
-            + field(5, b"test") + field(6, b"test") + field(7, b"test"))
+def hello(host, run, token=b"", hostname=b"test"):
+    return field(1, varint(1 << 3 | 1) + struct.pack("<Q", int(host, 16)) + field(2, run)
+                 + field(3, time.monotonic_ns() // 1000) + field(5, b"test") + field(6, hostname) + field(7, b"test")
+                 + (field(8, token) if token else b""))
 
 
-def sealed(counter, request):
-    return field(2, field(1, counter) + field(2, request))
+def sealed(counter, box):
+    return field(2, field(1, counter) + field(2, box))
 
 
 def table(columns=1):
@@ -101,13 +114,46 @@ def report(of_batch, highest, of_table=None):
                  + field(7, of_batch))
 
 
-class Peer:
-    """A connection that speaks REQ, with a host's id and a run of its own."""
+class Invitation:
+    """The line that is pasted on a host."""
 
-    def __init__(self, port, host):
-        self.host = host
+    def __init__(self, line):
+        if not line.startswith("wr1:"):
+            raise ValueError(f"not an invitation: {line[:8]}...")
+        text = line[4:].strip()
+        found = all_fields(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        self.addresses = [value.decode() for number, value in found if number == 1]
+        self.collector, self.token = dict(found)[2], dict(found)[3]
+        zigzagged = dict(found)[4]
+        self.expires_us = zigzagged >> 1 ^ -(zigzagged & 1)
+
+
+class Identity:
+    """Who an agent is: its key, and which collector it has the key of."""
+
+    def __init__(self, collector, host=NO_HOST, key=None):
+        self.collector, self.host = collector, host
+        self.key = key or noise.Key()
+
+
+def join(line, hostname="test"):
+    """What `warroom-agent join` does: the identity that the invitation makes of a new key."""
+    invitation = Invitation(line)
+    identity = Identity(invitation.collector)
+    with Peer(int(invitation.addresses[0].rsplit(":", 1)[1]), identity) as peer:
+        answer = peer.open().shake(invitation.token, hostname.encode())
+        assert answer[0] == "welcome", answer
+        identity.host = answer[1]
+    return identity
+
+
+class Peer:
+    """A connection that speaks REQ, with an identity, a run of its own, and a channel once hands were shaken."""
+
+    def __init__(self, port, identity):
+        self.identity = identity
         self.run = os.urandom(16)
-        self.counter = 0
+        self.channel = None
         self.request_id = 0x80000000
         self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
 
@@ -141,6 +187,8 @@ class Peer:
         assert self.read(8) == HELLO_OF_REP
         return self
 
+    # ---- envelopes
+
     def ask_raw(self, envelope):
         """{number: value} of the envelope that answers, None when the collector hung up."""
         self.request_id += 1
@@ -153,30 +201,50 @@ class Peer:
         assert request_id == self.request_id
         return fields(self.read(length - 4))
 
-    def ask(self, envelope):
+    def ask(self, envelope, handshake_of=None):
         """("stored", first, last), ("refused", reason, text) ... as the answer in the envelope says."""
         answered = self.ask_raw(envelope)
-        if 3 in answered:
-            return ("no_session",)
-        inner = fields(answered[1] if 1 in answered else fields(answered[2])[2])
-        if 4 in inner:
-            return ("welcome",)
-        if 5 in inner:
-            stored = fields(inner[5])
-            return ("stored", stored.get(1, 0), stored.get(2, 0))
-        if 6 in inner:
-            refused = fields(inner[6])
-            return ("refused", REASONS[refused.get(1, 0)], refused.get(2, b"").decode())
-        return ("busy",) if 7 in inner else ("no_table",)
+        if answered is None:
+            return ("hung_up",)
+        if 1 in answered:
+            return outcome(handshake_of.read(answered[1]))
+        if 2 in answered:
+            box = fields(answered[2])
+            return outcome(self.channel.open(box.get(1, 0), box[2]))
+        return ("no_session",) if 3 in answered else ("leave",)
+
+    # ---- sessions
+
+    def shake(self, token=b"", hostname=b"test", host=None):
+        """Both messages of the handshake. On a welcome its channel takes the place of the one before."""
+        initiator = noise.Initiator(self.identity.key, self.identity.collector)
+        first = initiator.write(hello(host or self.identity.host, self.run, token, hostname))
+        answer = self.ask(handshake(first), initiator)
+        if answer[0] == "welcome":
+            self.channel = initiator.channel
+        return answer
 
     def greet(self):
         """The connection and its session."""
         self.open()
-        answer = self.ask(handshake(hello(self.host, self.run)))
-        assert answer == ("welcome",), answer
+        answer = self.shake()
+        assert answer[0] == "welcome", answer
         return self
 
-    def ask_sealed(self, request):
-        answer = self.ask(sealed(self.counter, request))
-        self.counter += 1
-        return answer
+    def ask_sealed(self, request, counter=None):
+        return self.ask(sealed(*self.channel.seal(request, counter)))
+
+
+def outcome(answer):
+    """What Peer.ask() says of an encoded answer."""
+    inner = fields(answer)
+    if 4 in inner:
+        welcome = fields(inner[4])
+        return ("welcome", f"{welcome.get(1, 0):016x}", welcome.get(2, b"").decode(), welcome.get(3, b"").decode())
+    if 5 in inner:
+        stored = fields(inner[5])
+        return ("stored", stored.get(1, 0), stored.get(2, 0))
+    if 6 in inner:
+        refused = fields(inner[6])
+        return ("refused", REASONS[refused.get(1, 0)], refused.get(2, b"").decode())
+    return ("busy",) if 7 in inner else ("no_table",)

@@ -113,10 +113,10 @@ class World:
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def run(self, program, *args):
-        """A program to its end: (exit status, stdout, stderr)."""
-        done = subprocess.run([BIN / program, *map(str, args)], capture_output=True, text=True, timeout=DEADLINE_S,
-                              check=False)
+    def run(self, program, *args, paste=""):
+        """A program to its end, with `paste` as its input: (exit status, stdout, stderr)."""
+        done = subprocess.run([BIN / program, *map(str, args)], input=paste, capture_output=True, text=True,
+                              timeout=DEADLINE_S, check=False)
         return done.returncode, done.stdout, done.stderr
 
     # ---- receiver
@@ -177,10 +177,23 @@ class World:
 
     # ---- agent
 
-    def configure_agent(self, host_id, extra=""):
+    def configure_agent(self, extra=""):
         (self.folder / "agent.yaml").write_text(
-            f"collector: 127.0.0.1:{self.port}\nhost: \"{host_id}\"\nprocfs: {self.folder}/proc\n"
-            f"spool: {self.folder}/spool\n{extra}")
+            f"identity: {self.folder}/identity\nprocfs: {self.folder}/proc\nspool: {self.folder}/spool\n{extra}")
+
+    def invite(self, *args):
+        """The line that `warroom host enroll` gives for a host, or `--group` for whoever comes."""
+        return self.must("host", "enroll", *args)["invitation"]["code"]
+
+    def try_join(self, line, config=None):
+        """A line pasted on a host: (exit status, stdout, stderr)."""
+        return self.run("warroom-agent", "--config", config or self.folder / "agent.yaml", "join", "-", paste=line + "\n")
+
+    def join(self, line, config=None):
+        status, out, error = self.try_join(line, config)
+        if status != 0:
+            raise Failed(f"warroom-agent join: exit {status}: {error}")
+        return out
 
     def start_agent(self):
         self.start("agent", BIN / "warroom-agent", "--config", self.folder / "agent.yaml")
@@ -237,14 +250,19 @@ class World:
 
     def live_event(self):
         self.must("tenant", "add", "acme")
-        host = self.must("host", "enroll", "web-1", "--tenant", "acme")["host"]
+        line = self.invite("web-1", "--tenant", "acme")
+        self.start_event()
+        self.configure_agent()
+        self.join(line)
+        self.start_agent()
+        wait_for("the host reports each second", self.reports_each_second)
+
+    def start_event(self):
+        """Over all hosts of the tenant, also those to come."""
         today = time.strftime("%Y-%m-%d", time.gmtime())
         self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
                   "--hosts", "*")
         self.must("event", "start", "sale")
-        self.configure_agent(host["id"])
-        self.start_agent()
-        wait_for("the host reports each second", self.reports_each_second)
 
     def reports_each_second(self):
         hosts = (self.ask("hosts") or {"hosts": []})["hosts"]

@@ -1,5 +1,6 @@
 #include "tests/sim/room.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -18,6 +19,7 @@ static struct {
     struct log log;
     struct room_watcher watcher;
     const char *dir;
+    char key[PATH_MAX];
     uint64_t ends; /* so far: an opening that was planned before one of them is off */
 } room;
 
@@ -31,6 +33,7 @@ static void read_rules(void)
 void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher watcher)
 {
     room.dir = dir;
+    snprintf(room.key, sizeof room.key, "%s/collector.key", dir);
     room.watcher = watcher;
     room.log = (struct log){ .fd = log_fd, .least = trace ? LOG_DEBUG : LOG_INFO, .clock = world_clock() };
     room.webhooks[0] = (struct webhook_config){ .name = "duty", .url = "http://duty.example.org/" };
@@ -38,6 +41,7 @@ void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher wa
                                              .control = "control.sock",
                                              .feed = "feed.sock",
                                              .state = dir,
+                                             .key = room.key,
                                              .rules = SIM_RULES,
                                              .log_level = room.log.least,
                                              .webhooks = { .at = room.webhooks, .n = 1 },

@@ -69,6 +69,10 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
           "--new-connections 200",
           "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme','group':'web','egress':125000000,"
           "'ingress':1500000,'connections':5000,'new_connections':200}}" },
+        { "warroom host rotate web-1 --expires 90m",
+          "{'verb':'host rotate','args':{'host':'web-1','expires_s':5400}}" },
+        { "warroom host revoke web-1 --tenant acme", "{'verb':'host revoke','args':{'host':'web-1','tenant':'acme'}}" },
+        { "warroom host retire web-1", "{'verb':'host retire','args':{'host':'web-1'}}" },
         { "warroom host set web-1 --group db", "{'verb':'host set','args':{'host':'web-1','group':'db'}}" },
         { "warroom event create launch --tenant acme --zone Asia/Shanghai --from 2026-11-23 --days 3 --hosts "
           "'web-*,db-1'",
@@ -110,6 +114,12 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
     for (size_t i = 0; (verb = verb_at(i)); i++)
         n += run_find(verb->control) == NULL;
     assert_int_equal(n, sizeof cases / sizeof cases[0]);
+}
+
+static void an_image_is_invited_without_a_name(void **state)
+{
+    asks(*state, "warroom host enroll --group web --uses 50 --expires 7d --tenant acme",
+         "{'verb':'host enroll','args':{'tenant':'acme','group':'web','uses':50,'expires_s':604800}}");
 }
 
 static void options_that_are_left_out_have_their_defaults(void **state)
@@ -170,6 +180,9 @@ static void what_cannot_be_meant_is_refused_before_anybody_is_asked(void **state
         { "warroom hosts --tenant=", "not empty" },
         { "warroom tenant add \xff", "UTF-8" },
         { "warroom host enroll web-1", "--tenant NAME is missing" },
+        { "warroom host enroll web-1 --tenant acme --expires 24", "--expires must be a time like" },
+        { "warroom host enroll --tenant acme --uses 0", "whole number from 1" },
+        { "warroom host revoke", "<host> is missing" },
         { "warroom host enroll web-1 --tenant acme --egress 100", "kbit Mbit" },
         { "warroom host enroll web-1 --tenant acme --egress fast", "is no rate" },
         { "warroom event create x --tenant a --zone z --hosts h", "--from DAY is missing" },
@@ -193,7 +206,7 @@ static void help_and_version_ask_nobody(void **state)
     for (size_t i = 0; (verb = verb_at(i)); i++)
         assert_non_null(strstr(fake_out(fake), verb->phrase));
     assert_int_equal(fake_run(fake, "warroom host enroll --help"), COMMAND_OK);
-    assert_non_null(strstr(fake_out(fake), "Usage: warroom host enroll <name> --tenant NAME"));
+    assert_non_null(strstr(fake_out(fake), "Usage: warroom host enroll [name] --tenant NAME"));
     assert_non_null(strstr(fake_out(fake), "--egress RATE"));
     assert_int_equal(fake_run(fake, "warroom --version"), COMMAND_OK);
     assert_string_equal(fake_out(fake), "warroom " WARROOM_VERSION "\n");
@@ -447,6 +460,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_verb_asks_as_the_contract_has_it),
+        WITH(an_image_is_invited_without_a_name),
         WITH(options_that_are_left_out_have_their_defaults),
         WITH(what_may_be_left_out_is_left_to_the_collector),
         WITH(a_step_is_a_time),

@@ -17,7 +17,8 @@ enum tone show_state_tone(const char *state)
         { "pending", TONE_WARN },   { "unknown", TONE_WARN },      { "queued", TONE_WARN },
         { "never", TONE_WARN },     { "acknowledged", TONE_WARN }, { "ok", TONE_GOOD },
         { "reporting", TONE_GOOD }, { "live", TONE_GOOD },         { "resolved", TONE_GOOD },
-        { "delivered", TONE_GOOD },
+        { "delivered", TONE_GOOD }, { "invited", TONE_WARN },      { "no key", TONE_WARN },
+        { "revoked", TONE_BAD },    { "retired", TONE_DIM },       { "cloned", TONE_BAD },
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i].state, state) == 0)

@@ -10,7 +10,9 @@ typedef void show_fn(const json_t *data, const struct sheet *sheet);
 show_fn show_status;
 show_fn show_tenant;
 show_fn show_tenants;
-show_fn show_enrolled;
+show_fn show_invited; /* with the line to paste: a secret */
+show_fn show_revoked;
+show_fn show_retired;
 show_fn show_host;
 show_fn show_hosts;
 show_fn show_event;

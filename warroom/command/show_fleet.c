@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
@@ -65,23 +66,44 @@ static void put_limits(const json_t *host, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+static void put_clones(const json_t *host, const struct sheet *sheet)
+{
+    char age[HUMAN_TEXT];
+    int64_t at_us;
+    if (!field_instant(host, "cloned", &at_us))
+        return;
+    sheet_put(sheet, TONE_BAD, "cloned");
+    sheet_put(sheet, TONE_PLAIN, ": two agents had its key %s; join each machine by a line of its own (host enroll)",
+              human_age(age, at_us, sheet->now_us));
+    fputc('\n', sheet->out);
+}
+
 void show_host(const json_t *data, const struct sheet *sheet)
 {
     const json_t *host = field_object(data, "host");
     sheet_put(sheet, TONE_STRONG, "%s", field_text(host, "name"));
     sheet_put(sheet, TONE_PLAIN, "  id %s, tenant %s, group %s", field_text(host, "id"), field_text(host, "tenant"),
               field_text(host, "group"));
+    if (json_is_string(json_object_get(host, "key")))
+        sheet_put(sheet, TONE_PLAIN, ", key %s", field_text(host, "key"));
     fputc('\n', sheet->out);
+    put_clones(host, sheet);
     put_limits(host, sheet);
 }
 
-void show_enrolled(const json_t *data, const struct sheet *sheet)
+/* One word: how it reports, or what is wrong with who reports it. */
+static const char *host_word(const json_t *host)
 {
-    show_host(data, sheet);
-    fputs("\nPut this into /etc/warroom/agent.yaml on the host, then start warroom-agent there:\n\n    host: ",
-          sheet->out);
-    sheet_put(sheet, TONE_STRONG, "%s", field_text(field_object(data, "host"), "id"));
-    fputs("\n    collector: HOST:9740    # where the agent reaches this collector\n", sheet->out);
+    static const char *const keyless[] = { "invited", "revoked", "retired" };
+    int64_t cloned_us;
+    for (size_t i = 0; i < sizeof keyless / sizeof keyless[0]; i++)
+        if (field_is(host, "key", keyless[i]))
+            return keyless[i];
+    if (field_is(host, "key", "none"))
+        return "no key";
+    if (field_instant(host, "cloned", &cloned_us))
+        return "cloned";
+    return field_text(host, "state");
 }
 
 static void names_cell(struct table *table, const json_t *names)
@@ -102,7 +124,7 @@ static void names_cell(struct table *table, const json_t *names)
 static void host_row(struct table *table, const json_t *host, const struct sheet *sheet)
 {
     int64_t alerts = 0;
-    const char *state = field_text(host, "state");
+    const char *state = host_word(host);
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "name"));
     table_cell(table, TONE_PLAIN, "%s", field_text(host, "tenant"));
     table_cell(table, show_state_tone(state), "%s", state);
@@ -132,6 +154,27 @@ void show_host_table(const json_t *hosts, const struct sheet *sheet, int indent)
     table_print(table, sheet);
 }
 
+/* "100 hosts: 97 reporting, 2 silent, 1 revoked": below a list too long for a screen. */
+static void put_tally(const json_t *hosts, const struct sheet *sheet)
+{
+    static const char *const words[] = { "reporting", "never",   "silent",  "cloned",
+                                         "no key",    "invited", "revoked", "retired" };
+    sheet_put(sheet, TONE_PLAIN, "%zu hosts", json_array_size(hosts));
+    const char *gap = ": ";
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t n = 0;
+        size_t at;
+        json_t *host;
+        json_array_foreach(hosts, at, host) n += strcmp(host_word(host), words[i]) == 0;
+        if (n == 0)
+            continue;
+        sheet_put(sheet, TONE_PLAIN, "%s%zu ", gap, n);
+        sheet_put(sheet, show_state_tone(words[i]), "%s", words[i]);
+        gap = ", ";
+    }
+    fputc('\n', sheet->out);
+}
+
 void show_hosts(const json_t *data, const struct sheet *sheet)
 {
     const json_t *hosts = field_list(data, "hosts");
@@ -140,4 +183,6 @@ void show_hosts(const json_t *data, const struct sheet *sheet)
         return;
     }
     show_host_table(hosts, sheet, 0);
+    if (json_array_size(hosts) > 1)
+        put_tally(hosts, sheet);
 }

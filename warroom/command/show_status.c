@@ -50,11 +50,44 @@ static void put_head(const json_t *data, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+/* Those figures that are not nothing, on a line of their own. */
+static void put_others(const struct sheet *sheet, const json_t *object, const struct figure *figures, size_t n)
+{
+    const char *gap = NULL;
+    for (size_t i = 0; i < n; i++) {
+        int64_t count = 0;
+        if (!field_count(object, figures[i].key, &count) || count == 0)
+            continue;
+        if (gap)
+            fputs(gap, sheet->out);
+        else
+            put_label(sheet, "");
+        put_count(sheet, object, figures[i].key, figures[i].word, figures[i].tone);
+        gap = "   ";
+    }
+    if (gap)
+        fputc('\n', sheet->out);
+}
+
+static void put_hosts(const json_t *hosts, const struct sheet *sheet)
+{
+    static const struct figure figures[] = { { "total", "enrolled", TONE_PLAIN },
+                                             { "reporting", "reporting", TONE_GOOD },
+                                             { "silent", "silent", TONE_BAD } };
+    static const struct figure clones[] = { { "cloned", "cloned: two agents report by one key (warroom hosts)",
+                                              TONE_BAD } };
+    static const struct figure keys[] = { { "invited", "invited", TONE_WARN },
+                                          { "none", "without a key", TONE_WARN },
+                                          { "revoked", "revoked", TONE_BAD },
+                                          { "retired", "retired", TONE_DIM } };
+    put_line(sheet, "hosts", hosts, figures, 3);
+    fputc('\n', sheet->out);
+    put_others(sheet, hosts, clones, 1);
+    put_others(sheet, field_object(hosts, "keys"), keys, 4);
+}
+
 static void put_lines(const json_t *data, const struct sheet *sheet)
 {
-    static const struct figure hosts[] = { { "total", "enrolled", TONE_PLAIN },
-                                           { "reporting", "reporting", TONE_GOOD },
-                                           { "silent", "silent", TONE_BAD } };
     static const struct figure incidents[] = { { "open", "open", TONE_WARN },
                                                { "unacknowledged", "unacknowledged", TONE_BAD } };
     static const struct figure alerts[] = { { "firing", "firing", TONE_BAD },
@@ -67,9 +100,7 @@ static void put_lines(const json_t *data, const struct sheet *sheet)
         const char *label;
         const struct figure *figures;
         size_t n;
-    } lines[] = {
-        { "hosts", hosts, 3 }, { "incidents", incidents, 2 }, { "alerts", alerts, 3 }, { "pages", pages, 3 }
-    };
+    } lines[] = { { "incidents", incidents, 2 }, { "alerts", alerts, 3 }, { "pages", pages, 3 } };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         put_line(sheet, lines[i].label, field_object(data, lines[i].label), lines[i].figures, lines[i].n);
         fputc('\n', sheet->out);
@@ -133,6 +164,7 @@ static void put_uplink(const json_t *uplink, const struct sheet *sheet)
 void show_status(const json_t *data, const struct sheet *sheet)
 {
     put_head(data, sheet);
+    put_hosts(field_object(data, "hosts"), sheet);
     put_lines(data, sheet);
     put_store(field_object(data, "store"), sheet);
     put_uplink(field_object(data, "uplink"), sheet);

@@ -1,0 +1,246 @@
+/* Enrolment as the console asks for it: requests read as control.c reads them, carried out by a real collector. In the
+ * requests single quotes stand for double ones. */
+#include <errno.h>
+#include <string.h>
+
+#include "collector/collector_fixture.h"
+#include "collector/control/call.h"
+#include "proto/codec/codec.h"
+
+#define DAY_US (INT64_C(24 * 3600) * US_PER_S)
+
+struct asked {
+    struct fixture *f;
+    struct console_request request;
+    struct call call;
+};
+
+/* What the verb says; its data are in asked->call until forget(). */
+static int ask(struct asked *asked, struct fixture *f, const char *request)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s", request);
+    for (char *at = text; (at = strchr(at, '\''));)
+        *at = '"';
+    *asked = (struct asked){ .f = f };
+    int rc = console_request_parse(text, strlen(text), &asked->request, &f->err);
+    if (rc < 0)
+        fail_msg("%s", f->err.text);
+    asked->call.collector = f->collector;
+    asked->call.args = asked->request.args;
+    return asked->request.verb->run(&asked->call, &f->err);
+}
+
+static void forget(struct asked *asked)
+{
+    json_decref(asked->call.data);
+    console_request_done(&asked->request);
+}
+
+static void take(struct asked *asked, struct fixture *f, const char *request)
+{
+    int rc = ask(asked, f, request);
+    if (rc != CALL_WHEN_STORED)
+        fail_msg("%s: %s", request, f->err.text);
+    assert_int_equal(asked->call.file, STORE_REGISTRY); /* nobody holds a code that a crash could forget */
+}
+
+static void refuses(struct fixture *f, const char *request, int code, const char *why)
+{
+    struct asked asked;
+    size_t hosts = fleet_count_hosts(collector_fleet(f->collector));
+    assert_int_equal(ask(&asked, f, request), code);
+    if (!strstr(f->err.text, why))
+        fail_msg("%s: said %s", request, f->err.text);
+    assert_null(asked.call.data);
+    assert_int_equal(fleet_count_hosts(collector_fleet(f->collector)), hosts);
+    forget(&asked);
+}
+
+static const json_t *part(const struct asked *asked, const char *name)
+{
+    return json_object_get(asked->call.data, name);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    assert_non_null(text);
+    return text;
+}
+
+static const char *key_of(struct fixture *f, const char *request)
+{
+    static char key[16];
+    struct asked asked;
+    take(&asked, f, request);
+    snprintf(key, sizeof key, "%s", text_of(part(&asked, "host"), "key"));
+    forget(&asked);
+    return key;
+}
+
+/* The invitation as the host reads it: whole, and good for `within_us` from now. */
+static void assert_code(const struct asked *asked, int64_t within_us)
+{
+    struct arena arena;
+    struct invite invite;
+    const char *code = text_of(part(asked, "invitation"), "code");
+    arena_init(&arena, CODEC_ARENA_BYTES);
+    int rc = codec_parse_invite(code, strlen(code), &arena, &invite, NULL);
+    int64_t expires_us = invite.expires_us;
+    size_t addresses = invite.n_addresses;
+    arena_done(&arena);
+    assert_int_equal(rc, 0);
+    assert_int_equal(expires_us, collector_now_us(asked->f->collector) + within_us);
+    assert_true(addresses > 0);
+}
+
+static void a_host_that_is_made_is_invited_for_a_day(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    take(&asked, f, "{'verb':'host enroll','args':{'name':'web-2','tenant':'acme','group':'web','egress':1000}}");
+    assert_string_equal(text_of(part(&asked, "host"), "name"), "web-2");
+    assert_string_equal(text_of(part(&asked, "host"), "group"), "web");
+    assert_string_equal(text_of(part(&asked, "host"), "key"), "invited");
+    assert_true(json_is_false(part(&asked, "known")));
+    assert_int_equal(json_integer_value(json_object_get(part(&asked, "invitation"), "uses")), 1);
+    assert_string_equal(text_of(part(&asked, "invitation"), "tenant"), "acme");
+    assert_code(&asked, DAY_US);
+    forget(&asked);
+}
+
+static void a_name_that_is_known_is_the_same_host(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    take(&asked, f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme','egress':1000,'expires_s':90}}");
+    assert_true(json_is_true(part(&asked, "known")));
+    const struct host *row = fleet_host(collector_fleet(f->collector), f->host);
+    assert_string_equal(text_of(part(&asked, "host"), "name"), row->name);
+    assert_int_equal(fleet_count_hosts(collector_fleet(f->collector)), 1);
+    assert_true(row->limits[LIMIT_EGRESS] == 1000); /* what was given holds */
+    assert_string_equal(row->group, "web-1");       /* what was not stays */
+    assert_code(&asked, 90 * US_PER_S);
+    forget(&asked);
+}
+
+static void another_tenants_host_of_the_name_is_another_host(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    add_tenant(f, "globex");
+    take(&asked, f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'globex'}}");
+    assert_true(json_is_false(part(&asked, "known")));
+    forget(&asked);
+    refuses(f, "{'verb':'host rotate','args':{'host':'web-1'}}", -ENOTUNIQ, "--tenant");
+    refuses(f, "{'verb':'host revoke','args':{'host':'web-1'}}", -ENOTUNIQ, "--tenant");
+    take(&asked, f, "{'verb':'host rotate','args':{'host':'web-1','tenant':'globex'}}");
+    assert_string_equal(text_of(part(&asked, "host"), "tenant"), "globex");
+    forget(&asked);
+}
+
+static void hosts_to_come_are_invited_without_a_name(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    take(&asked, f, "{'verb':'host enroll','args':{'tenant':'acme','group':'web','uses':20,'expires_s':604800}}");
+    assert_true(json_is_null(part(&asked, "host")));
+    assert_int_equal(json_integer_value(json_object_get(part(&asked, "invitation"), "uses")), 20);
+    assert_string_equal(text_of(part(&asked, "invitation"), "group"), "web");
+    assert_code(&asked, 7 * DAY_US);
+    assert_int_equal(fleet_count_hosts(collector_fleet(f->collector)), 1); /* none before it comes */
+    forget(&asked);
+    take(&asked, f, "{'verb':'host enroll','args':{'tenant':'acme','uses':1}}");
+    assert_true(json_is_null(json_object_get(part(&asked, "invitation"), "group")));
+    forget(&asked);
+}
+
+static void what_makes_no_sense_is_refused_and_makes_no_host(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *request;
+        int code;
+        const char *why;
+    } cases[] = {
+        { "{'verb':'host enroll','args':{'tenant':'acme'}}", -EINVAL, "wants a host's name, or by --uses" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','name':'x','uses':1}}", -EINVAL, "a host has one agent" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','uses':0}}", -EINVAL, "1 to 10000 hosts" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','uses':4294967297}}", -EINVAL, "1 to 10000 hosts" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','uses':2,'disk_read':5}}", -EINVAL, "disk_read: limits are" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','uses':2,'group':'a b'}}", -EINVAL, "group" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','name':'a b'}}", -EINVAL, "host" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','name':'x','expires_s':59}}", -EINVAL, "a minute at least" },
+        { "{'verb':'host enroll','args':{'tenant':'acme','name':'x','expires_s':1e300}}", -EINVAL, "90 days at most" },
+        { "{'verb':'host rotate','args':{'host':'web-1','expires_s':-1}}", -EINVAL, "a minute at least" },
+        { "{'verb':'host enroll','args':{'tenant':'nobody','name':'x'}}", -ENOENT, "no tenant nobody" },
+        { "{'verb':'host rotate','args':{'host':'x'}}", -ENOENT, "no host x" },
+        { "{'verb':'host revoke','args':{'host':'x'}}", -ENOENT, "no host x" },
+        { "{'verb':'host retire','args':{'host':'x'}}", -ENOENT, "no host x" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        refuses(f, cases[i].request, cases[i].code, cases[i].why);
+}
+
+static void a_hosts_key_is_told_as_it_goes(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(key_of(f, "{'verb':'host set','args':{'host':'web-1'}}"), "none");
+    assert_string_equal(key_of(f, "{'verb':'host rotate','args':{'host':'web-1'}}"), "invited");
+    assert_string_equal(key_of(f, "{'verb':'host revoke','args':{'host':'web-1'}}"), "none"); /* nobody had joined */
+    assert_string_equal(key_of(f, "{'verb':'host retire','args':{'host':'web-1'}}"), "retired");
+    assert_string_equal(key_of(f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme'}}"), "invited");
+}
+
+static void the_status_counts_hosts_by_their_keys(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    add_host(f, f->tenant, "web-2");
+    key_of(f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    key_of(f, "{'verb':'host enroll','args':{'name':'web-3','tenant':'acme'}}");
+    key_of(f, "{'verb':'host retire','args':{'host':'web-3'}}");
+    assert_int_equal(ask(&asked, f, "{'verb':'status'}"), CALL_ANSWER);
+    json_t *expected =
+        json_pack("{s:i, s:i, s:i, s:i, s:i}", "none", 1, "invited", 1, "joined", 0, "revoked", 0, "retired", 1);
+    bool equal = json_equal(json_object_get(part(&asked, "hosts"), "keys"), expected);
+    json_decref(expected);
+    assert_true(equal);
+    forget(&asked);
+}
+
+static void each_invitation_is_another_and_none_is_told_but_in_its_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct asked first, second;
+    take(&first, f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    take(&second, f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    const char *code = text_of(part(&second, "invitation"), "code");
+    assert_string_not_equal(text_of(part(&first, "invitation"), "code"), code);
+    assert_true(was_logged(f, "event="));
+    assert_false(was_logged(f, code));
+    json_t *item = form_happening(f->collector, &(const struct happening){ .kind = HAPPENED_HOST, .host = f->host }, 1);
+    char *text = json_dumps(item, 0);
+    bool told = strstr(text, "web-1") && strstr(text, code);
+    free(text);
+    json_decref(item);
+    assert_false(told);
+    forget(&first);
+    forget(&second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        COLLECTOR_TEST(a_host_that_is_made_is_invited_for_a_day),
+        COLLECTOR_TEST(a_name_that_is_known_is_the_same_host),
+        COLLECTOR_TEST(another_tenants_host_of_the_name_is_another_host),
+        COLLECTOR_TEST(hosts_to_come_are_invited_without_a_name),
+        COLLECTOR_TEST(what_makes_no_sense_is_refused_and_makes_no_host),
+        COLLECTOR_TEST(a_hosts_key_is_told_as_it_goes),
+        COLLECTOR_TEST(the_status_counts_hosts_by_their_keys),
+        COLLECTOR_TEST(each_invitation_is_another_and_none_is_told_but_in_its_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
