@@ -1,5 +1,5 @@
-/* An agent as the collector sees one: SP's REQ over TCP, one envelope a request, written and read by hand, so that
- * a test may say what no real agent would. */
+/* An agent as the collector sees one: SP's REQ over TCP, one envelope a request, the initiator's side of the channel,
+ * written and read by hand, so that a test may say what no real agent would. */
 #include "collector/agent_fixture.h"
 
 #include <endian.h>
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/parts.h"
 #include "proto/codec/codec.h"
 #include "proto/link/sp.h"
 #include "utlist.h"
@@ -24,7 +25,9 @@ struct agent {
     bool leaving;
     uint64_t host;
     uint8_t run;
-    uint64_t counter;
+    struct key_pair key;
+    struct handshake handshake;
+    struct channel channel;
     unsigned n_requests;
     struct reply replies[AGENT_REPLIES];
     struct arena arena; /* of the answers' texts */
@@ -48,6 +51,32 @@ static void must(bool ok, const char *what)
 
 /* ---- in ---- */
 
+static int open_answer(struct agent *agent, const struct envelope *envelope, uint8_t *plain, size_t *ret_len)
+{
+    const struct bytes *box = &envelope->inner;
+    if (envelope->kind == ENVELOPE_HANDSHAKE)
+        return handshake_read(&agent->handshake, box->at, box->len, plain, IN_BYTES, ret_len, NULL);
+    return channel_open(&agent->channel, envelope->counter, box->at, box->len, plain, IN_BYTES, ret_len, NULL);
+}
+
+static void take_answer(struct agent *agent, struct reply *reply)
+{
+    const struct envelope *envelope = &reply->envelope;
+    uint8_t plain[IN_BYTES];
+    size_t len;
+    if (reply->played)
+        return;
+    int rc = open_answer(agent, envelope, plain, &len);
+    must(rc == 0, "an answer that does not open");
+    must(codec_decode_answer(plain, len, &agent->arena, &reply->answer, NULL) == 0, "an envelope without an answer");
+    if (envelope->kind == ENVELOPE_SEALED)
+        return;
+    if (reply->answer.kind == ANSWER_WELCOME)
+        handshake_finish(&agent->handshake, &agent->channel);
+    else
+        handshake_done(&agent->handshake);
+}
+
 static void take_reply(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t len)
 {
     struct err err;
@@ -56,9 +85,7 @@ static void take_reply(struct agent *agent, uint32_t id, const uint8_t *bytes, s
     must(!reply->came, "a second answer");
     must(codec_decode_envelope(bytes, len, &reply->envelope, &err) == 0, "an answer in no envelope");
     if (reply->envelope.kind == ENVELOPE_HANDSHAKE || reply->envelope.kind == ENVELOPE_SEALED)
-        must(codec_decode_answer(reply->envelope.inner.at, reply->envelope.inner.len, &agent->arena, &reply->answer,
-                                 &err) == 0,
-             "an envelope without an answer");
+        take_answer(agent, reply);
     reply->envelope.inner = (struct bytes){ NULL, 0 };
     reply->came = true;
 }
@@ -146,18 +173,21 @@ unsigned send_raw(struct agent *agent, const void *bytes, size_t len)
     return request;
 }
 
-static unsigned send_request(struct agent *agent, enum envelope_kind kind, uint64_t counter,
-                             const struct request *request)
+static unsigned send_envelope(struct agent *agent, const struct envelope *envelope)
 {
-    uint8_t inner[OUT_BYTES];
     uint8_t outer[OUT_BYTES];
-    struct envelope envelope = { .kind = kind, .counter = counter, .inner.at = inner };
+    size_t len;
+    assert_int_equal(codec_encode_envelope(envelope, outer, sizeof outer, &len, NULL), 0);
+    return send_raw(agent, outer, len);
+}
+
+static size_t encode_request(const struct request *request, uint8_t *buffer, size_t size)
+{
     struct err err;
     size_t len = 0;
-    if (codec_encode_request(request, inner, sizeof inner, &envelope.inner.len, &err) < 0 ||
-        codec_encode_envelope(&envelope, outer, sizeof outer, &len, &err) < 0)
+    if (codec_encode_request(request, buffer, size, &len, &err) < 0)
         fail_msg("%s", err.text);
-    return send_raw(agent, outer, len);
+    return len;
 }
 
 static struct run_id run_of(uint8_t n)
@@ -168,9 +198,9 @@ static struct run_id run_of(uint8_t n)
     return run;
 }
 
-unsigned send_hello(struct agent *agent)
+size_t write_hello(struct agent *agent, const uint8_t *token, uint8_t *message, size_t size)
 {
-    struct request request = {
+    const struct request request = {
         .kind = REQUEST_HELLO,
         .hello = { .host = agent->host,
                    .run = run_of(agent->run),
@@ -178,10 +208,48 @@ unsigned send_hello(struct agent *agent)
                    .wall_us = clock_wall_us(&agent->f->clock),
                    .version = "0.1.0",
                    .hostname = "web-1",
-                   .system = "Linux" },
+                   .system = "Linux",
+                   .token = { token, token ? TOKEN_BYTES : 0 } },
     };
-    agent->counter = 0;
-    return send_request(agent, ENVELOPE_HANDSHAKE, 0, &request);
+    uint8_t inner[1024];
+    size_t len = encode_request(&request, inner, sizeof inner);
+    handshake_initiate(&agent->handshake, CHANNEL_PROLOGUE, &agent->key, &agent->f->collector->key.public_key);
+    assert_int_equal(handshake_write(&agent->handshake, inner, len, message, size, &len, NULL), 0);
+    return len;
+}
+
+unsigned send_handshake(struct agent *agent, const uint8_t *message, size_t len)
+{
+    return send_envelope(agent, &(struct envelope){ .kind = ENVELOPE_HANDSHAKE, .inner = { message, len } });
+}
+
+unsigned play_handshake(struct agent *agent, const uint8_t *message, size_t len)
+{
+    unsigned request = send_handshake(agent, message, len);
+    agent->replies[request].played = true;
+    return request;
+}
+
+void change_key(struct agent *agent)
+{
+    agent->host = 0;
+    assert_int_equal(key_pair_draw(&agent->key, NULL), 0);
+}
+
+static unsigned send_hello_with(struct agent *agent, const uint8_t *token)
+{
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    return send_handshake(agent, message, write_hello(agent, token, message, sizeof message));
+}
+
+unsigned send_hello(struct agent *agent)
+{
+    return send_hello_with(agent, NULL);
+}
+
+unsigned send_join(struct agent *agent, const struct invite *invite)
+{
+    return send_hello_with(agent, invite->token);
 }
 
 static size_t encode_table(uint32_t no, uint8_t *buffer, size_t size)
@@ -227,6 +295,19 @@ static size_t encode_batch(const struct agent *agent, const struct report_of *of
     return len;
 }
 
+/* Without a channel it goes as it is: the collector cannot tell. */
+static unsigned send_sealed(struct agent *agent, const struct request *request, bool spoilt)
+{
+    uint8_t box[OUT_BYTES - 64];
+    struct envelope envelope = { .kind = ENVELOPE_SEALED, .inner.at = box };
+    size_t len = encode_request(request, box, sizeof box - CHANNEL_TAG_BYTES);
+    envelope.inner.len = len;
+    assert_true(
+        channel_seal(&agent->channel, box, len, box, sizeof box, &envelope.inner.len, &envelope.counter, NULL) >= 0);
+    box[0] ^= spoilt;
+    return send_envelope(agent, &envelope);
+}
+
 unsigned send_report(struct agent *agent, const struct report_of *of)
 {
     uint8_t table[1024];
@@ -252,9 +333,9 @@ unsigned send_report(struct agent *agent, const struct report_of *of)
         row->sent_us = row->answered_us = clock_mono_us(&agent->f->clock) + of->sent_off_us;
     row->n_dropped = of->dropped > 0;
     row->dropped = &dropped;
-    uint64_t counter = of->counter ? *of->counter : agent->counter;
-    agent->counter = counter + 1;
-    return send_request(agent, ENVELOPE_SEALED, counter, &request);
+    if (of->counter)
+        agent->channel.next_seal = *of->counter;
+    return send_sealed(agent, &request, of->spoilt);
 }
 
 /* ---- replies ---- */
@@ -276,6 +357,11 @@ const struct reply *hello(struct agent *agent)
     return wait_reply(agent, send_hello(agent));
 }
 
+const struct reply *join(struct agent *agent, const struct invite *invite)
+{
+    return wait_reply(agent, send_join(agent, invite));
+}
+
 const struct reply *report(struct agent *agent, const struct report_of *of)
 {
     return wait_reply(agent, send_report(agent, of));
@@ -293,7 +379,7 @@ static void on_connected(uv_connect_t *connecting, int status)
     write_bytes(agent, hello_of_req, SP_HELLO_LEN);
 }
 
-struct agent *connect_agent(struct fixture *f, uint64_t host, uint8_t run)
+struct agent *connect_with(struct fixture *f, const struct key_pair *key, uint64_t host, uint8_t run)
 {
     struct agent *agent = calloc(1, sizeof *agent);
     uv_connect_t *connecting = malloc(sizeof *connecting);
@@ -302,6 +388,7 @@ struct agent *connect_agent(struct fixture *f, uint64_t host, uint8_t run)
     agent->f = f;
     agent->host = host;
     agent->run = run;
+    agent->key = *key;
     agent->tcp.data = agent;
     connecting->data = agent;
     arena_init(&agent->arena, ANSWERS_ARENA);
@@ -311,6 +398,43 @@ struct agent *connect_agent(struct fixture *f, uint64_t host, uint8_t run)
     assert_int_equal(uv_tcp_connect(connecting, &agent->tcp, (struct sockaddr *)&address, on_connected), 0);
     RUN_UNTIL(f, agent->shaken);
     return agent;
+}
+
+struct agent *connect_stranger(struct fixture *f, uint64_t host)
+{
+    struct key_pair key;
+    assert_int_equal(key_pair_draw(&key, NULL), 0);
+    return connect_with(f, &key, host, 1);
+}
+
+/* As people do it: by an invitation, over a connection of its own. */
+static void enrol(struct fixture *f, const struct key_pair *key, uint64_t host)
+{
+    struct invite invite = invite_host(f, host);
+    unsigned open = status_of(f).link.open;
+    struct agent *agent = connect_with(f, key, 0, 1);
+    assert_int_equal(join(agent, &invite)->answer.kind, ANSWER_WELCOME);
+    close_agent(agent);
+    RUN_UNTIL(f, status_of(f).link.open == open);
+}
+
+const struct key_pair *key_of(struct fixture *f, uint64_t host)
+{
+    for (size_t i = 0; i < f->n_keys; i++)
+        if (f->keys[i].host == host)
+            return &f->keys[i].pair;
+    assert_true(f->n_keys < FIXTURE_KEYS);
+    struct fixture_key *key = &f->keys[f->n_keys++];
+    key->host = host;
+    assert_int_equal(key_pair_draw(&key->pair, NULL), 0);
+    if (fleet_host(collector_fleet(f->collector), host))
+        enrol(f, &key->pair, host);
+    return &key->pair;
+}
+
+struct agent *connect_agent(struct fixture *f, uint64_t host, uint8_t run)
+{
+    return connect_with(f, key_of(f, host), host, run);
 }
 
 struct agent *join_agent(struct fixture *f, uint64_t host, uint8_t run)

@@ -87,9 +87,6 @@ static int open_parts(struct collector *collector, struct err *err)
 
 static int start(struct collector *collector, struct err *err)
 {
-    if (!address_is_loopback(collector->config->listen))
-        return err_set(err, -EPERM, "the uplink is not encrypted yet: %s is not a loopback address",
-                       collector->config->listen);
     store_retain(collector->store, &collector->config->retention);
     int rc = restore_all(collector, err);
     if (rc == 0)
@@ -219,6 +216,7 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
     if (state->last_tick_us != 0)
         ret->presence = state->silent ? HOST_SILENT : HOST_REPORTING;
     ret->key = invite_admission(collector, state->row);
+    ret->cloned_us = state->cloned_us;
     ret->connected = state->session != NULL;
     ret->last_tick_us = state->last_tick_us;
     ret->interval_us = state->interval_us;
@@ -259,6 +257,8 @@ void collector_status(const struct collector *collector, struct collector_status
         .store = store_counts(collector->store),
         .port = link_server_port(collector->server),
     };
+    ret->unopened_handshakes = collector->unopened_handshakes;
+    ret->unopened_messages = collector->unopened_messages;
     memcpy(ret->refused, collector->refused, sizeof ret->refused);
     watch_each(collector->watch, count_alert, ret);
     for (const struct host_state *state = collector->hosts; state; state = state->by_id.next) {

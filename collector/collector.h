@@ -4,7 +4,7 @@
  * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c sessions · report.c their reports · desk.c what follows from
+ * Files    collector.c life and timer · uplink.c sessions · enrol.c their handshakes · report.c their reports · desk.c what follows from
  *          transitions, and pages out · trouble.c the disk's troubles · scope.c events over hosts, policies ·
  *          restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what people ask for · import.c history from elsewhere · backup.c copies ·
  *          config.c its file
@@ -225,6 +225,8 @@ struct collector_status {
     size_t pages_queued;
     uint64_t reports;
     uint64_t refused[REFUSAL_COUNT];
+    uint64_t unopened_handshakes; /* message 1 of a handshake that was not made for us */
+    uint64_t unopened_messages;   /* sealed, of a session, but not by its agent */
     struct link_counts link;
     struct store_counts store;
     unsigned port; /* it listens on */

@@ -164,6 +164,24 @@ uint64_t add_host(struct fixture *f, uint64_t tenant, const char *name)
     return row->id;
 }
 
+static struct invite make_invite(struct fixture *f, const struct host_invite *of)
+{
+    struct invite invite;
+    must(f, collector_invite(f->collector, of, &invite, &f->err));
+    return invite;
+}
+
+struct invite invite_host(struct fixture *f, uint64_t host)
+{
+    return make_invite(f, &(struct host_invite){ .host = host, .uses = 1, .within_us = 3600 * US_PER_S });
+}
+
+struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses)
+{
+    return make_invite(
+        f, &(struct host_invite){ .tenant = f->tenant, .group = group, .uses = uses, .within_us = 3600 * US_PER_S });
+}
+
 uint64_t start_event(struct fixture *f, const char *name)
 {
     struct event event;

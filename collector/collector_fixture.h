@@ -21,15 +21,21 @@
 #include "collector/channel/receiver_fixture.h"
 #include "collector/collector.h"
 #include "collector/store/faulty_vfs_fixture.h"
+#include "proto/link/keys.h"
 
 #define TENANT_FILE "tenant-1.db"
 #define CPU         "system.cpu.utilization"
 #define EGRESS      "system.network.io.rate{direction=transmit}"
 
 enum { IMPORTED_RUN = 255 }; /* the run of a fixture's agent whose id is of the form of imported ones */
-enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, AGENT_REPLIES = 128 };
+enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, FIXTURE_KEYS = 32, AGENT_REPLIES = 128 };
 
 struct agent;
+
+struct fixture_key { /* of the agent of a host */
+    uint64_t host;
+    struct key_pair pair;
+};
 
 struct fixture {
     char dir[64];
@@ -48,6 +54,8 @@ struct fixture {
     struct collector *collector;
     uint64_t tenant, host; /* "acme", its "web-1" */
     struct agent *agents;
+    size_t n_keys;
+    struct fixture_key keys[FIXTURE_KEYS];
     size_t n_happened; /* may exceed what is kept */
     struct happening happened[FIXTURE_HAPPENED];
 };
@@ -89,6 +97,9 @@ void add_webhook(struct fixture *f, const char *name, const char *path, const ch
 
 uint64_t add_tenant(struct fixture *f, const char *name);
 uint64_t add_host(struct fixture *f, uint64_t tenant, const char *name);
+/* For one hour; of one host, or of `uses` new ones of the first tenant. */
+struct invite invite_host(struct fixture *f, uint64_t host);
+struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses);
 /* An event of web-* that is live; its window is the UTC day of the clock's start. */
 uint64_t start_event(struct fixture *f, const char *name);
 
@@ -121,6 +132,7 @@ const struct incident *incident(const struct fixture *f, uint64_t id);
 
 struct reply {
     bool came;
+    bool played;              /* play_handshake() */
     struct envelope envelope; /* its inner bytes are gone */
     struct answer answer;     /* of HANDSHAKE and SEALED ones; its text is the agent's, as long as it lives */
 };
@@ -146,11 +158,17 @@ struct report_of { /* what a test says of a report; zeros stand for what follows
     uint32_t table;           /* which of many series tables of one shape [0] */
     bool without_table;
     bool empty_column;       /* one column fewer than its table has */
+    bool spoilt;             /* a bit of what was sealed is turned */
     const uint64_t *counter; /* [the next] */
 };
 
-/* A connection that has SP's handshake behind it. The fixture's. */
+/* A connection that has SP's handshake behind it. The fixture's. A host that is known to the collector has joined. */
 struct agent *connect_agent(struct fixture *f, uint64_t host, uint8_t run);
+/* By another key than the host's own; it has not joined. */
+struct agent *connect_with(struct fixture *f, const struct key_pair *key, uint64_t host, uint8_t run);
+struct agent *connect_stranger(struct fixture *f, uint64_t host);
+/* The host's; it has joined from here on. */
+const struct key_pair *key_of(struct fixture *f, uint64_t host);
 /* Says hello too, and was welcomed. */
 struct agent *join_agent(struct fixture *f, uint64_t host, uint8_t run);
 void close_agent(struct agent *agent);
@@ -159,6 +177,15 @@ bool agent_was_closed(const struct agent *agent);
 
 /* These send, and return the number to ask for the reply by. */
 unsigned send_hello(struct agent *agent);
+unsigned send_join(struct agent *agent, const struct invite *invite);
+/* A handshake's message 1 in two steps, to be kept or spoilt between; the answer to the last one written is read.
+ * `token` may be NULL. */
+size_t write_hello(struct agent *agent, const uint8_t *token, uint8_t *message, size_t size);
+unsigned send_handshake(struct agent *agent, const uint8_t *message, size_t len);
+/* As somebody who has only recorded it: what is answered is not opened. */
+unsigned play_handshake(struct agent *agent, const uint8_t *message, size_t len);
+/* The agent's next handshake is by a new key, and without a host. */
+void change_key(struct agent *agent);
 unsigned send_report(struct agent *agent, const struct report_of *of);
 unsigned send_raw(struct agent *agent, const void *bytes, size_t len);
 bool has_reply(const struct agent *agent, unsigned request);
@@ -166,6 +193,7 @@ const struct reply *wait_reply(struct agent *agent, unsigned request);
 
 /* Sends and waits. */
 const struct reply *hello(struct agent *agent);
+const struct reply *join(struct agent *agent, const struct invite *invite);
 const struct reply *report(struct agent *agent, const struct report_of *of);
 #define REPORT(agent, ...) report((agent), &(const struct report_of){ __VA_ARGS__ })
 #define SEND(agent, ...)   send_report((agent), &(const struct report_of){ __VA_ARGS__ })

@@ -181,6 +181,7 @@ static int send_away(struct collector *collector, const struct host *row, struct
     const struct token *token = keyring_token_for(collector->keyring, row->id);
     if ((token && forget_token(collector, token) < 0) || revoke_key(collector, row->id) < 0)
         return err_set(err, -ENOMEM, "out of memory");
+    uplink_send_away(collector, scope_host(collector, row->id));
     return 0;
 }
 

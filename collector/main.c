@@ -13,6 +13,7 @@
 #include "collector/collector.h"
 #include "collector/control/control.h"
 #include "collector/store/upkeep/fsck.h"
+#include "proto/link/keys.h"
 
 struct options {
     const char *config;
@@ -227,6 +228,19 @@ static int check_files(const char *tenant, const struct program *program)
     return report.findings ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* One that is not there yet is made at the start. */
+static int check_key(const struct options *options, const struct collector_config *config, struct config_faults *faults)
+{
+    struct key_pair key;
+    struct err err;
+    int rc = key_file_read(&key, config->key, &err);
+    if (rc == 0)
+        key_pair_done(&key);
+    if (rc == 0 || rc == -ENOENT)
+        return 0;
+    return config_fault(faults, options->config, config->key_line, "key: %s", err.text);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
@@ -236,6 +250,11 @@ int main(int argc, char **argv)
     program.loaded = load_config(options.config, &faults);
     if (!program.loaded) {
         config_faults_print(&faults, stderr);
+        return EXIT_FAILURE;
+    }
+    if (options.check && check_key(&options, &program.loaded->config, &faults) < 0) {
+        config_faults_print(&faults, stderr);
+        free_config(program.loaded);
         return EXIT_FAILURE;
     }
     if (options.check) {

@@ -6,14 +6,15 @@
 #include "collector/ingest/ingest.h"
 #include "collector/ingest/keyring.h"
 #include "proto/link/address.h"
-#include "proto/link/keys.h"
+#include "proto/link/channel.h"
 #include "uthash.h"
 
 enum {
     COLLECTOR_EVENTS_MAX = 4096,
     INTERVAL_CALM_US = 10000000, /* between ticks of a host in no window */
     INTERVAL_WINDOW_US = 1000000,
-    HELLO_WITHIN_US = 10000000, /* of a connection */
+    HELLO_WITHIN_US = 10000000,  /* of a connection */
+    REPORT_WITHIN_US = 60000000, /* of its first welcome: the agent has a tick each 10 s at least */
     BEAT_US = 10000000,
     DOWNTIME_MAX_US = 60000000,    /* longer within a window is an incident */
     RECONNECT_GRACE_US = 30000000, /* agents' longest back-off */
@@ -21,6 +22,9 @@ enum {
     STEP_TOLD_US = 60000000        /* between clock steps of a host that are stored and told */
 };
 #define PASSED_OVER_TOLD_US (3600 * US_PER_S) /* between telling that declarations of a host were passed over */
+#define CHANNEL_LIFE_US     (3900 * US_PER_S) /* agents shake hands anew after an hour */
+#define CLONE_SLACK_US      US_PER_S          /* by how much the times of two runs may be off each other */
+#define CLONE_TOLD_US       (3600 * US_PER_S) /* between telling that a host is two machines */
 #define FORGET_US           (3600 * US_PER_S) /* resolved incidents stay in memory for as long */
 #define EPOCH_LEAST_US      (INT64_C(946684800) * US_PER_S) /* 2000-01-01: no tick of ours is older */
 #define BATCH_SPAN_MAX_US   (INT64_C(24 * 3600) * US_PER_S)
@@ -32,13 +36,17 @@ struct session;
 struct host_state { /* what the collector knows of a host beside its row */
     uint64_t id;
     const struct host *row;
-    struct session *session; /* the one that counts: where its last report came from; NULL: none */
-    struct watched *watched; /* what the watch has of it; NULL: not asked for yet */
-    struct policy policy;    /* in force */
-    int64_t interval_us;     /* the agent confirmed; 0: not yet */
-    unsigned in_force;       /* rules': IN_FORCE(...) bits */
-    uint64_t event;          /* the live event it is in; 0: none */
+    struct session *sessions; /* connections on which its agent, or whoever has its key, has a session... */
+    struct session *session;  /* ...and the one that counts: where its last report came from; NULL: none */
+    struct session *newest;   /* where its newest tick came from; NULL: that one is gone */
+    struct watched *watched;  /* what the watch has of it; NULL: not asked for yet */
+    struct policy policy;     /* in force */
+    int64_t interval_us;      /* the agent confirmed; 0: not yet */
+    unsigned in_force;        /* rules': IN_FORCE(...) bits */
+    uint64_t event;           /* the live event it is in; 0: none */
     int64_t last_tick_us;
+    int64_t cloned_us;      /* two agents reported by turns; 0: never... */
+    int64_t clone_told_us;  /* ...and when that was last told */
     int64_t stepped_us;     /* monotonic: when a clock step of it was last told */
     int64_t passed_over_us; /* likewise: that declarations of it were passed over */
     bool has_stepped, has_passed_over;
@@ -50,24 +58,48 @@ struct host_state { /* what the collector knows of a host beside its row */
     UT_hash_handle by_id;
 };
 
-struct session { /* of one connection; made by its hello */
+/* A handshake, from its message 1 to the first sealed message that opens: only then is it sure that it is of now. What
+ * the connection had before goes on until then. */
+struct opening {
+    struct collector *collector;
+    struct session *session; /* NULL: the connection went, or shook hands anew */
+    uint32_t ticket;         /* of message 1 */
+    struct handshake handshake;
+    bool answered; /* welcomed: its channel is the session's next one */
+    bool waits;    /* for the registry's disk: its enrolment is not known to be on it */
+    uint8_t key[HOST_KEY_BYTES];
+    struct host_state *host;
+    struct run_id run;
+    int64_t mono_us, wall_us; /* of the agent */
+    struct exchange exchange; /* stamps of our message 2 */
+    char version[TEXT_MAX + 1];
+    char system[TEXT_MAX + 1];
+};
+
+struct session { /* of one connection */
     struct collector *collector;
     struct link_peer *peer;
-    struct session *next, *prev; /* among the collector's strangers, until its hello */
-    int64_t opened_us;           /* monotonic */
-    struct host_state *host;     /* NULL: no session yet */
+    struct session **list;       /* strangers, guests or its host's, in which it is; NULL: none */
+    struct session *next, *prev; /* in that list */
+    int64_t since_us;            /* monotonic: it is in that list */
+    struct opening *opening;     /* NULL: none */
+    struct channel channels[2];
+    unsigned current;        /* channel; the other one is the opening's */
+    unsigned number;         /* of sessions on this connection so far: what waits is answered in its own */
+    struct host_state *host; /* NULL: no session yet */
     struct ingest_run *run;
-    uint64_t counter_in;      /* the next sealed counter we take... */
-    uint64_t counter_out;     /* ...and give */
     struct exchange exchange; /* stamps of our last answer */
     int64_t learned_us;       /* sent_us of the exchange last learned from */
     int64_t ahead_us;         /* the host's wall clock, of ours, when it said hello */
+    int64_t displaced_us;     /* first tick of the connection that took its place; 0: none has */
+    bool told_unopened;       /* said already */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
 /* A report to be answered when its ticks are on disk. */
 struct waiting {
     struct session *session;     /* NULL: the connection went */
+    unsigned number;             /* of the session, when the report came */
     struct waiting *next, *prev; /* in the session's list */
     uint32_t ticket;
     struct host_state *host;
@@ -98,7 +130,8 @@ struct collector {
     struct channel_sender *sender;
     struct sending *sendings;  /* pages on their way: desk.c */
     struct importing *imports; /* requests that wait for the disk: import.c */
-    struct session *strangers; /* connections that have not said hello, the oldest first */
+    struct session *strangers; /* connections that were not welcomed, the oldest first */
+    struct session *guests;    /* that were, and have not sent anything sealed */
     struct host_state *hosts;
     struct event **events; /* in the order of their ids */
     size_t n_events;
@@ -116,6 +149,7 @@ struct collector {
     struct page_effects effects;    /* likewise */
     uint64_t reports;
     uint64_t refused[REFUSAL_COUNT];
+    uint64_t unopened_handshakes, unopened_messages;
     uint64_t pages_delivered, pages_failed;
 };
 
@@ -130,13 +164,28 @@ void collector_tick(struct collector *collector);
 /* uplink.c */
 #define UPLINK_RUN_RESERVED "ids of this form are those of imported runs: an agent's run id is random"
 struct link_server_handlers uplink_handlers(struct collector *collector);
-/* Closes connections that do not say hello. Each second. */
+/* Closes connections that do not say hello, or nothing after it. Each second. */
 void uplink_tick(struct collector *collector);
+/* The connection is a stranger's again. */
+void uplink_leave_host(struct session *session);
+/* The connections of a host whose key is heard no more are closed at once. */
+void uplink_send_away(struct collector *collector, struct host_state *host);
 
-void uplink_answer(struct session *session, uint32_t ticket, enum envelope_kind kind, struct answer *answer,
+/* Within the session. */
+void uplink_answer(struct session *session, uint32_t ticket, struct answer *answer, int64_t received_us);
+void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusal, struct answer *answer,
                    int64_t received_us);
-void uplink_refuse(struct session *session, uint32_t ticket, enum envelope_kind kind, enum refusal refusal,
-                   struct answer *answer, int64_t received_us);
+void uplink_no_session(struct session *session, uint32_t ticket);
+void uplink_tell_refusal(struct session *session, enum refusal refusal, const char *text);
+
+/* The connection was welcomed: it may take its time now. */
+void uplink_welcomed(struct session *session);
+
+/* enrol.c */
+/* Message 1 of a handshake. */
+void enrol_take(struct session *session, uint32_t ticket, struct bytes message, int64_t received_us);
+/* What is under way of a handshake is over. */
+void enrol_drop(struct session *session);
 
 /* command.c: changes the host's row, or makes it. */
 int command_keep_host(struct collector *collector, const struct host *row, const struct host **ret_row,

@@ -29,13 +29,13 @@ static uint64_t last_of(const struct batch *batch)
 
 static void answer(struct intake *in)
 {
-    uplink_answer(in->session, in->ticket, ENVELOPE_SEALED, &in->answer, in->received_us);
+    uplink_answer(in->session, in->ticket, &in->answer, in->received_us);
 }
 
 static void refuse(struct intake *in, enum refusal refusal, const char *text)
 {
     in->answer.text = text;
-    uplink_refuse(in->session, in->ticket, ENVELOPE_SEALED, refusal, &in->answer, in->received_us);
+    uplink_refuse(in->session, in->ticket, refusal, &in->answer, in->received_us);
 }
 
 /* ---- time ---- */
@@ -199,7 +199,10 @@ static void waiting_done(void *user, int rc)
         if (waiting->host->policy.revision != waiting->policy_revision)
             answer.policy = waiting->host->policy;
         DL_DELETE(session->waiting, waiting);
-        uplink_answer(session, waiting->ticket, ENVELOPE_SEALED, &answer, waiting->received_us);
+        if (session->number == waiting->number)
+            uplink_answer(session, waiting->ticket, &answer, waiting->received_us);
+        else /* the agent has shaken hands since: it could not read what this session seals as an answer to that one */
+            uplink_no_session(session, waiting->ticket);
     }
     free(waiting);
 }
@@ -215,6 +218,7 @@ static int wait_for_disk(struct intake *in, bool owner, bool with_table)
         return -ENOMEM;
     *waiting = (struct waiting){
         .session = session,
+        .number = session->number,
         .ticket = in->ticket,
         .host = session->host,
         .run = in->run,
@@ -325,6 +329,27 @@ static const char *fault_of_times(const struct batch *batch, int64_t anchor_us)
     return NULL;
 }
 
+/* Whoever reconnects leaves the old connection for good. Ticks on it that are newer than the first of the connection that
+ * took its place are of a second agent with the same key: a machine was copied. What the network held back is older. */
+static void mind_clone(const struct intake *in, int64_t last_us)
+{
+    struct session *session = in->session;
+    struct host_state *host = session->host;
+    if (last_us <= host->last_tick_us)
+        return;
+    if (host->newest && host->newest != session && host->newest->displaced_us == 0)
+        host->newest->displaced_us = last_us;
+    host->newest = session;
+    if (session->displaced_us == 0 || last_us - session->displaced_us <= CLONE_SLACK_US)
+        return;
+    if (host->cloned_us == 0 || in->received_us - host->clone_told_us >= CLONE_TOLD_US) {
+        host->clone_told_us = in->received_us;
+        log_event(&session->collector->log, LOG_ERROR, "host_cloned", KV_TEXT("host", host->row->name),
+                  KV_TEXT("peer", link_peer_address(session->peer)));
+    }
+    host->cloned_us = in->received_us;
+}
+
 /* ---- the report ---- */
 
 static void take_new(struct intake *in)
@@ -351,6 +376,7 @@ static void take_new(struct intake *in)
         answer(in); /* out of memory: busy */
         return;
     }
+    mind_clone(in, last_us);
     keep_latest(in, last_us);
     bool with_table = !ingest_table_is_stored(in->run, &batch->table);
     rc = gather(in, anchor_us, with_table);

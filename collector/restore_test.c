@@ -3,26 +3,60 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define BAD  1.0 /* shares of the CPU */
 #define GOOD 0.1
 
 /* ---- starting at all ---- */
 
-static void an_address_that_is_not_loopback_is_refused(void **state)
+static void print_key(const struct fixture *f, char text[KEY_TEXT + 1])
+{
+    struct key_pair key;
+    assert_int_equal(key_file_read(&key, f->key, NULL), 0);
+    public_key_print(text, &key.public_key);
+    key_pair_done(&key);
+}
+
+static void the_key_is_made_at_the_first_start_and_stays(void **state)
+{
+    struct fixture *f = *state;
+    char before[KEY_TEXT + 1], after[KEY_TEXT + 1];
+    assert_true(was_logged(f, "event=collector_key_made"));
+    print_key(f, before);
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 1), 1, 1);
+    restart_collector(f);
+    print_key(f, after);
+    assert_string_equal(after, before);
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 2), 1, 2);
+}
+
+static void a_key_that_others_may_read_keeps_the_collector_from_starting(void **state)
 {
     struct fixture *f = *state;
     struct collector *none = NULL;
     struct collector_listener nobody = { .happened = NULL };
     close_collector(f);
-    f->config.listen = "0.0.0.0:0";
+    assert_int_equal(chmod(f->key, 0640), 0);
     assert_int_equal(collector_open(&none, &f->loop, &f->config, &f->clock, &f->log, nobody, &f->err), -EPERM);
     assert_null(none);
-    assert_non_null(strstr(f->err.text, "loopback"));
+    assert_non_null(strstr(f->err.text, "chmod 600"));
     uv_run(&f->loop, UV_RUN_DEFAULT); /* what had been opened closes */
-    f->config.listen = "127.0.0.1:0";
+    assert_int_equal(chmod(f->key, 0600), 0);
     open_collector(f);
     assert_stored(REPORT(join_agent(f, f->host, 1), .first = 1), 1, 1);
+}
+
+static void a_key_that_is_gone_is_made_anew_and_said(void **state)
+{
+    struct fixture *f = *state;
+    join_agent(f, f->host, 1);
+    close_collector(f);
+    assert_int_equal(unlink(f->key), 0);
+    open_collector(f);
+    assert_true(was_logged(f, "level=error event=collector_key_made"));
+    assert_int_equal(hello(connect_agent(f, f->host, 1))->answer.kind, ANSWER_WELCOME); /* who knows the new one */
 }
 
 static void a_second_collector_does_not_get_the_same_store(void **state)
@@ -291,7 +325,9 @@ static void downtime_of_a_minute_or_outside_a_window_is_none(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        COLLECTOR_TEST(an_address_that_is_not_loopback_is_refused),
+        COLLECTOR_TEST(the_key_is_made_at_the_first_start_and_stays),
+        COLLECTOR_TEST(a_key_that_others_may_read_keeps_the_collector_from_starting),
+        COLLECTOR_TEST(a_key_that_is_gone_is_made_anew_and_said),
         COLLECTOR_TEST(a_second_collector_does_not_get_the_same_store),
         COLLECTOR_TEST(tenants_hosts_and_events_are_there_again),
         COLLECTOR_TEST(a_host_that_reported_before_is_no_stranger),

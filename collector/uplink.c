@@ -1,11 +1,10 @@
-/* Sessions: the collector's side of the link (docs/protocol.md). What a session's reports bring is report.c's.
+/* Connections and what goes over them: the collector's side of the link (docs/protocol.md). Handshakes are enrol.c's,
+ * what a session's reports bring is report.c's.
  *
- * A connection has no session until its hello was welcomed; until the secure channel comes the hello is taken at
- * its word, which is why the collector listens on loopback only. A session counts for its host from its first
- * report on. */
+ * A connection is a stranger's until its handshake was welcomed, then a guest until its first sealed message opens: that
+ * one begins the session, for a recorded handshake could be played by anybody. What the connection had before goes on
+ * until then. A session counts for its host from its first report on. */
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,32 +13,9 @@
 #include "proto/codec/codec.h"
 #include "utlist.h"
 
-void uplink_answer(struct session *session, uint32_t ticket, enum envelope_kind kind, struct answer *answer,
-                   int64_t received_us)
-{
-    uint8_t inner[1024];
-    uint8_t outer[1100];
-    struct envelope envelope = { .kind = kind, .counter = session->counter_out };
-    size_t len = 0;
-    answer->received_us = received_us;
-    answer->sent_us = now_us(session->collector);
-    if (!answer->text)
-        answer->text = "";
-    int rc = codec_encode_answer(answer, inner, sizeof inner, &envelope.inner.len, NULL);
-    envelope.inner.at = inner;
-    if (rc == 0)
-        rc = codec_encode_envelope(&envelope, outer, sizeof outer, &len, NULL);
-    if (rc < 0) { /* out of memory: a request must not stay without an end */
-        link_peer_close(session->peer);
-        return;
-    }
-    if (kind == ENVELOPE_SEALED)
-        session->counter_out++;
-    session->exchange = (struct exchange){ .received_us = received_us, .answered_us = answer->sent_us };
-    link_peer_answer(session->peer, ticket, outer, len);
-}
+/* ---- out ---- */
 
-static void send_no_session(struct session *session, uint32_t ticket)
+void uplink_no_session(struct session *session, uint32_t ticket)
 {
     uint8_t outer[64];
     size_t len;
@@ -48,80 +24,227 @@ static void send_no_session(struct session *session, uint32_t ticket)
         link_peer_answer(session->peer, ticket, outer, len);
 }
 
-void uplink_refuse(struct session *session, uint32_t ticket, enum envelope_kind kind, enum refusal refusal,
-                   struct answer *answer, int64_t received_us)
+void uplink_answer(struct session *session, uint32_t ticket, struct answer *answer, int64_t received_us)
+{
+    uint8_t inner[1024 + CHANNEL_TAG_BYTES];
+    uint8_t outer[1100 + CHANNEL_TAG_BYTES];
+    struct envelope envelope = { .kind = ENVELOPE_SEALED, .inner.at = inner };
+    size_t len = 0;
+    answer->received_us = received_us;
+    answer->sent_us = now_us(session->collector);
+    if (!answer->text)
+        answer->text = "";
+    int rc = codec_encode_answer(answer, inner, sizeof inner - CHANNEL_TAG_BYTES, &len, NULL);
+    if (rc == 0)
+        rc = channel_seal(&session->channels[session->current], inner, len, inner, sizeof inner, &envelope.inner.len,
+                          &envelope.counter, NULL);
+    if (rc == CHANNEL_OVER) {
+        uplink_no_session(session, ticket);
+        return;
+    }
+    if (rc == 0)
+        rc = codec_encode_envelope(&envelope, outer, sizeof outer, &len, NULL);
+    if (rc < 0) { /* out of memory: a request must not stay without an end */
+        link_peer_close(session->peer);
+        return;
+    }
+    session->exchange = (struct exchange){ .received_us = received_us, .answered_us = answer->sent_us };
+    link_peer_answer(session->peer, ticket, outer, len);
+}
+
+void uplink_tell_refusal(struct session *session, enum refusal refusal, const char *text)
 {
     struct collector *collector = session->collector;
-    answer->kind = ANSWER_REFUSED;
-    answer->refusal = refusal;
     collector->refused[refusal]++;
     log_event(&collector->log, LOG_WARN, "report_refused", KV_TEXT("peer", link_peer_address(session->peer)),
               KV_TEXT("host", session->host ? session->host->row->name : ""), KV_TEXT("reason", refusal_name(refusal)),
-              KV_TEXT("error", answer->text));
-    uplink_answer(session, ticket, kind, answer, received_us);
+              KV_TEXT("error", text));
 }
 
-/* ---- hello ---- */
+void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusal, struct answer *answer,
+                   int64_t received_us)
+{
+    answer->kind = ANSWER_REFUSED;
+    answer->refusal = refusal;
+    uplink_tell_refusal(session, refusal, answer->text);
+    uplink_answer(session, ticket, answer, received_us);
+}
 
-/* The session is no longer its host's: the connection went, or says hello anew. */
+/* ---- where a connection stands ---- */
+
+static void put_in(struct session *session, struct session **list)
+{
+    if (session->list)
+        DL_DELETE(*session->list, session);
+    session->list = list;
+    session->since_us = clock_mono_us(session->collector->clock);
+    if (list)
+        DL_APPEND(*list, session);
+}
+
+void uplink_welcomed(struct session *session)
+{
+    if (session->list == &session->collector->strangers)
+        put_in(session, &session->collector->guests);
+}
+
+/* The session is over; the connection may have another one. */
 static void leave_host(struct session *session)
 {
-    if (session->host->session == session)
-        session->host->session = NULL;
+    struct host_state *host = session->host;
+    channel_done(&session->channels[session->current]);
+    if (!host)
+        return;
+    if (host->session == session)
+        host->session = NULL;
+    if (host->newest == session)
+        host->newest = NULL;
     ingest_let_go(session->run);
+    put_in(session, NULL);
     session->host = NULL;
     session->run = NULL;
 }
 
-static void on_hello(struct session *session, uint32_t ticket, const struct hello *hello, int64_t received_us)
+void uplink_leave_host(struct session *session)
 {
-    struct collector *collector = session->collector;
-    struct answer answer = { .kind = ANSWER_WELCOME };
-    struct err err;
-    struct host_state *host = scope_host(collector, hello->host);
-    if (!host) {
-        answer.text = "this host id is not enrolled here: warroom host enroll NAME --tenant TENANT gives one";
-        uplink_refuse(session, ticket, ENVELOPE_HANDSHAKE, REFUSAL_UNKNOWN_HOST, &answer, received_us);
+    leave_host(session);
+    put_in(session, &session->collector->strangers);
+}
+
+/* No more is heard of it; its on_close comes later. */
+static void hang_up(struct session *session)
+{
+    enrol_drop(session);
+    leave_host(session);
+    put_in(session, NULL);
+    link_peer_close(session->peer);
+}
+
+void uplink_send_away(struct collector *collector, struct host_state *host)
+{
+    if (!host->sessions)
         return;
-    }
-    if (store_run_is_imported(&hello->run)) {
-        answer.text = UPLINK_RUN_RESERVED;
-        uplink_refuse(session, ticket, ENVELOPE_HANDSHAKE, REFUSAL_MALFORMED, &answer, received_us);
+    while (host->sessions)
+        hang_up(host->sessions);
+    desk_host_changed(collector, host->id);
+}
+
+/* ---- sessions ---- */
+
+static void start_clock(struct ingest_run *run, const struct opening *opening)
+{
+    if (run->anchored)
         return;
-    }
-    struct ingest_run *run;
-    int rc = ingest_run(collector->ingest, hello->host, &hello->run, &run, &err);
-    if (rc == -ENOMEM) {
-        answer = (struct answer){ .kind = ANSWER_BUSY, .retry_us = BUSY_RETRY_US };
-        uplink_answer(session, ticket, ENVELOPE_HANDSHAKE, &answer, received_us);
-        return;
-    }
-    if (rc < 0) {
-        answer.text = err.text;
-        uplink_refuse(session, ticket, ENVELOPE_HANDSHAKE, REFUSAL_LIMIT, &answer, received_us);
-        return;
-    }
-    if (session->host)
-        leave_host(session);
-    else
-        DL_DELETE(collector->strangers, session);
-    ingest_hold(run);
-    if (!run->anchored) {
-        anchor_start(&run->anchor, hello->mono_us, received_us);
-        run->anchored = true;
-    }
+    anchor_start(&run->anchor, opening->mono_us, opening->exchange.received_us);
+    run->anchored = true;
+}
+
+static void enter_host(struct session *session, const struct opening *opening, struct ingest_run *run)
+{
+    struct host_state *host = opening->host;
+    leave_host(session);
+    session->current = !session->current;
+    session->number++;
     session->host = host;
     session->run = run;
-    session->counter_in = 0;
-    session->counter_out = 0;
+    session->exchange = opening->exchange;
     session->learned_us = 0;
-    session->ahead_us = hello->wall_us - received_us;
-    snprintf(host->version, sizeof host->version, "%s", hello->version);
-    log_event(&collector->log, LOG_INFO, "session_opened", KV_TEXT("host", host->row->name),
-              KV_TEXT("peer", link_peer_address(session->peer)), KV_TEXT("agent", hello->version),
-              KV_TEXT("system", hello->system));
-    answer.policy = host->policy;
-    uplink_answer(session, ticket, ENVELOPE_HANDSHAKE, &answer, received_us);
+    session->ahead_us = opening->wall_us - opening->exchange.received_us;
+    session->displaced_us = 0;
+    session->told_unopened = false;
+    put_in(session, &host->sessions);
+    snprintf(host->version, sizeof host->version, "%s", opening->version);
+    log_event(&session->collector->log, LOG_INFO, "session_opened", KV_TEXT("host", host->row->name),
+              KV_TEXT("peer", link_peer_address(session->peer)), KV_TEXT("agent", opening->version),
+              KV_TEXT("system", opening->system));
+}
+
+/* The first sealed message of a handshake has opened. -EPERM: its key was revoked or replaced meanwhile. -ENOSPC,
+ * -ENOMEM: the run cannot be kept; nothing has changed. */
+static int begin(struct session *session, struct err *err)
+{
+    const struct opening *opening = session->opening;
+    struct collector *collector = session->collector;
+    const struct host_key *key = keyring_key(collector->keyring, opening->key);
+    if (!key || key->state != KEY_ACTIVE)
+        return err_set(err, -EPERM, "its key is heard no more");
+    struct ingest_run *run;
+    int rc = ingest_run(collector->ingest, opening->host->id, &opening->run, &run, err);
+    if (rc < 0)
+        return rc;
+    ingest_hold(run);
+    start_clock(run, opening);
+    enter_host(session, opening, run);
+    enrol_drop(session);
+    return 0;
+}
+
+static bool is_too_old(const struct session *session)
+{
+    return session->host && clock_mono_us(session->collector->clock) - session->since_us > CHANNEL_LIFE_US;
+}
+
+/* CHANNEL_OLD, CHANNEL_OVER, -EBADMSG: as channel_open(); -EPERM, -ENOSPC, -ENOMEM: as begin(). */
+static int open_box(struct session *session, const struct envelope *envelope, uint8_t *plain, size_t *ret_len,
+                    struct err *err)
+{
+    const struct bytes *box = &envelope->inner;
+    struct channel *current = &session->channels[session->current];
+    struct channel *next = &session->channels[!session->current];
+    if (is_too_old(session))
+        uplink_leave_host(session);
+    int rc = channel_open(current, envelope->counter, box->at, box->len, plain, MESSAGE_MAX, ret_len, err);
+    if (rc == 0 || !session->opening || !session->opening->answered)
+        return rc;
+    int next_rc = channel_open(next, envelope->counter, box->at, box->len, plain, MESSAGE_MAX, ret_len, err);
+    return next_rc == 0 ? begin(session, err) : next_rc < 0 ? next_rc : rc;
+}
+
+/* Somebody on the path, or an agent that has lost count: not worth more than a line. */
+static void tell_unopened(struct session *session, const struct err *err)
+{
+    struct collector *collector = session->collector;
+    collector->unopened_messages++;
+    if (!session->told_unopened)
+        log_event(&collector->log, LOG_WARN, "message_not_opened", KV_TEXT("peer", link_peer_address(session->peer)),
+                  KV_TEXT("host", session->host ? session->host->row->name : ""), KV_TEXT("error", err->text));
+    session->told_unopened = true;
+}
+
+static void take_request(struct session *session, uint32_t ticket, const uint8_t *bytes, size_t len,
+                         int64_t received_us)
+{
+    struct request request;
+    struct err err;
+    int rc = codec_decode_request(bytes, len, &session->collector->arena, &request, &err);
+    if (rc == 0 && request.kind != REQUEST_REPORT)
+        rc = err_set(&err, -EBADMSG, "a session carries reports");
+    if (rc == 0) {
+        report_take(session, ticket, &request.report, received_us);
+        return;
+    }
+    struct answer answer = { .text = err.text };
+    uplink_refuse(session, ticket, rc == -EMSGSIZE ? REFUSAL_TOO_LARGE : REFUSAL_MALFORMED, &answer, received_us);
+}
+
+static void on_sealed(struct session *session, uint32_t ticket, const struct envelope *envelope, int64_t received_us)
+{
+    struct err err;
+    size_t len;
+    uint8_t *plain = arena_alloc(&session->collector->arena, MESSAGE_MAX, 1);
+    int rc = plain ? open_box(session, envelope, plain, &len, &err) : -ENOMEM;
+    if (rc == 0) {
+        take_request(session, ticket, plain, len, received_us);
+    } else if (rc == -EPERM) {
+        hang_up(session);
+    } else {
+        /* REQ's own resend after a reconnect, or a counter gone astray: no attack, shake hands again. */
+        if (rc == -EBADMSG)
+            tell_unopened(session, &err);
+        else if (rc == -ENOSPC)
+            uplink_tell_refusal(session, REFUSAL_LIMIT, err.text);
+        uplink_no_session(session, ticket);
+    }
 }
 
 /* ---- connections ---- */
@@ -136,8 +259,7 @@ static void on_open(void *user, struct link_peer *peer)
     }
     session->collector = collector;
     session->peer = peer;
-    session->opened_us = clock_mono_us(collector->clock);
-    DL_APPEND(collector->strangers, session);
+    put_in(session, &collector->strangers);
     link_peer_set_user(peer, session);
 }
 
@@ -152,54 +274,13 @@ static void on_close(void *user, struct link_peer *peer, enum link_close why)
     {
         waiting->session = NULL;
     }
-    if (session->host) {
+    if (session->host)
         log_event(&collector->log, LOG_INFO, "session_closed", KV_TEXT("host", session->host->row->name),
                   KV_TEXT("reason", link_close_name(why)));
-        leave_host(session);
-    } else {
-        DL_DELETE(collector->strangers, session);
-    }
+    enrol_drop(session);
+    leave_host(session);
+    put_in(session, NULL);
     free(session);
-}
-
-static void on_malformed(struct session *session, uint32_t ticket, enum envelope_kind kind, const struct err *err,
-                         int64_t received_us)
-{
-    struct answer answer = { .text = err->text };
-    uplink_refuse(session, ticket, kind, err->code == -EMSGSIZE ? REFUSAL_TOO_LARGE : REFUSAL_MALFORMED, &answer,
-                  received_us);
-}
-
-static void on_handshake(struct session *session, uint32_t ticket, struct bytes inner, int64_t received_us)
-{
-    struct request request;
-    struct err err;
-    int rc = codec_decode_request(inner.at, inner.len, &session->collector->arena, &request, &err);
-    if (rc == 0 && request.kind != REQUEST_HELLO)
-        rc = err_set(&err, -EBADMSG, "a handshake holds a hello");
-    if (rc < 0)
-        on_malformed(session, ticket, ENVELOPE_HANDSHAKE, &err, received_us);
-    else
-        on_hello(session, ticket, &request.hello, received_us);
-}
-
-static void on_sealed(struct session *session, uint32_t ticket, const struct envelope *envelope, int64_t received_us)
-{
-    struct request request;
-    struct err err;
-    /* REQ's own resend after a reconnect, or a counter gone astray: no attack, shake hands again. */
-    if (!session->host || envelope->counter < session->counter_in) {
-        send_no_session(session, ticket);
-        return;
-    }
-    session->counter_in = envelope->counter + 1;
-    int rc = codec_decode_request(envelope->inner.at, envelope->inner.len, &session->collector->arena, &request, &err);
-    if (rc == 0 && request.kind != REQUEST_REPORT)
-        rc = err_set(&err, -EBADMSG, "a session carries reports");
-    if (rc < 0)
-        on_malformed(session, ticket, ENVELOPE_SEALED, &err, received_us);
-    else
-        report_take(session, ticket, &request.report, received_us);
 }
 
 static void on_request(void *user, struct link_peer *peer, uint32_t ticket, const uint8_t *bytes, size_t len)
@@ -214,7 +295,7 @@ static void on_request(void *user, struct link_peer *peer, uint32_t ticket, cons
     arena_reset(&collector->arena);
     int rc = codec_decode_envelope(bytes, len, &envelope, &err);
     if (rc == 0 && envelope.kind == ENVELOPE_HANDSHAKE) {
-        on_handshake(session, ticket, envelope.inner, received_us);
+        enrol_take(session, ticket, envelope.inner, received_us);
     } else if (rc == 0 && envelope.kind == ENVELOPE_SEALED) {
         on_sealed(session, ticket, &envelope, received_us);
     } else {
@@ -225,21 +306,20 @@ static void on_request(void *user, struct link_peer *peer, uint32_t ticket, cons
     }
 }
 
-void uplink_tick(struct collector *collector)
+/* The oldest stand in front. */
+static void close_idle(struct collector *collector, struct session **list, int64_t within_us, const char *event)
 {
     int64_t now = clock_mono_us(collector->clock);
-    struct session *session, *next;
-    DL_FOREACH_SAFE(collector->strangers, session, next)
-    {
-        if (now - session->opened_us < HELLO_WITHIN_US)
-            return; /* so are all behind it */
-        log_event(&collector->log, LOG_WARN, "session_never_said_hello",
-                  KV_TEXT("peer", link_peer_address(session->peer)));
-        session->opened_us = INT64_MAX; /* once: its on_close comes later */
-        DL_DELETE(collector->strangers, session);
-        DL_APPEND(collector->strangers, session);
-        link_peer_close(session->peer);
+    while (*list && now - (*list)->since_us >= within_us) {
+        log_event(&collector->log, LOG_WARN, event, KV_TEXT("peer", link_peer_address((*list)->peer)));
+        hang_up(*list);
     }
+}
+
+void uplink_tick(struct collector *collector)
+{
+    close_idle(collector, &collector->strangers, HELLO_WITHIN_US, "session_never_said_hello");
+    close_idle(collector, &collector->guests, REPORT_WITHIN_US, "session_never_reported");
 }
 
 struct link_server_handlers uplink_handlers(struct collector *collector)

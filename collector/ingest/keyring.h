@@ -29,6 +29,7 @@ struct host_key { /* also the row the store keeps */
     uint64_t host;
     enum key_state state;
     int64_t since_us; /* it has this state */
+    bool fresh;       /* no column: its enrolment is not known to be on disk yet */
 };
 
 struct token { /* an invitation; also the row the store keeps */

@@ -47,7 +47,7 @@ enum {
 };
 
 /* What channel_seal() and channel_open() answer beside 0. */
-enum channel_answer {
+enum channel_seal_answer {
     CHANNEL_OLD = 1, /* a counter not above the last opened: sent again, or played back */
     CHANNEL_OVER = 2 /* not begun, wiped, or at the limit of its counters: a new handshake is due */
 };

@@ -116,16 +116,26 @@ class Check(unittest.TestCase):
         rules.unlink()
         self.assert_faults("warroom-collector", text, [": cannot read the file: No such file or directory"], file=rules)
 
-    def test_a_collector_listens_where_it_is_told(self):
-        for address in ("0.0.0.0:9740", "192.0.2.1:9740", "[::]:9740", "[::1]:9740"):
-            text = self.collector_file(f"listen: '{address}'\npublic: ['collector.example.com:9740']\n")
-            self.assertEqual(self.check("warroom-collector", text)[0], 0, address)
-
-    def test_a_collector_that_listens_everywhere_must_be_told_what_agents_dial(self):
+    def test_a_collector_says_where_agents_reach_it(self):
         for address in ("0.0.0.0:9740", "[::]:9740"):
-            status, out, error = self.check("warroom-collector", self.collector_file(f"listen: '{address}'\n"))
-            self.assertEqual((status, out), (1, ""))
-            self.assertIn("public", error)
+            text = self.collector_file(f"listen: '{address}'\n")
+            self.assert_faults("warroom-collector", text, [
+                f":5: listen: `{address}` is every address of this machine: say under `public` which of them agents dial"])
+            self.assertEqual(self.check("warroom-collector", text + "public: [warroom.example.com:9740]\n")[0], 0)
+        for address in ("192.0.2.1:9740", "[::1]:9740"):
+            self.assertEqual(self.check("warroom-collector", self.collector_file(f"listen: '{address}'\n"))[0], 0)
+        self.assert_faults("warroom-collector", self.collector_file("listen: localhost:9740\n"), [
+            ":5: listen: `localhost:9740` is not ADDRESS:PORT; an IPv6 address stands in brackets"])
+        self.assert_faults("warroom-collector", self.collector_file("public: [a:1, 'b', 'c:0']\n"), [
+            ":5: public: `b` is not HOST:PORT", ":5: public: `c:0` is not HOST:PORT"])
+
+    def test_a_collectors_key_is_its_own(self):
+        key = self.world.folder / "collector.key"
+        text = self.collector_file(f"key: {key}\n")
+        self.assertEqual(self.check("warroom-collector", text)[0], 0)  # it is made at the first start
+        key.write_text("x")
+        key.chmod(0o640)
+        self.assert_faults("warroom-collector", text, [":5: key: "])
 
     def test_a_good_file_of_the_console(self):
         self.assertEqual(self.check("warroom", "control: /run/warroom/control.sock\n"), (0, "", ""))

@@ -1,0 +1,664 @@
+/* Who is let in: keys, invitations, and what comes of a handshake that is played again. */
+#include "collector/collector_fixture.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "collector/parts.h"
+
+#define REGISTRY_FILE "registry.db"
+
+static enum host_admission admission(const struct fixture *f, uint64_t host)
+{
+    struct host_view view;
+    collector_host_view(f->collector, host, &view);
+    return view.key;
+}
+
+static const struct host *host_named(const struct fixture *f, const char *name)
+{
+    const struct host *row;
+    assert_int_equal(fleet_find_host(collector_fleet(f->collector), f->tenant, name, &row, NULL), 0);
+    return row;
+}
+
+static void draw(struct key_pair *key)
+{
+    assert_int_equal(key_pair_draw(key, NULL), 0);
+}
+
+/* ---- keys ---- */
+
+static void a_strangers_key_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    join_agent(f, f->host, 1);
+    struct agent *stranger = connect_stranger(f, f->host);
+    const struct reply *reply = hello(stranger);
+    assert_int_equal(reply->envelope.kind, ENVELOPE_HANDSHAKE);
+    assert_refused(reply, REFUSAL_UNKNOWN_HOST);
+    assert_non_null(strstr(reply->answer.text, "warroom host enroll"));
+    assert_int_equal(status_of(f).refused[REFUSAL_UNKNOWN_HOST], 1);
+    assert_int_equal(REPORT(stranger, .first = 1)->envelope.kind, ENVELOPE_NO_SESSION);
+}
+
+static void another_hosts_id_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t other = add_host(f, f->tenant, "web-2");
+    struct agent *agent = connect_with(f, key_of(f, f->host), other, 1);
+    const struct reply *reply = hello(agent);
+    assert_refused(reply, REFUSAL_UNKNOWN_HOST);
+    assert_non_null(strstr(reply->answer.text, "not that of this key"));
+    assert_int_equal(REPORT(agent, .first = 1)->envelope.kind, ENVELOPE_NO_SESSION);
+}
+
+static void a_key_alone_says_which_host_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = connect_with(f, key_of(f, f->host), 0, 1);
+    const struct answer *welcome = &hello(agent)->answer;
+    assert_int_equal(welcome->kind, ANSWER_WELCOME);
+    assert_int_equal(welcome->host, f->host);
+    assert_string_equal(welcome->name, "web-1");
+    assert_string_equal(welcome->tenant, "acme");
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+}
+
+static void keys_are_known_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    join_agent(f, f->host, 1);
+    restart_collector(f);
+    assert_int_equal(admission(f, f->host), ADMISSION_JOINED);
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 1), 1, 1);
+}
+
+/* ---- invitations ---- */
+
+static void an_invitation_lets_its_host_join(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(admission(f, f->host), ADMISSION_NONE);
+    struct invite invite = invite_host(f, f->host);
+    assert_int_equal(admission(f, f->host), ADMISSION_INVITED);
+    struct agent *agent = connect_stranger(f, 0);
+    const struct answer *welcome = &join(agent, &invite)->answer;
+    assert_int_equal(welcome->kind, ANSWER_WELCOME);
+    assert_int_equal(welcome->host, f->host);
+    assert_string_equal(welcome->name, "web-1");
+    assert_string_equal(welcome->tenant, "acme");
+    assert_int_equal(admission(f, f->host), ADMISSION_JOINED);
+    assert_stored(REPORT(agent, .first = 1), 1, 1); /* on the same connection, if it likes */
+}
+
+static void an_invitation_names_where_we_listen_and_our_key(void **state)
+{
+    struct fixture *f = *state;
+    char want[32];
+    struct invite invite = invite_host(f, f->host);
+    snprintf(want, sizeof want, "127.0.0.1:%u", status_of(f).port);
+    assert_int_equal(invite.n_addresses, 1);
+    assert_string_equal(invite.addresses[0], want);
+    assert_memory_equal(invite.collector, f->collector->key.public_key.bytes, KEY_BYTES);
+    assert_int_equal(invite.expires_us, collector_now_us(f->collector) + 3600 * US_PER_S);
+    const char *public[] = { "warroom.example.com:9740", "[2001:db8::1]:9740" };
+    f->config.public = (struct config_texts){ .n = 2, .at = public };
+    invite = invite_host(f, f->host);
+    assert_int_equal(invite.n_addresses, 2);
+    assert_string_equal(invite.addresses[1], public[1]);
+}
+
+static void an_invitation_that_makes_no_sense_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite;
+    const struct {
+        struct host_invite of;
+        int code;
+    } cases[] = {
+        { { .host = f->host ^ 1, .uses = 1, .within_us = 1 }, -ENOENT },
+        { { .tenant = f->tenant + 1, .uses = 1, .within_us = 1 }, -ENOENT },
+        { { .tenant = f->tenant, .uses = 0, .within_us = 1 }, -EINVAL },
+        { { .tenant = f->tenant, .uses = INVITE_USES_MAX + 1, .within_us = 1 }, -EINVAL },
+        { { .host = f->host, .uses = 2, .within_us = 1 }, -EINVAL },
+        { { .host = f->host, .uses = 1, .within_us = 0 }, -EINVAL },
+        { { .host = f->host, .uses = 1, .within_us = INVITE_WITHIN_MAX_US + 1 }, -EINVAL },
+        { { .tenant = f->tenant, .uses = 1, .within_us = 1, .group = "a group" }, -EINVAL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        f->err.text[0] = '\0';
+        assert_int_equal(collector_invite(f->collector, &cases[i].of, &invite, &f->err), cases[i].code);
+        assert_int_not_equal(f->err.text[0], '\0');
+    }
+    assert_null(keyring_next_token(f->collector->keyring, NULL));
+}
+
+static void an_invitation_used_twice_by_one_key_is_fine(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair key;
+    draw(&key);
+    struct invite invite = invite_host(f, f->host);
+    assert_int_equal(join(connect_with(f, &key, 0, 1), &invite)->answer.kind, ANSWER_WELCOME);
+    const struct answer *again = &join(connect_with(f, &key, 0, 1), &invite)->answer;
+    assert_int_equal(again->kind, ANSWER_WELCOME);
+    assert_int_equal(again->host, f->host);
+}
+
+static void an_invitation_used_by_another_key_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    struct agent *agent = connect_stranger(f, 0);
+    assert_int_equal(join(agent, &invite)->answer.kind, ANSWER_WELCOME);
+    const struct reply *reply = join(connect_stranger(f, 0), &invite);
+    assert_refused(reply, REFUSAL_TOKEN);
+    assert_non_null(strstr(reply->answer.text, "warroom host enroll"));
+    assert_stored(REPORT(agent, .first = 1), 1, 1); /* the first one stays */
+}
+
+static void an_invitation_that_nobody_made_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    invite.token[TOKEN_BYTES - 1] ^= 1;
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+    assert_int_equal(admission(f, f->host), ADMISSION_INVITED);
+}
+
+static void an_invitation_does_not_make_one_another_host(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    assert_refused(join(connect_stranger(f, f->host), &invite), REFUSAL_UNKNOWN_HOST); /* whoever joins has no id yet */
+    assert_int_equal(admission(f, f->host), ADMISSION_INVITED);
+}
+
+static void an_invitation_expires(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    pass(f, 3599);
+    assert_int_equal(admission(f, f->host), ADMISSION_INVITED);
+    clock_fake_pass(&f->fake, NS_PER_S); /* the second has not come round yet */
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+    collector_tick(f->collector);
+    assert_int_equal(admission(f, f->host), ADMISSION_NONE);
+    restart_collector(f);
+    assert_int_equal(admission(f, f->host), ADMISSION_NONE); /* it is gone from the registry too */
+}
+
+static void an_invitation_is_void_when_its_host_gets_another_one(void **state)
+{
+    struct fixture *f = *state;
+    struct invite first = invite_host(f, f->host);
+    struct invite second = invite_host(f, f->host);
+    assert_refused(join(connect_stranger(f, 0), &first), REFUSAL_TOKEN);
+    assert_int_equal(join(connect_stranger(f, 0), &second)->answer.kind, ANSWER_WELCOME);
+}
+
+static void an_invitation_outlives_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    assert_int_equal(join(connect_stranger(f, 0), &invite)->answer.kind, ANSWER_WELCOME);
+}
+
+static void an_invitation_for_many_makes_so_many_hosts(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_hosts(f, "web", 2);
+    const struct reply *first = join(connect_stranger(f, 0), &invite);
+    assert_int_equal(first->answer.kind, ANSWER_WELCOME);
+    assert_string_equal(first->answer.name, "web-1-2"); /* web-1 is what it calls itself, and is taken */
+    restart_collector(f);                               /* one use is left, here too */
+    const struct reply *second = join(connect_stranger(f, 0), &invite);
+    assert_string_equal(second->answer.name, "web-1-3");
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+    assert_string_equal(host_named(f, "web-1-2")->group, "web");
+    assert_int_equal(host_named(f, "web-1-3")->id, second->answer.host);
+    restart_collector(f);
+    assert_int_equal(admission(f, host_named(f, "web-1-2")->id), ADMISSION_JOINED);
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+}
+
+static void a_key_that_has_joined_uses_up_no_other_invitation(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_hosts(f, NULL, 1);
+    assert_int_equal(join(connect_agent(f, f->host, 1), &invite)->answer.host, f->host);
+    assert_int_equal(join(connect_stranger(f, 0), &invite)->answer.kind, ANSWER_WELCOME);
+    assert_string_equal(host_named(f, "web-1-2")->group, "web-1-2");
+}
+
+/* ---- on disk first ---- */
+
+static void an_enrolment_is_on_disk_before_it_is_said(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f); /* the invitation is on disk */
+    struct agent *agent = connect_stranger(f, 0);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    unsigned sent = send_join(agent, &invite);
+    run_until_failed(f);
+    assert_false(has_reply(agent, sent));
+    heal_disk();
+    assert_int_equal(wait_reply(agent, sent)->answer.kind, ANSWER_WELCOME);
+}
+
+static void an_agent_that_asks_again_while_the_disk_is_slow_waits_for_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair key;
+    draw(&key);
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    struct agent *first = connect_with(f, &key, 0, 1);
+    struct agent *second = connect_with(f, &key, 0, 1);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    send_join(first, &invite);
+    run_until_failed(f);
+    close_agent(first);
+    unsigned sent = send_join(second, &invite);
+    run_until_failed(f);
+    assert_false(has_reply(second, sent));
+    heal_disk();
+    assert_int_equal(wait_reply(second, sent)->answer.host, f->host);
+    assert_stored(REPORT(second, .first = 1), 1, 1);
+}
+
+static void an_agent_that_shakes_hands_anew_meanwhile_is_answered_that(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    struct agent *agent = connect_stranger(f, 0);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    unsigned first = send_join(agent, &invite);
+    run_until_failed(f);
+    unsigned second = send_join(agent, &invite);
+    assert_int_equal(wait_reply(agent, first)->envelope.kind, ENVELOPE_NO_SESSION);
+    heal_disk();
+    assert_int_equal(wait_reply(agent, second)->answer.kind, ANSWER_WELCOME);
+}
+
+static void an_agent_whose_welcome_was_lost_gets_in_by_the_same_invitation(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair key;
+    draw(&key);
+    struct invite invite = invite_host(f, f->host);
+    struct agent *agent = connect_with(f, &key, 0, 1);
+    send_join(agent, &invite);
+    RUN_UNTIL(f, admission(f, f->host) == ADMISSION_JOINED);
+    close_agent(agent);
+    restart_collector(f); /* it is on disk, and nobody was told */
+    const struct reply *reply = join(connect_with(f, &key, 0, 1), &invite);
+    assert_int_equal(reply->answer.kind, ANSWER_WELCOME);
+    assert_int_equal(reply->answer.host, f->host);
+}
+
+static void an_enrolment_that_did_not_get_to_the_disk_is_done_again(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair key;
+    draw(&key);
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    struct agent *agent = connect_with(f, &key, 0, 1);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    send_join(agent, &invite);
+    run_until_failed(f);
+    close_collector(f);
+    heal_disk();
+    open_collector(f);
+    assert_int_equal(admission(f, f->host), ADMISSION_INVITED);
+    assert_int_equal(join(connect_with(f, &key, 0, 1), &invite)->answer.host, f->host);
+}
+
+static void while_the_registry_is_at_fault_who_joins_is_put_off(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t other = add_host(f, f->tenant, "web-2");
+    struct invite invite = invite_host(f, f->host);
+    struct invite others = invite_host(f, other);
+    restart_collector(f);
+    struct agent *waits = connect_stranger(f, 0);
+    struct agent *late = connect_stranger(f, 0);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    unsigned sent = send_join(waits, &invite);
+    run_until_failed(f);
+    clock_fake_pass(&f->fake, STORE_FAULT_US * NS_PER_US);
+    assert_int_equal(wait_reply(waits, sent)->answer.kind, ANSWER_BUSY);
+    assert_int_equal(join(late, &others)->answer.kind, ANSWER_BUSY);
+    assert_int_equal(admission(f, other), ADMISSION_INVITED);
+    heal_disk();
+    RUN_UNTIL(f, !store_fault(collector_store(f->collector), STORE_REGISTRY, 0));
+    assert_int_equal(join(waits, &invite)->answer.host, f->host); /* its key was kept in memory */
+    assert_int_equal(join(late, &others)->answer.host, other);
+}
+
+/* ---- played again ---- */
+
+static void a_handshake_that_is_played_again_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    struct agent *agent = connect_agent(f, f->host, 1);
+    size_t len = write_hello(agent, NULL, message, sizeof message);
+    assert_int_equal(wait_reply(agent, send_handshake(agent, message, len))->answer.kind, ANSWER_WELCOME);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    const struct host_state *host = scope_host(f->collector, f->host);
+    const struct session *session = host->session;
+    struct agent *player = connect_stranger(f, 0);
+    play_handshake(player, message, len); /* what it is answered nobody can open but the agent of then */
+    RUN_UNTIL(f, f->collector->guests);
+    assert_ptr_equal(host->session, session);
+    assert_null(host->sessions->next);
+    assert_stored(REPORT(agent, .first = 2), 1, 2);
+    pass(f, REPORT_WITHIN_US / US_PER_S);
+    RUN_UNTIL(f, agent_was_closed(player));
+    assert_true(was_logged(f, "event=session_never_reported"));
+    assert_ptr_equal(host->session, session);
+}
+
+static void a_handshake_played_into_a_live_connection_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    struct agent *agent = connect_agent(f, f->host, 1);
+    size_t len = write_hello(agent, NULL, message, sizeof message);
+    assert_int_equal(wait_reply(agent, send_handshake(agent, message, len))->answer.kind, ANSWER_WELCOME);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    uint64_t answers = status_of(f).link.answers;
+    play_handshake(agent, message, len);
+    RUN_UNTIL(f, status_of(f).link.answers == answers + 1);
+    assert_stored(REPORT(agent, .first = 2), 1, 2);
+    assert_stored(REPORT(agent, .first = 3), 1, 3);
+    assert_int_equal(status_of(f).unopened_messages, 0);
+}
+
+static void an_enrolment_that_is_played_again_enrols_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    const struct host *row;
+    struct invite invite = invite_hosts(f, NULL, 9);
+    struct agent *agent = connect_stranger(f, 0);
+    size_t len = write_hello(agent, invite.token, message, sizeof message);
+    const struct reply *reply = wait_reply(agent, send_handshake(agent, message, len));
+    assert_int_equal(reply->answer.kind, ANSWER_WELCOME);
+    size_t hosts = fleet_count_hosts(collector_fleet(f->collector));
+    assert_int_equal(collector_revoke_host(f->collector, reply->answer.host, &row, &f->err), 0);
+    struct agent *player = connect_stranger(f, 0);
+    play_handshake(player, message, len);
+    RUN_UNTIL(f, status_of(f).refused[REFUSAL_REVOKED] == 1);
+    assert_int_equal(fleet_count_hosts(collector_fleet(f->collector)), hosts);
+    assert_int_equal(admission(f, row->id), ADMISSION_REVOKED);
+}
+
+static void a_handshake_for_another_collector_is_closed_and_counted(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    struct agent *agent = connect_agent(f, f->host, 1);
+    struct public_key ours = f->collector->key.public_key;
+    struct key_pair other;
+    draw(&other);
+    f->collector->key.public_key = other.public_key;
+    size_t len = write_hello(agent, NULL, message, sizeof message);
+    f->collector->key.public_key = ours;
+    send_handshake(agent, message, len);
+    RUN_UNTIL(f, agent_was_closed(agent));
+    assert_int_equal(status_of(f).unopened_handshakes, 1);
+    assert_true(was_logged(f, "event=handshake_not_opened"));
+}
+
+static void a_spoilt_message_gets_no_session_and_the_session_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    assert_int_equal(REPORT(agent, .first = 2, .spoilt = true)->envelope.kind, ENVELOPE_NO_SESSION);
+    assert_int_equal(REPORT(agent, .first = 2, .spoilt = true)->envelope.kind, ENVELOPE_NO_SESSION);
+    assert_int_equal(status_of(f).unopened_messages, 2);
+    assert_true(was_logged(f, "event=message_not_opened"));
+    assert_stored(REPORT(agent, .first = 2), 1, 2);
+}
+
+/* ---- sessions ---- */
+
+static void what_waited_is_not_answered_in_a_later_session(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    break_disk();
+    unsigned first = SEND(agent, .first = 1);
+    RUN_UNTIL(f, status_of(f).reports == 1);
+    assert_int_equal(hello(agent)->answer.kind, ANSWER_WELCOME);
+    unsigned second = SEND(agent, .first = 1);
+    RUN_UNTIL(f, status_of(f).reports == 2);
+    heal_disk();
+    assert_stored(wait_reply(agent, second), 1, 1);
+    assert_int_equal(wait_reply(agent, second)->envelope.counter, 0);
+    assert_int_equal(wait_reply(agent, first)->envelope.kind, ENVELOPE_NO_SESSION);
+}
+
+static void a_session_is_over_after_a_good_hour(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    clock_fake_pass(&f->fake, CHANNEL_LIFE_US * NS_PER_US);
+    assert_stored(REPORT(agent, .first = 2), 1, 2);
+    clock_fake_pass(&f->fake, NS_PER_S);
+    assert_int_equal(REPORT(agent, .first = 3)->envelope.kind, ENVELOPE_NO_SESSION);
+    assert_int_equal(hello(agent)->answer.kind, ANSWER_WELCOME);
+    assert_stored(REPORT(agent, .first = 3), 1, 3);
+}
+
+static void a_connection_that_is_refused_is_closed_in_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *stranger = connect_stranger(f, 0);
+    assert_refused(hello(stranger), REFUSAL_UNKNOWN_HOST);
+    pass(f, HELLO_WITHIN_US / US_PER_S);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+    assert_true(was_logged(f, "event=session_never_said_hello"));
+}
+
+/* ---- sent away ---- */
+
+static void revoke_host(struct fixture *f, uint64_t host)
+{
+    const struct host *row;
+    assert_int_equal(collector_revoke_host(f->collector, host, &row, &f->err), 0);
+    assert_int_equal(row->id, host);
+}
+
+static void a_revoked_host_is_cut_off_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    struct agent *guest = join_agent(f, f->host, 2); /* has not sent anything sealed */
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    revoke_host(f, f->host);
+    assert_null(scope_host(f->collector, f->host)->session);
+    RUN_UNTIL(f, agent_was_closed(agent));
+    SEND(guest, .first = 1);
+    RUN_UNTIL(f, agent_was_closed(guest));
+    assert_int_equal(status_of(f).reports, 1);
+    assert_int_equal(admission(f, f->host), ADMISSION_REVOKED);
+    const struct reply *reply = hello(connect_agent(f, f->host, 1));
+    assert_refused(reply, REFUSAL_REVOKED);
+    assert_non_null(strstr(reply->answer.text, "warroom host enroll"));
+}
+
+static void a_revoked_host_stays_so_over_a_restart_until_it_is_invited_again(void **state)
+{
+    struct fixture *f = *state;
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 1), 1, 1);
+    revoke_host(f, f->host);
+    restart_collector(f);
+    assert_refused(hello(connect_agent(f, f->host, 1)), REFUSAL_REVOKED);
+    struct invite invite = invite_host(f, f->host);
+    struct agent *agent = connect_stranger(f, 0);
+    assert_int_equal(join(agent, &invite)->answer.host, f->host);
+    assert_refused(hello(connect_agent(f, f->host, 1)), REFUSAL_REVOKED); /* the old key still is */
+}
+
+static void revoking_takes_the_invitation_back(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    revoke_host(f, f->host);
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+    assert_int_equal(admission(f, f->host), ADMISSION_NONE);
+}
+
+static void what_waits_for_the_disk_when_its_host_is_revoked_is_not_let_in(void **state)
+{
+    struct fixture *f = *state;
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    struct agent *agent = connect_stranger(f, 0);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    unsigned sent = send_join(agent, &invite);
+    run_until_failed(f);
+    revoke_host(f, f->host);
+    heal_disk();
+    assert_refused(wait_reply(agent, sent), REFUSAL_REVOKED);
+}
+
+static void a_rebuilt_machine_keeps_its_host_and_its_history(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *old = join_agent(f, f->host, 1);
+    assert_stored(REPORT(old, .first = 1, .n = 10), 1, 10);
+    struct invite invite = invite_host(f, f->host);
+    assert_stored(REPORT(old, .first = 11), 1, 11); /* until the new one has joined */
+    struct agent *young = connect_stranger(f, 0);
+    assert_int_equal(join(young, &invite)->answer.host, f->host);
+    RUN_UNTIL(f, agent_was_closed(old));
+    assert_stored(REPORT(young, .first = 12), 1, 12); /* one run in this test: what was stored is known */
+    const struct reply *reply = hello(connect_agent(f, f->host, 1));
+    assert_refused(reply, REFUSAL_REVOKED);
+    assert_non_null(strstr(reply->answer.text, "another agent has joined as this host"));
+    assert_int_equal(admission(f, f->host), ADMISSION_JOINED);
+}
+
+static void a_host_may_join_anew_over_the_connection_it_has(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    struct invite invite = invite_host(f, f->host);
+    change_key(agent);
+    assert_int_equal(join(agent, &invite)->answer.host, f->host);
+    assert_stored(REPORT(agent, .first = 2), 1, 2);
+}
+
+static void of_replaced_keys_a_few_are_remembered(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair first;
+    draw(&first);
+    for (int n = 0; n <= KEYS_PER_HOST_MAX; n++) {
+        struct invite invite = invite_host(f, f->host);
+        struct agent *agent = n == 0 ? connect_with(f, &first, 0, 1) : connect_stranger(f, 0);
+        assert_int_equal(join(agent, &invite)->answer.kind, ANSWER_WELCOME);
+        close_agent(agent);
+        clock_fake_pass(&f->fake, NS_PER_S);
+    }
+    assert_refused(hello(connect_with(f, &first, f->host, 1)), REFUSAL_UNKNOWN_HOST);
+    restart_collector(f);
+    size_t n = 0;
+    for (const struct host_key *key = NULL; (key = keyring_next_key(f->collector->keyring, f->host, key));)
+        n++;
+    assert_int_equal(n, KEYS_PER_HOST_MAX);
+}
+
+/* ---- copies ---- */
+
+static void two_machines_with_one_key_are_noticed(void **state)
+{
+    struct fixture *f = *state;
+    struct host_view view;
+    struct agent *one = join_agent(f, f->host, 1);
+    struct agent *other = join_agent(f, f->host, 2);
+    assert_stored(REPORT(one, .first = 1), 1, 1);
+    pass(f, 5);
+    assert_stored(REPORT(other, .first = 1), 1, 1);
+    pass(f, 5);
+    collector_host_view(f->collector, f->host, &view);
+    assert_int_equal(view.cloned_us, 0); /* it may have been started anew */
+    assert_stored(REPORT(one, .first = 2), 1, 2);
+    collector_host_view(f->collector, f->host, &view);
+    assert_int_equal(view.cloned_us, collector_now_us(f->collector));
+    assert_true(was_logged(f, "level=error event=host_cloned host=web-1 "));
+}
+
+static void what_the_network_held_back_is_no_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct host_view view;
+    struct agent *old = join_agent(f, f->host, 1);
+    assert_stored(REPORT(old, .first = 1), 1, 1);
+    struct agent *young = join_agent(f, f->host, 1);
+    pass(f, 20);
+    assert_stored(REPORT(young, .first = 4), 4, 4);
+    assert_stored(REPORT(old, .first = 2, .age_us = 15 * US_PER_S, .highest = 4), 1, 2);
+    pass(f, 10);
+    assert_stored(REPORT(young, .first = 5), 4, 5);
+    collector_host_view(f->collector, f->host, &view);
+    assert_int_equal(view.cloned_us, 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        COLLECTOR_TEST(a_strangers_key_is_refused),
+        COLLECTOR_TEST(another_hosts_id_is_refused),
+        COLLECTOR_TEST(a_key_alone_says_which_host_it_is),
+        COLLECTOR_TEST(keys_are_known_after_a_restart),
+        COLLECTOR_TEST(an_invitation_lets_its_host_join),
+        COLLECTOR_TEST(an_invitation_names_where_we_listen_and_our_key),
+        COLLECTOR_TEST(an_invitation_that_makes_no_sense_is_refused),
+        COLLECTOR_TEST(an_invitation_used_twice_by_one_key_is_fine),
+        COLLECTOR_TEST(an_invitation_used_by_another_key_is_refused),
+        COLLECTOR_TEST(an_invitation_that_nobody_made_is_refused),
+        COLLECTOR_TEST(an_invitation_does_not_make_one_another_host),
+        COLLECTOR_TEST(an_invitation_expires),
+        COLLECTOR_TEST(an_invitation_is_void_when_its_host_gets_another_one),
+        COLLECTOR_TEST(an_invitation_outlives_a_restart),
+        COLLECTOR_TEST(an_invitation_for_many_makes_so_many_hosts),
+        COLLECTOR_TEST(a_key_that_has_joined_uses_up_no_other_invitation),
+        COLLECTOR_TEST(an_enrolment_is_on_disk_before_it_is_said),
+        COLLECTOR_TEST(an_agent_that_asks_again_while_the_disk_is_slow_waits_for_the_same),
+        COLLECTOR_TEST(an_agent_that_shakes_hands_anew_meanwhile_is_answered_that),
+        COLLECTOR_TEST(an_agent_whose_welcome_was_lost_gets_in_by_the_same_invitation),
+        COLLECTOR_TEST(an_enrolment_that_did_not_get_to_the_disk_is_done_again),
+        COLLECTOR_TEST(while_the_registry_is_at_fault_who_joins_is_put_off),
+        COLLECTOR_TEST(a_handshake_that_is_played_again_changes_nothing),
+        COLLECTOR_TEST(a_handshake_played_into_a_live_connection_changes_nothing),
+        COLLECTOR_TEST(an_enrolment_that_is_played_again_enrols_nothing),
+        COLLECTOR_TEST(a_handshake_for_another_collector_is_closed_and_counted),
+        COLLECTOR_TEST(a_spoilt_message_gets_no_session_and_the_session_goes_on),
+        COLLECTOR_TEST(what_waited_is_not_answered_in_a_later_session),
+        COLLECTOR_TEST(a_session_is_over_after_a_good_hour),
+        COLLECTOR_TEST(a_connection_that_is_refused_is_closed_in_the_end),
+        COLLECTOR_TEST(a_revoked_host_is_cut_off_at_once),
+        COLLECTOR_TEST(a_revoked_host_stays_so_over_a_restart_until_it_is_invited_again),
+        COLLECTOR_TEST(revoking_takes_the_invitation_back),
+        COLLECTOR_TEST(what_waits_for_the_disk_when_its_host_is_revoked_is_not_let_in),
+        COLLECTOR_TEST(a_rebuilt_machine_keeps_its_host_and_its_history),
+        COLLECTOR_TEST(a_host_may_join_anew_over_the_connection_it_has),
+        COLLECTOR_TEST(of_replaced_keys_a_few_are_remembered),
+        COLLECTOR_TEST(two_machines_with_one_key_are_noticed),
+        COLLECTOR_TEST(what_the_network_held_back_is_no_copy),
+    };
+    return cmocka_run_group_tests_name("collector.core.enrol", tests, NULL, NULL);
+}
