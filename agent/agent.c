@@ -5,9 +5,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "agent/read/read.h"
 #include "agent/self.h"
@@ -26,6 +27,7 @@ struct agent {
     const struct clock *clock;
     struct log *log;
     const struct settings *settings;
+    const struct identity *identity;
     enum log_level wanted_level;
     struct reader *reader;
     struct worker *worker;
@@ -111,7 +113,7 @@ static void on_read(struct job *job)
 static void on_interval(void *user, int64_t interval_us)
 {
     struct agent *agent = user;
-    ticker_init(&agent->ticker, interval_us, agent->settings->host);
+    ticker_init(&agent->ticker, interval_us, agent->identity->host);
     if (!agent->leaving)
         arm(agent);
 }
@@ -124,7 +126,8 @@ static void on_drained(void *user)
     struct uplink_counts counts = uplink_counts(agent->uplink);
     log_event(agent->log, counts.queued ? LOG_WARN : LOG_INFO, "agent_left", KV_COUNT("stored", counts.stored),
               KV_COUNT("refused", counts.refused), KV_COUNT("dropped", counts.dropped),
-              KV_COUNT("undelivered", counts.queued), KV_COUNT("spooled", counts.spooled));
+              KV_COUNT("undelivered", counts.queued), KV_COUNT("spooled", counts.spooled),
+              KV_COUNT("answers_unopened", counts.unopened));
     close_parts(agent);
 }
 
@@ -224,8 +227,7 @@ static void say_waits(const struct agent *agent, const char *key, bool same)
 static void say_what_waits(const struct agent *agent, const struct settings *now)
 {
     const struct settings *was = agent->settings;
-    say_waits(agent, "collector", strcmp(was->collector, now->collector) == 0);
-    say_waits(agent, "host", was->host == now->host);
+    say_waits(agent, "identity", strcmp(was->identity, now->identity) == 0);
     say_waits(agent, "interval", was->interval_us == now->interval_us);
     say_waits(agent, "queue", was->queue_bytes == now->queue_bytes);
     say_waits(agent, "spool", strcmp(was->spool, now->spool) == 0);
@@ -254,21 +256,24 @@ void agent_reload(struct agent *agent, const struct settings *settings)
 static int open_uplink(struct agent *agent, struct err *err)
 {
     const struct settings *settings = agent->settings;
-    struct utsname names;
-    uname(&names); /* fails only for a bad pointer */
-    char system[sizeof names.sysname + sizeof names.release + sizeof names.machine];
-    snprintf(system, sizeof system, "%s %s %s", names.sysname, names.release, names.machine);
+    const char *addresses[INVITE_ADDRESSES_MAX];
+    identity_addresses(agent->identity, addresses);
+    struct self_names names;
+    self_names(&names);
     struct uplink_config config = {
-        .collector = settings->collector,
-        .host = settings->host,
+        .addresses = addresses,
+        .n_addresses = agent->identity->n_addresses,
+        .collector = agent->identity->collector,
+        .own = &agent->identity->keys,
+        .host = agent->identity->host,
         .interval_us = settings->interval_us,
         .queue_bytes = (size_t)settings->queue_bytes,
         .spool = settings->spool,
         .spool_bytes = (uint64_t)settings->spool_bytes,
         .spool_age_us = settings->spool_age_us,
         .boot = self_boot(),
-        .hostname = names.nodename,
-        .system = system,
+        .hostname = names.hostname,
+        .system = names.system,
     };
     return uplink_open(&agent->uplink, agent->loop, &config, on_interval, agent, agent->clock, agent->log, err);
 }
@@ -289,17 +294,19 @@ static int open_parts(struct agent *agent, struct err *err)
 
 static void begin(struct agent *agent)
 {
-    log_event(agent->log, LOG_INFO, "agent_started", KV_TEXT("version", WARROOM_VERSION),
-              KV_TEXT("host", agent->settings->host_text), KV_TEXT("collector", agent->settings->collector),
+    char host[17];
+    snprintf(host, sizeof host, "%016" PRIx64, agent->identity->host);
+    log_event(agent->log, LOG_INFO, "agent_started", KV_TEXT("version", WARROOM_VERSION), KV_TEXT("host", host),
+              KV_TEXT("collector", agent->identity->addresses[0]),
               KV_REAL("interval_s", (double)agent->settings->interval_us / US_PER_S));
-    ticker_init(&agent->ticker, agent->settings->interval_us, agent->settings->host);
+    ticker_init(&agent->ticker, agent->settings->interval_us, agent->identity->host);
     arm(agent);
 }
 
-int agent_open(struct agent **ret_agent, uv_loop_t *loop, const struct settings *settings, const struct clock *clock,
-               struct log *log, struct err *err)
+int agent_open(struct agent **ret_agent, uv_loop_t *loop, const struct settings *settings,
+               const struct identity *identity, const struct clock *clock, struct log *log, struct err *err)
 {
-    assert(ret_agent && loop && settings && clock && log);
+    assert(ret_agent && loop && settings && identity && clock && log);
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return err_set(err, -ENOMEM, "agent: out of memory");
@@ -308,6 +315,7 @@ int agent_open(struct agent **ret_agent, uv_loop_t *loop, const struct settings 
     agent->clock = clock;
     agent->log = log;
     agent->settings = settings;
+    agent->identity = identity;
     agent->wanted_level = log->least;
     self_init(&agent->self);
     uv_timer_init(loop, &agent->timer); /* never fails */

@@ -10,6 +10,7 @@
 #pragma once
 #include <uv.h>
 
+#include "agent/identity.h"
 #include "agent/settings.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -19,10 +20,10 @@ enum { AGENT_DRAIN_US = 5000000, AGENT_HANG_US = 2000000 };
 
 struct agent; /* opaque */
 
-/* Settings are borrowed until agent_reload() brings others or the agent is freed; clock and log until then.
- * -ENOENT, -EACCES: a root cannot be read; -EINVAL: not a collector's address; else the system lacks something. */
-int agent_open(struct agent **ret_agent, uv_loop_t *loop, const struct settings *settings, const struct clock *clock,
-               struct log *log, struct err *err);
+/* Settings are borrowed until agent_reload() brings others or the agent is freed; identity, clock and log until then.
+ * -ENOENT, -EACCES: a root cannot be read; else the system lacks something. */
+int agent_open(struct agent **ret_agent, uv_loop_t *loop, const struct settings *settings,
+               const struct identity *identity, const struct clock *clock, struct log *log, struct err *err);
 
 void agent_reload(struct agent *agent, const struct settings *settings);
 

@@ -2,6 +2,7 @@
  * settings' lifetime; agent.c is the agent. */
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,12 +10,13 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/join.h"
 #include "agent/once.h"
 #include "base/auto.h"
 
 enum { EXIT_USAGE = 2, SIGNALS = 4 };
 
-enum { KEY_CHECK = 0x100, KEY_ONCE, KEY_RAW, KEY_FORMAT, KEY_PROCFS, KEY_SYSFS, KEY_ROOTFS };
+enum { KEY_CHECK = 0x100, KEY_ONCE, KEY_RAW, KEY_FORMAT, KEY_PROCFS, KEY_SYSFS, KEY_ROOTFS, KEY_REPLACE };
 
 struct options {
     const char *path; /* of the settings; NULL: not said */
@@ -22,6 +24,9 @@ struct options {
     bool check, once, raw;
     bool format_said;
     enum print_format format;
+    bool join, replace;
+    const char *invitation; /* NULL: none was given; "-": it comes by the standard input; borrowed from `line` */
+    char line[INVITE_TEXT_MAX + 1];
 };
 
 static const struct argp_option argp_table[] = {
@@ -34,6 +39,7 @@ static const struct argp_option argp_table[] = {
     { "procfs", KEY_PROCFS, "DIR", 0, "Read DIR instead of /proc", 2 },
     { "sysfs", KEY_SYSFS, "DIR", 0, "Read DIR instead of /sys", 2 },
     { "rootfs", KEY_ROOTFS, "DIR", 0, "Look for mount points below DIR", 2 },
+    { "replace", KEY_REPLACE, NULL, 0, "With join: in the place of the identity this host has", 3 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -59,6 +65,37 @@ static void check_together(const struct options *options, struct argp_state *sta
         argp_error(state, "--format goes with --once");
     if (options->format_said && options->raw)
         argp_error(state, "--raw has a format of its own");
+}
+
+static void check_join(const struct options *options, struct argp_state *state)
+{
+    if (options->join && !options->invitation)
+        argp_error(state, "join wants an invitation, `wr1:...`, or - to read it from the standard input");
+    if (options->join && (options->once || options->check))
+        argp_error(state, "join goes without --once and --check-config");
+    if (options->replace && !options->join)
+        argp_error(state, "--replace goes with join");
+}
+
+/* An invitation is a secret: what the command line had of it is wiped, and no message of ours shows it, even if it
+ * stands where it should not. */
+static void take_word(struct options *options, char *word, struct argp_state *state)
+{
+    if (state->arg_num == 0 && strcmp(word, "join") == 0) {
+        options->join = true;
+        return;
+    }
+    if (state->arg_num == 1 && options->join) {
+        snprintf(options->line, sizeof options->line, "%s", word);
+        options->invitation = options->line;
+        if (strcmp(word, "-") != 0)
+            explicit_bzero(word, strlen(word));
+        return;
+    }
+    if (strncmp(word, "wr1:", 4) == 0)
+        argp_error(state, "an invitation goes with join, alone");
+    else
+        argp_error(state, "unexpected argument: %s", word);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -91,11 +128,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_ROOTFS:
         options->rootfs = arg;
         return 0;
+    case KEY_REPLACE:
+        options->replace = true;
+        return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "unexpected argument: %s", arg);
+        take_word(options, arg, state);
         return 0;
     case ARGP_KEY_END:
         check_together(options, state);
+        check_join(options, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -140,7 +181,7 @@ static void log_faults(const struct log *log, const struct config_faults *faults
         log_event(log, LOG_ERROR, "config_fault", KV_TEXT("error", faults->at[i].text));
 }
 
-/* ---- --check-config and --once ---- */
+/* ---- --check-config, --once and join ---- */
 
 static int check_config(const struct options *options)
 {
@@ -156,8 +197,9 @@ static int check_config(const struct options *options)
     return EXIT_SUCCESS;
 }
 
-/* A look at the host needs no settings; a file that was named, or that is there, is read for its probes. */
-static int settings_for_once(const struct options *options, struct arena *arena, struct settings *ret)
+/* Neither a look at the host nor joining needs settings; a file that was named, or that is there, is read for the probes
+ * and for where the identity lies. */
+static int settings_if_any(const struct options *options, struct arena *arena, struct settings *ret)
 {
     *ret = settings_default();
     apply_options(ret, options);
@@ -175,13 +217,46 @@ static int once(const struct options *options, const struct clock *clock, const 
     AUTO(arena_done) struct arena arena;
     arena_init(&arena, SETTINGS_ARENA_BYTES);
     struct settings settings;
-    if (settings_for_once(options, &arena, &settings) < 0)
+    if (settings_if_any(options, &arena, &settings) < 0)
         return EXIT_FAILURE;
     struct err err;
     int rc = options->raw ? once_raw(stdout, &settings, clock, log, &err)
                           : once_readings(stdout, &settings, options->format, clock, log, &err);
     if (rc < 0)
         fprintf(stderr, "warroom-agent: %s\n", err.text);
+    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* One line, unbuffered: no copy of it stays behind. */
+static void read_line(char *line, size_t room)
+{
+    size_t len = 0;
+    if (isatty(STDIN_FILENO))
+        fputs("The invitation (wr1:...): ", stderr);
+    while (len + 1 < room && read(STDIN_FILENO, line + len, 1) == 1 && line[len] != '\n')
+        len++;
+    line[len] = '\0';
+}
+
+static int join_collector(struct options *options, const struct clock *clock)
+{
+    AUTO(arena_done) struct arena arena;
+    arena_init(&arena, SETTINGS_ARENA_BYTES);
+    struct settings settings;
+    if (settings_if_any(options, &arena, &settings) < 0)
+        return EXIT_FAILURE;
+    if (strcmp(options->invitation, "-") == 0)
+        read_line(options->line, sizeof options->line);
+    const struct join_config config = { settings.identity, options->replace, JOIN_WAIT_US, clock, stderr };
+    struct joined joined;
+    struct err err;
+    int rc = join(&config, options->line, strlen(options->line), &joined, &err);
+    explicit_bzero(options->line, sizeof options->line);
+    if (rc < 0)
+        fprintf(stderr, "warroom-agent: %s\n", err.text);
+    else
+        printf("joined %s as %s of tenant %s (host %016" PRIx64 ")\n", joined.address, joined.name, joined.tenant,
+               joined.host);
     return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -197,6 +272,7 @@ struct program {
     struct arena arenas[2]; /* the settings in force and, during a reload, the next ones */
     struct settings settings[2];
     int in_force;
+    struct identity identity;
 };
 
 static void reload(struct program *program)
@@ -244,7 +320,8 @@ static void close_handle(uv_handle_t *handle, void *user)
 static int run_loop(struct program *program)
 {
     struct err err;
-    int rc = agent_open(&program->agent, &program->loop, &program->settings[0], program->clock, program->log, &err);
+    int rc = agent_open(&program->agent, &program->loop, &program->settings[0], &program->identity, program->clock,
+                        program->log, &err);
     if (rc < 0) {
         log_event(program->log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
     } else {
@@ -260,21 +337,32 @@ static int run_loop(struct program *program)
     return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int begin(struct program *program)
+{
+    struct config_faults faults;
+    struct err err;
+    if (read_settings(program->options, &program->arenas[0], &program->settings[0], &faults) < 0) {
+        log_faults(program->log, &faults);
+        return EXIT_FAILURE;
+    }
+    int rc = identity_read(&program->identity, program->settings[0].identity, &err);
+    if (rc == 0 && uv_loop_init(&program->loop) < 0)
+        rc = err_set(&err, -ENOMEM, "no event loop");
+    if (rc < 0) {
+        log_event(program->log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", err.text));
+        return EXIT_FAILURE;
+    }
+    program->log->least = (enum log_level)program->settings[0].log_level;
+    return run_loop(program);
+}
+
 static int run(const struct options *options, const struct clock *clock, struct log *log)
 {
     struct program program = { .options = options, .clock = clock, .log = log };
     for (int i = 0; i < 2; i++)
         arena_init(&program.arenas[i], SETTINGS_ARENA_BYTES);
-    struct config_faults faults;
-    int status = EXIT_FAILURE;
-    if (read_settings(options, &program.arenas[0], &program.settings[0], &faults) < 0) {
-        log_faults(log, &faults);
-    } else if (uv_loop_init(&program.loop) < 0) {
-        log_event(log, LOG_ERROR, "agent_cannot_start", KV_TEXT("error", "no event loop"));
-    } else {
-        log->least = (enum log_level)program.settings[0].log_level;
-        status = run_loop(&program);
-    }
+    int status = begin(&program);
+    identity_done(&program.identity);
     for (int i = 0; i < 2; i++)
         arena_done(&program.arenas[i]);
     return status;
@@ -297,8 +385,12 @@ int main(int argc, char **argv)
     const struct argp argp = {
         .options = argp_table,
         .parser = parse_option,
+        .args_doc = "\njoin -\njoin INVITATION",
         .doc = "Reads this host's CPU, memory, disks, filesystems, network and connections, probes the configured "
                "targets, and reports to the Warroom collector.\v"
+               "join: makes this host one of the collector's, by the line that `warroom host enroll` printed there. "
+               "With - "
+               "it is read from the standard input: that is better, it then stands in no shell's history.\n\n"
                "SIGTERM: deliver what is queued (5 s at most) and leave. SIGHUP: read the settings again.",
     };
     argp_program_version_hook = print_version;
@@ -311,6 +403,8 @@ int main(int argc, char **argv)
     stay_small();
     signal(SIGPIPE, SIG_IGN);
     struct clock clock = clock_system();
+    if (options.join)
+        return join_collector(&options, &clock);
     struct log log = { .fd = STDERR_FILENO, .least = options.once ? LOG_WARN : LOG_INFO, .clock = &clock };
     return options.once ? once(&options, &clock, &log) : run(&options, &clock, &log);
 }

@@ -3,8 +3,10 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -24,6 +26,14 @@ void self_done(struct self *self)
     if (self->statm_fd >= 0)
         close(self->statm_fd);
     self->statm_fd = -1;
+}
+
+void self_names(struct self_names *ret)
+{
+    struct utsname names;
+    uname(&names); /* fails only for a bad pointer */
+    snprintf(ret->hostname, sizeof ret->hostname, "%s", names.nodename);
+    snprintf(ret->system, sizeof ret->system, "%s %s %s", names.sysname, names.release, names.machine);
 }
 
 static int64_t cpu_now_us(void)

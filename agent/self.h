@@ -5,6 +5,8 @@
  * Threads  one caller
  */
 #pragma once
+#include <limits.h>
+
 #include "agent/read/readings.h"
 #include "agent/uplink/uplink.h"
 
@@ -17,6 +19,13 @@ struct self {
 
 void self_init(struct self *self);
 void self_done(struct self *self);
+
+struct self_names { /* for the hello */
+    char hostname[HOST_NAME_MAX + 1];
+    char system[3 * HOST_NAME_MAX]; /* "Linux 6.1.0-18-amd64 x86_64" */
+};
+
+void self_names(struct self_names *ret);
 
 /* Zeros: the kernel does not say. */
 struct boot_id self_boot(void);

@@ -7,9 +7,7 @@
 #include "agent/spool/spool.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/scan.h"
 #include "proto/codec/message.h"
-#include "proto/link/address.h"
 
 static const struct settings_probe probe_defaults = {
     .target = {
@@ -52,23 +50,16 @@ static const struct config_field probe_fields[] = {
     { .key = NULL },
 };
 
+#define JOINED "is learnt by `warroom-agent join` now: remove this line"
+
 static const struct config_field fields[] = {
-    { .key = "collector",
+    { .key = "identity",
       .kind = CONFIG_TEXT,
-      .at = offsetof(struct settings, collector),
-      .required = true,
+      .at = offsetof(struct settings, identity),
       .least = 1,
-      .most = 300,
-      .line_at = 1 + offsetof(struct settings, collector_line),
-      .help = "HOST:PORT" },
-    { .key = "host",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct settings, host_text),
-      .required = true,
-      .least = 16,
-      .most = 16,
-      .line_at = 1 + offsetof(struct settings, host_line),
-      .help = "the 16 hexadecimal digits that `warroom host enroll` printed, in quotes" },
+      .most = 4000,
+      .line_at = 1 + offsetof(struct settings, identity_line),
+      .help = "a file" },
     { .key = "interval",
       .kind = CONFIG_DURATION,
       .at = offsetof(struct settings, interval_us),
@@ -113,6 +104,8 @@ static const struct config_field fields[] = {
     { .key = "procfs", .kind = CONFIG_TEXT, .at = offsetof(struct settings, procfs), .least = 1, .most = 4095 },
     { .key = "sysfs", .kind = CONFIG_TEXT, .at = offsetof(struct settings, sysfs), .least = 1, .most = 4095 },
     { .key = "rootfs", .kind = CONFIG_TEXT, .at = offsetof(struct settings, rootfs), .least = 1, .most = 4095 },
+    { .key = "collector", .kind = CONFIG_GONE, .help = JOINED },
+    { .key = "host", .kind = CONFIG_GONE, .help = JOINED },
     { .key = NULL },
 };
 
@@ -121,7 +114,8 @@ struct settings settings_default(void)
     return (struct settings){
         .interval_us = 10 * US_PER_S,
         .queue_bytes = 8 << 20,
-        .spool = "/var/lib/warroom-agent",
+        .identity = "/var/lib/warroom-agent/identity",
+        .spool = "/var/lib/warroom-agent/spool",
         .spool_bytes = 256 << 20,
         .spool_age_us = 7 * 86400 * US_PER_S,
         .log_level = LOG_INFO,
@@ -134,29 +128,6 @@ struct settings settings_default(void)
 static const struct settings_probe *probe_at(const struct settings *settings, size_t i)
 {
     return (const struct settings_probe *)settings->probes.at + i;
-}
-
-static void check_host(struct settings *settings, const char *name, struct config_faults *faults)
-{
-    struct scan scan = scan_over(settings->host_text, strlen(settings->host_text));
-    if (!scan_hex64(&scan, &settings->host) || !scan_done(&scan) || settings->host == 0)
-        config_fault(faults, name, settings->host_line,
-                     "host: `%s` is no host id, want the 16 hexadecimal digits that `warroom host enroll` printed",
-                     settings->host_text);
-}
-
-/* What goes over the uplink is not sealed yet, so it must not leave the host. */
-static void check_collector(const struct settings *settings, const char *name, struct config_faults *faults)
-{
-    struct address address;
-    if (address_split(settings->collector, &address) < 0)
-        config_fault(faults, name, settings->collector_line, "collector: `%s` is no address, want HOST:PORT",
-                     settings->collector);
-    else if (!address_is_loopback(settings->collector))
-        config_fault(faults, name, settings->collector_line,
-                     "collector: `%s` is not on this host; until the uplink is encrypted the agent reports only to a "
-                     "loopback address, 127.0.0.1:9740 or [::1]:9740",
-                     settings->collector);
 }
 
 static void check_probes(const struct settings *settings, const char *name, struct config_faults *faults)
@@ -173,18 +144,17 @@ static void check_probes(const struct settings *settings, const char *name, stru
     }
 }
 
-/* It is looked for at any time, whatever directory the agent was started in. */
-static void check_spool(const struct settings *settings, const char *name, struct config_faults *faults)
+/* They are looked for at any time, whatever directory the agent was started in. */
+static void check_path(const char *key, const char *path, int line, const char *name, struct config_faults *faults)
 {
-    if (settings->spool[0] != '/')
-        config_fault(faults, name, settings->spool_line, "spool: `%s` is no absolute path", settings->spool);
+    if (path[0] != '/')
+        config_fault(faults, name, line, "%s: `%s` is no absolute path", key, path);
 }
 
-static int check(struct settings *settings, const char *name, struct config_faults *faults)
+static int check(const struct settings *settings, const char *name, struct config_faults *faults)
 {
-    check_spool(settings, name, faults);
-    check_host(settings, name, faults);
-    check_collector(settings, name, faults);
+    check_path("identity", settings->identity, settings->identity_line, name, faults);
+    check_path("spool", settings->spool, settings->spool_line, name, faults);
     check_probes(settings, name, faults);
     return faults->n > 0 ? -EINVAL : 0;
 }

@@ -22,11 +22,8 @@ struct settings_probe {
 };
 
 struct settings {
-    const char *collector; /* NULL: no file was read */
-    int collector_line;
-    const char *host_text;
-    int host_line;
-    uint64_t host;
+    const char *identity; /* the file of who this host is (agent/identity.h) */
+    int identity_line;
     int64_t interval_us; /* until the collector says otherwise */
     int64_t queue_bytes;
     const char *spool; /* its directory */

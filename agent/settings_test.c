@@ -38,17 +38,14 @@ static int parse(struct fixture *f, const char *text)
     return settings_parse("agent.yaml", text, strlen(text), &f->arena, &f->settings, &f->faults);
 }
 
-#define NEEDED "collector: 127.0.0.1:9740\nhost: \"00c0ffee00c0ffee\"\n"
-
-static void two_keys_are_enough(void **state)
+static void no_key_is_needed(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(parse(f, NEEDED), 0);
-    assert_string_equal(f->settings.collector, "127.0.0.1:9740");
-    assert_true(f->settings.host == 0x00c0ffee00c0ffee);
+    assert_int_equal(parse(f, "{}"), 0);
+    assert_string_equal(f->settings.identity, "/var/lib/warroom-agent/identity");
     assert_int_equal(f->settings.interval_us, 10 * US_PER_S);
     assert_int_equal(f->settings.queue_bytes, 8 << 20);
-    assert_string_equal(f->settings.spool, "/var/lib/warroom-agent");
+    assert_string_equal(f->settings.spool, "/var/lib/warroom-agent/spool");
     assert_int_equal(f->settings.spool_bytes, 256 << 20);
     assert_int_equal(f->settings.spool_age_us, 7 * 86400 * US_PER_S);
     assert_int_equal(f->settings.log_level, LOG_INFO);
@@ -61,11 +58,11 @@ static void two_keys_are_enough(void **state)
 static void every_key_is_taken(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(parse(f, NEEDED "interval: 1s\nqueue: 1048576\nlog_level: debug\nprocfs: /a\nsysfs: /b\n"
-                                     "rootfs: /c\nspool: /d\nspool_size: 1048576\nspool_age: 1h\nprobes:\n"
-                                     "  - name: db\n    address: db.example.com:5432\n    every: 5s\n    count: 3\n"
-                                     "    spacing: 100ms\n    timeout: 500ms\n"
-                                     "  - name: gateway\n    address: 192.0.2.1:443\n"),
+    assert_int_equal(parse(f, "identity: /i\ninterval: 1s\nqueue: 1048576\nlog_level: debug\nprocfs: /a\nsysfs: /b\n"
+                              "rootfs: /c\nspool: /d\nspool_size: 1048576\nspool_age: 1h\nprobes:\n"
+                              "  - name: db\n    address: db.example.com:5432\n    every: 5s\n    count: 3\n"
+                              "    spacing: 100ms\n    timeout: 500ms\n"
+                              "  - name: gateway\n    address: 192.0.2.1:443\n"),
                      0);
     struct probe_target targets[PROBE_TARGETS_MAX];
     assert_int_equal(settings_targets(&f->settings, targets), 2);
@@ -81,73 +78,55 @@ static void every_key_is_taken(void **state)
     assert_int_equal(f->settings.queue_bytes, 1 << 20);
     assert_int_equal(f->settings.log_level, LOG_DEBUG);
     assert_string_equal(f->settings.rootfs, "/c");
+    assert_string_equal(f->settings.identity, "/i");
     assert_string_equal(f->settings.spool, "/d");
     assert_int_equal(f->settings.spool_bytes, 1 << 20);
     assert_int_equal(f->settings.spool_age_us, 3600 * US_PER_S);
 }
 
-static void a_collector_on_another_host_is_refused_until_the_uplink_is_encrypted(void **state)
+static void keys_that_joining_took_the_place_of_are_told_so(void **state)
 {
     struct fixture *f = *state;
-    static const char *const elsewhere[] = { "10.0.0.1:9740", "collector.example.com:9740", "[2001:db8::1]:9740" };
-    for (size_t i = 0; i < 3; i++) {
-        char text[128];
-        snprintf(text, sizeof text, "collector: \"%s\"\nhost: \"00c0ffee00c0ffee\"\n", elsewhere[i]);
-        f->faults.n = 0;
-        assert_int_equal(parse(f, text), -EINVAL);
-        assert_int_equal(f->faults.n, 1);
-        assert_non_null(strstr(f->faults.at[0].text, "agent.yaml:1: collector: "));
-        assert_non_null(strstr(f->faults.at[0].text, "loopback"));
-        assert_non_null(strstr(f->faults.at[0].text, elsewhere[i]));
-    }
+    assert_int_equal(parse(f, "interval: 1s\ncollector: 127.0.0.1:9740\nhost: \"00c0ffee00c0ffee\"\n"), -EINVAL);
+    assert_int_equal(f->faults.n, 2);
+    assert_string_equal(f->faults.at[0].text,
+                        "agent.yaml:2: `collector` is learnt by `warroom-agent join` now: remove this line");
+    assert_string_equal(f->faults.at[1].text,
+                        "agent.yaml:3: `host` is learnt by `warroom-agent join` now: remove this line");
 }
 
-static void a_collector_that_is_no_address_is_told_with_its_line(void **state)
+static void paths_are_absolute(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(parse(f, "host: \"00c0ffee00c0ffee\"\n\ncollector: localhost\n"), -EINVAL);
-    assert_int_equal(f->faults.n, 1);
-    assert_string_equal(f->faults.at[0].text, "agent.yaml:3: collector: `localhost` is no address, want HOST:PORT");
-}
-
-static void a_host_id_is_sixteen_hexadecimal_digits_and_not_zero(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const wrong[] = { "00c0ffee00c0ffe", "00c0ffee00c0ffeex", "00c0ffee00c0ffxx",
-                                         "0000000000000000" };
-    for (size_t i = 0; i < 4; i++) {
-        char text[128];
-        snprintf(text, sizeof text, "collector: 127.0.0.1:9740\nhost: \"%s\"\n", wrong[i]);
-        f->faults.n = 0;
-        assert_int_equal(parse(f, text), -EINVAL);
-        assert_int_equal(f->faults.n, 1);
-        assert_ptr_equal(strstr(f->faults.at[0].text, "agent.yaml:2: "), f->faults.at[0].text);
-    }
+    assert_int_equal(parse(f, "spool: here\nidentity: there/identity\n"), -EINVAL);
+    assert_int_equal(f->faults.n, 2);
+    assert_string_equal(f->faults.at[0].text, "agent.yaml:2: identity: `there/identity` is no absolute path");
+    assert_string_equal(f->faults.at[1].text, "agent.yaml:1: spool: `here` is no absolute path");
 }
 
 static void a_probe_that_cannot_be_kept_is_told_with_its_line(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(parse(f, NEEDED "probes:\n"
-                                     "  - name: a\n    address: 192.0.2.1\n"
-                                     "  - name: b\n    address: 192.0.2.1:80\n    every: 1s\n"
-                                     "  - name: b\n    address: 192.0.2.2:80\n"),
+    assert_int_equal(parse(f, "probes:\n"
+                              "  - name: a\n    address: 192.0.2.1\n"
+                              "  - name: b\n    address: 192.0.2.1:80\n    every: 1s\n"
+                              "  - name: b\n    address: 192.0.2.2:80\n"),
                      -EINVAL);
     assert_int_equal(f->faults.n, 3);
-    assert_non_null(strstr(f->faults.at[0].text, "agent.yaml:4: "));
-    assert_non_null(strstr(f->faults.at[1].text, "agent.yaml:6: "));
+    assert_non_null(strstr(f->faults.at[0].text, "agent.yaml:2: "));
+    assert_non_null(strstr(f->faults.at[1].text, "agent.yaml:4: "));
     assert_non_null(strstr(f->faults.at[1].text, "longer than"));
-    assert_non_null(strstr(f->faults.at[2].text, "agent.yaml:9: "));
-    assert_non_null(strstr(f->faults.at[2].text, "line 6"));
+    assert_non_null(strstr(f->faults.at[2].text, "agent.yaml:7: "));
+    assert_non_null(strstr(f->faults.at[2].text, "line 4"));
 }
 
 static void faults_leave_the_settings_alone(void **state)
 {
     struct fixture *f = *state;
     f->settings.queue_bytes = 7;
-    assert_int_equal(parse(f, NEEDED "queue: 1\n"), -EINVAL);
-    assert_int_equal(parse(f, "host: \"00c0ffee00c0ffee\"\n"), -EINVAL);
-    assert_int_equal(parse(f, NEEDED "nonsense: 1\n"), -EINVAL);
+    assert_int_equal(parse(f, "queue: 1\n"), -EINVAL);
+    assert_int_equal(parse(f, "spool: here\n"), -EINVAL);
+    assert_int_equal(parse(f, "nonsense: 1\n"), -EINVAL);
     assert_int_equal(f->settings.queue_bytes, 7);
 }
 
@@ -173,11 +152,10 @@ static void the_packaged_example_is_valid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(two_keys_are_enough),
+        test(no_key_is_needed),
         test(every_key_is_taken),
-        test(a_collector_on_another_host_is_refused_until_the_uplink_is_encrypted),
-        test(a_collector_that_is_no_address_is_told_with_its_line),
-        test(a_host_id_is_sixteen_hexadecimal_digits_and_not_zero),
+        test(keys_that_joining_took_the_place_of_are_told_so),
+        test(paths_are_absolute),
         test(a_probe_that_cannot_be_kept_is_told_with_its_line),
         test(faults_leave_the_settings_alone),
         test(a_file_that_is_not_there_is_a_fault),

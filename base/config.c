@@ -293,6 +293,10 @@ static void read_pair(struct reading *r, const struct config_field *fields, cons
         config_say_unknown(r->faults, r->name, fields, pair->key);
         return;
     }
+    if (field->kind == CONFIG_GONE) {
+        config_fault(r->faults, r->name, pair->key->line, "`%s` %s", field->key, field->help);
+        return;
+    }
     int *line = &lines[field - fields];
     if (*line > 0) {
         config_fault(r->faults, r->name, pair->key->line, "`%s` is given again, line %d has it already%s", field->key,

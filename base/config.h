@@ -31,6 +31,7 @@ enum config_kind {
     CONFIG_FLAGS,    /* unsigned: a list of `choices`, bit i for choice i */
     CONFIG_TEXTS,    /* struct config_texts: a list of texts, `least`..`most` items */
     CONFIG_LIST,     /* struct config_list: a list of mappings, `least`..`most` items */
+    CONFIG_GONE,     /* nothing: a key of earlier versions. `help` says what it is now, "`key` <help>" */
 };
 
 struct config_texts {

@@ -145,6 +145,8 @@ static void say_allowed(struct phrase *phrase, const struct config_field *field)
     case CONFIG_LIST:
         say_count(phrase, field, "a list", "mappings");
         break;
+    case CONFIG_GONE: /* nothing is */
+        break;
     }
     if (field->help)
         say(phrase, ": %s", field->help);
@@ -217,6 +219,8 @@ static const char *closest_key(const struct config_field *fields, const struct c
         return NULL;
     for (const struct config_field *field = fields; field->key; field++) {
         size_t len = strlen(field->key);
+        if (field->kind == CONFIG_GONE)
+            continue;
         size_t steps = len <= KEY_MAX ? distance(key->text, key->len, field->key, len) : least;
         if (steps < least) {
             least = steps;
@@ -237,7 +241,8 @@ void config_say_unknown(struct config_faults *faults, const char *name, const st
     }
     struct phrase allowed = { .len = 0 };
     for (const struct config_field *field = fields; field->key; field++)
-        say(&allowed, "%s%s%s", field == fields ? "" : ", ", field->key,
-            field->kind == CONFIG_SECRET ? " (or its _file)" : "");
+        if (field->kind != CONFIG_GONE)
+            say(&allowed, "%s%s%s", allowed.len == 0 ? "" : ", ", field->key,
+                field->kind == CONFIG_SECRET ? " (or its _file)" : "");
     config_fault(faults, name, key->line, "unknown key `%s`, allowed are %s", shown(text, key), allowed.text);
 }

@@ -80,6 +80,7 @@ static const struct config_field fields[] = {
       .item_size = sizeof(struct target),
       .item_defaults = &target_defaults,
       .line_at = 1 + offsetof(struct target, line) },
+    { .key = "colours", .kind = CONFIG_GONE, .help = "are not chosen any more: remove this line" },
     { .key = NULL },
 };
 
@@ -313,6 +314,13 @@ static void an_unknown_key_close_to_none_lists_what_is_allowed(void **state)
                  "interval, level, states, names, targets");
 }
 
+static void a_key_that_is_gone_says_what_became_of_it_whatever_it_holds(void **state)
+{
+    struct fixture *f = *state;
+    assert_fault(f, OK "colours: red\n", "a.yaml:2: `colours` are not chosen any more: remove this line");
+    assert_fault(f, OK "colours: [1, {}]\n", "a.yaml:2: `colours` are not chosen any more: remove this line");
+}
+
 static void a_doubled_key_names_both_lines(void **state)
 {
     struct fixture *f = *state;
@@ -533,6 +541,7 @@ int main(void)
         TEST(faults_of_several_files_are_collected),
         TEST(an_unknown_key_names_the_closest_known_one),
         TEST(an_unknown_key_close_to_none_lists_what_is_allowed),
+        TEST(a_key_that_is_gone_says_what_became_of_it_whatever_it_holds),
         TEST(a_doubled_key_names_both_lines),
         TEST(values_of_the_wrong_type_are_refused),
         TEST(values_out_of_range_are_refused),

@@ -76,17 +76,17 @@ static int unpack(const uint8_t *bytes, size_t len, struct arena *arena, struct 
     ProtobufCMessage *message;
     int rc = wire_unpack(&warroom__wire__invite__descriptor, bytes, len, arena, &message, err);
     if (rc < 0)
-        return rc;
+        return err_set(err, rc, "the invitation is not whole: paste all of the line");
     const Warroom__Wire__Invite *wire = (const Warroom__Wire__Invite *)message;
     struct invite invite = { .expires_us = wire_wall_read(wire->expires_us) };
+    if (invite.expires_us <= 0) /* the last field */
+        return err_set(err, -EBADMSG, "the invitation is not whole: paste all of the line");
     rc = addresses_read(wire, &invite, err);
     if (rc == 0)
         rc =
             wire_id_read("invitation: collector key", &wire->collector, invite.collector, sizeof invite.collector, err);
     if (rc == 0)
         rc = wire_id_read("invitation: token", &wire->token, invite.token, sizeof invite.token, err);
-    if (rc == 0 && invite.expires_us <= 0) /* the last field */
-        rc = err_set(err, -EBADMSG, "the invitation is not whole: paste all of the line");
     if (rc == 0)
         *ret = invite;
     sodium_memzero(&invite, sizeof invite);

@@ -152,12 +152,23 @@ static bool parse_line(uint8_t ret[KEY_BYTES], const char *line, size_t len)
 int key_file_open(int *ret_fd, const char *path, struct err *err)
 {
     /* O_NONBLOCK: a FIFO of that name must not hold the program up before it is refused */
-    AUTO(auto_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 && errno == ELOOP)
         return err_set(err, -ELOOP, "keys: %s is a symbolic link: name the key file itself", path);
     if (fd < 0)
         return err_sys(err, -errno, "keys: cannot open %s", path);
     int rc = check_file(fd, path, err);
+    if (rc == 0)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return rc;
+}
+
+int key_file_read(struct key_pair *ret, const char *path, struct err *err)
+{
+    AUTO(auto_close) int fd = -1;
+    int rc = key_file_open(&fd, path, err);
     if (rc < 0)
         return rc;
     *ret_fd = fd;

@@ -16,8 +16,10 @@ AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's 
     "intervall: 10s\n": [":3: unknown key `intervall`, did you mean `interval`?"],
     "favourite_colour: blue\n": [":3: unknown key `favourite_colour`, allowed are identity, interval, queue, spool, "
                                  "spool_size, spool_age, log_level, probes, procfs, sysfs, rootfs"],
-    "identity: elsewhere\n": [":3: `identity` is given again, line 1 has it already"],
-    "collector: 127.0.0.1:1\n": [":3: unknown key `collector`, allowed are "],  # what was joined says it
+    "identity: /elsewhere\n": [":3: `identity` is given again, line 1 has it already"],
+    "collector: 127.0.0.1:9740\nhost: '0123456789abcdef'\n": [
+        ":3: `collector` is learnt by `warroom-agent join` now: remove this line",
+        ":4: `host` is learnt by `warroom-agent join` now: remove this line"],
     "probes: none\n": [":3: `probes` is \"none\", want a list of at most 64 mappings"],
     "probes:\n  - {name: db, address: 'db:5432', count: 21}\n":
         [":4: `count` is \"21\", want a whole number from 1 to 20"],
@@ -94,7 +96,7 @@ class Check(unittest.TestCase):
             with self.subTest(more):
                 self.assert_faults("warroom-agent", AGENT + more, faults)
 
-    def test_an_agents_file_may_say_nothing(self):
+    def test_an_agent_needs_no_file_but_its_identity(self):
         self.assertEqual(self.check("warroom-agent", "{}\n"), (0, f"{self.file}: ok\n", ""))
 
     def test_a_good_file_of_the_collector(self):
@@ -188,7 +190,9 @@ class CommandLine(unittest.TestCase):
     def test_what_is_not_understood(self):
         for command in (["warroom-agent", "--nonsense"], ["warroom-agent", "word"], ["warroom-agent", "--raw"],
                         ["warroom-agent", "--once", "--format", "xml"], ["warroom-agent", "--once", "--check-config"],
-                        ["warroom-agent", "--config"], ["warroom-collector", "--nonsense"], ["warroom-collector", "word"],
+                        ["warroom-agent", "--config"], ["warroom-agent", "join"], ["warroom-agent", "join", "-", "word"],
+                        ["warroom-agent", "--replace"], ["warroom-agent", "--once", "join", "-"],
+                        ["warroom-collector", "--nonsense"], ["warroom-collector", "word"],
                         ["warroom"], ["warroom", "statsu"], ["warroom", "status", "word"], ["warroom", "--nonsense"],
                         ["warroom", "incident", "ack", "twelve"], ["warroom", "event", "create", "x"]):
             status, out, error = self.world.run(*command)

@@ -149,10 +149,30 @@ static void break_spell(struct sim_host *host)
         spell->broken = true;
 }
 
+static void make_keys(struct key_pair *ret, uint8_t kind, uint64_t id)
+{
+    uint8_t secret[KEY_BYTES] = { kind };
+    memcpy(secret + 1, &id, sizeof id);
+    if (key_pair_of(ret, secret, NULL) < 0)
+        world_fail("no keys");
+}
+
+void host_collector_keys(struct key_pair *ret)
+{
+    make_keys(ret, 1, 0);
+}
+
 void host_open(struct sim_host *host)
 {
     struct err err;
-    const struct uplink_config config = { .collector = "collector:9740",
+    static const char *const addresses[] = { "collector:9740" };
+    struct key_pair collector;
+    host_collector_keys(&collector);
+    make_keys(&host->keys, 2, host->id); /* the same in each life */
+    const struct uplink_config config = { .addresses = addresses,
+                                          .n_addresses = 1,
+                                          .collector = collector.public_key,
+                                          .own = &host->keys,
                                           .host = host->id,
                                           .interval_us = INTERVAL_FIRST_US,
                                           .queue_bytes = host->queue_bytes,

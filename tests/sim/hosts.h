@@ -41,6 +41,7 @@ struct sim_host {
     char name[16];
     uint64_t id, tenant;
     bool up;
+    struct key_pair keys;
     struct uplink *uplink;
     char spool[32]; /* its folder, in the current one */
     uint64_t spool_bytes;
@@ -68,6 +69,9 @@ void host_init(struct sim_host *host, unsigned number, uint64_t seed, int log_fd
 /* Spells until then, once the host is known to the collector. `hold_us`: how long its rule wants them. */
 void host_plan(struct sim_host *host, int64_t until_wall_us, int64_t hold_us);
 void host_done(struct sim_host *host);
+
+/* The collector's key, as the hosts pin it: the same in each replay. */
+void host_collector_keys(struct key_pair *ret);
 
 void host_open(struct sim_host *host);
 /* kill -9: what it has written stays, whatever its end would have written does not. */
