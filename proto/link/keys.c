@@ -171,17 +171,6 @@ int key_file_read(struct key_pair *ret, const char *path, struct err *err)
     int rc = key_file_open(&fd, path, err);
     if (rc < 0)
         return rc;
-    *ret_fd = fd;
-    fd = -1;
-    return 0;
-}
-
-int key_file_read(struct key_pair *ret, const char *path, struct err *err)
-{
-    AUTO(auto_close) int fd = -1;
-    int rc = key_file_open(&fd, path, err);
-    if (rc < 0)
-        return rc;
     char line[FILE_LEN + 1]; /* one more than a key file has, to see that it is longer */
     uint8_t secret[KEY_BYTES];
     ssize_t len = read(fd, line, sizeof line);
