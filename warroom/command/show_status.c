@@ -141,24 +141,30 @@ static void put_store(const json_t *store, const struct sheet *sheet)
     }
 }
 
-static void put_uplink(const json_t *uplink, const struct sheet *sheet)
+/* "refused malformed: 3", one to a line. */
+static void put_counts(const struct sheet *sheet, const char *word, json_t *counts)
 {
-    static const struct figure figures[] = { { "connections", "connections", TONE_PLAIN },
-                                             { "reports", "reports", TONE_PLAIN } };
-    json_t *refused = json_object_get(uplink, "refused");
-    const char *reason;
+    const char *key;
     json_t *count;
-    put_line(sheet, "uplink", uplink, figures, 2);
-    fputc('\n', sheet->out);
-    json_object_foreach(refused, reason, count)
+    json_object_foreach(counts, key, count)
     {
         if (json_integer_value(count) <= 0)
             continue;
         put_label(sheet, "");
-        sheet_put(sheet, TONE_WARN, "refused");
-        sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, reason, json_integer_value(count));
+        sheet_put(sheet, TONE_WARN, "%s", word);
+        sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, key, json_integer_value(count));
         fputc('\n', sheet->out);
     }
+}
+
+static void put_uplink(const json_t *uplink, const struct sheet *sheet)
+{
+    static const struct figure figures[] = { { "connections", "connections", TONE_PLAIN },
+                                             { "reports", "reports", TONE_PLAIN } };
+    put_line(sheet, "uplink", uplink, figures, 2);
+    fputc('\n', sheet->out);
+    put_counts(sheet, "refused", json_object_get(uplink, "refused"));
+    put_counts(sheet, "over the limit of", json_object_get(uplink, "over"));
 }
 
 void show_status(const json_t *data, const struct sheet *sheet)
