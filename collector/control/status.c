@@ -87,18 +87,18 @@ int verb_status(struct call *call, struct err *err)
     size_t open, unacknowledged;
     collector_status(collector, &status);
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
-    call->data =
-        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-                  "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:i, s:i, s:I, s:o, s:o}}",
-                  "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
-                  form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts",
-                  hosts(collector, &status), "events", live_events(collector), "incidents", "open", (int)open,
-                  "unacknowledged", (int)unacknowledged, "alerts", "firing", (int)status.firing, "pending",
-                  (int)status.pending, "unknown", (int)status.unknown, "pages", "queued", (int)status.pages_queued,
-                  "delivered", (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store",
-                  "samples", (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
-                  (json_int_t)status.store.bytes, "commit_ms", commit_times(collector), "faults", faults(collector),
-                  "uplink", "connections", (int)status.link.open, "strangers", (int)status.link.strangers, "reports",
-                  (json_int_t)status.reports, "refused", refusals(&status), "over", limits(&status));
+    call->data = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:I, s:i, s:i, s:I, s:o, s:o}}",
+        "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
+        form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
+        "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged", (int)unacknowledged,
+        "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown", (int)status.unknown, "pages",
+        "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
+        (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
+        (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
+        "faults", faults(collector), "uplink", "accepted", (json_int_t)status.link.accepted, "connections",
+        (int)status.link.open, "strangers", (int)status.link.strangers, "reports", (json_int_t)status.reports,
+        "refused", refusals(&status), "over", limits(&status));
     return CALL_ANSWER;
 }

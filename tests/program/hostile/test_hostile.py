@@ -277,12 +277,12 @@ class Hostile(unittest.TestCase):
 
     def test_sixty_thousand_aborted_connections(self):
         where = ("127.0.0.1", self.world.port)
+        accepted = self.uplink_status()["accepted"]
         for _ in range(60000):
-            link = socket.socket()
-            link.setblocking(False)
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-            link.connect_ex(where)
-            link.close()
+            with socket.socket() as link:
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
+                link.connect(where)
+        wait_for("all of them came", lambda: self.uplink_status()["accepted"] >= accepted + 60000)
 
     def test_forty_that_pipeline_requests_and_reset(self):
         talk = uplink.HELLO_OF_REQ + b"".join(request(uplink.sealed(n, bytes(100)), 0x80000000 | n) for n in range(100))
