@@ -256,6 +256,8 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
         return;
     if (state->last_tick_us != 0)
         ret->presence = state->silent ? HOST_SILENT : HOST_REPORTING;
+    if (state->row->standing == HOST_RETIRED)
+        ret->presence = HOST_GONE;
     ret->key = invite_admission(collector, state->row);
     ret->cloned_us = state->cloned_us;
     ret->connected = state->session != NULL;

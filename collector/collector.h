@@ -189,7 +189,12 @@ int collector_backup(struct collector *collector, uint64_t tenant,
 
 /* ---- views ---- */
 
-enum host_presence { HOST_NEVER, HOST_REPORTING, HOST_SILENT }; /* no tick ever; silence fires; neither */
+enum host_presence { /* no tick ever; neither of the others; silence fires; retired */
+                     HOST_NEVER,
+                     HOST_REPORTING,
+                     HOST_SILENT,
+                     HOST_GONE
+};
 
 enum host_admission {                    /* whether it may report */
                       ADMISSION_NONE,    /* enrolled, and nothing since */

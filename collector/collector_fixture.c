@@ -182,6 +182,13 @@ struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses)
         f, &(struct host_invite){ .tenant = f->tenant, .group = group, .uses = uses, .within_us = 3600 * US_PER_S });
 }
 
+enum host_admission admission(const struct fixture *f, uint64_t host)
+{
+    struct host_view view;
+    collector_host_view(f->collector, host, &view);
+    return view.key;
+}
+
 uint64_t start_event(struct fixture *f, const char *name)
 {
     struct event event;

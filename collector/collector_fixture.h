@@ -100,6 +100,8 @@ uint64_t add_host(struct fixture *f, uint64_t tenant, const char *name);
 /* For one hour; of one host, or of `uses` new ones of the first tenant. */
 struct invite invite_host(struct fixture *f, uint64_t host);
 struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses);
+/* Whether it may report. */
+enum host_admission admission(const struct fixture *f, uint64_t host);
 /* An event of web-* that is live; its window is the UTC day of the clock's start. */
 uint64_t start_event(struct fixture *f, const char *name);
 

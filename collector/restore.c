@@ -157,7 +157,8 @@ static void on_found_bad(void *user, const struct alert *found)
 {
     struct collector *collector = user;
     struct alert pending = *found;
-    if (strcmp(found->rule, WATCH_SILENCE_RULE) == 0)
+    const struct host_state *state = scope_host(collector, found->host);
+    if (strcmp(found->rule, WATCH_SILENCE_RULE) == 0 || !state || state->row->standing == HOST_RETIRED)
         return;
     pending.state = ALERT_PENDING;
     watch_restore(collector->watch, &pending);
@@ -297,7 +298,7 @@ static int put_back_watch(struct collector *collector, const struct loading *loa
     scope_refresh(collector, 0);
     int rc = 0;
     for (const struct host_state *state = collector->hosts; rc == 0 && state; state = state->by_id.next)
-        if (state->last_tick_us != 0)
+        if (state->last_tick_us != 0 && state->row->standing != HOST_RETIRED)
             rc = watch_seen(collector->watch, state->id, least(state->last_tick_us, now_us(collector)));
     if (rc == 0)
         rc = judge_again(collector, err);

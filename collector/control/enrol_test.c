@@ -69,7 +69,7 @@ static const char *text_of(const json_t *object, const char *key)
     return text;
 }
 
-static const char *key_of(struct fixture *f, const char *request)
+static const char *key_after(struct fixture *f, const char *request)
 {
     static char key[16];
     struct asked asked;
@@ -79,20 +79,23 @@ static const char *key_of(struct fixture *f, const char *request)
     return key;
 }
 
-/* The invitation as the host reads it: whole, and good for `within_us` from now. */
-static void assert_code(const struct asked *asked, int64_t within_us)
+/* The invitation as the host reads it; its addresses are gone. */
+static struct invite invite_of(const struct asked *asked)
 {
     struct arena arena;
-    struct invite invite;
+    struct invite invite = { .n_addresses = 0 };
     const char *code = text_of(part(asked, "invitation"), "code");
     arena_init(&arena, CODEC_ARENA_BYTES);
     int rc = codec_parse_invite(code, strlen(code), &arena, &invite, NULL);
-    int64_t expires_us = invite.expires_us;
-    size_t addresses = invite.n_addresses;
     arena_done(&arena);
     assert_int_equal(rc, 0);
-    assert_int_equal(expires_us, collector_now_us(asked->f->collector) + within_us);
-    assert_true(addresses > 0);
+    assert_true(invite.n_addresses > 0);
+    return invite;
+}
+
+static void assert_good_for(const struct asked *asked, int64_t within_us)
+{
+    assert_int_equal(invite_of(asked).expires_us, collector_now_us(asked->f->collector) + within_us);
 }
 
 static void a_host_that_is_made_is_invited_for_a_day(void **state)
@@ -106,7 +109,7 @@ static void a_host_that_is_made_is_invited_for_a_day(void **state)
     assert_true(json_is_false(part(&asked, "known")));
     assert_int_equal(json_integer_value(json_object_get(part(&asked, "invitation"), "uses")), 1);
     assert_string_equal(text_of(part(&asked, "invitation"), "tenant"), "acme");
-    assert_code(&asked, DAY_US);
+    assert_good_for(&asked, DAY_US);
     forget(&asked);
 }
 
@@ -121,7 +124,7 @@ static void a_name_that_is_known_is_the_same_host(void **state)
     assert_int_equal(fleet_count_hosts(collector_fleet(f->collector)), 1);
     assert_true(row->limits[LIMIT_EGRESS] == 1000); /* what was given holds */
     assert_string_equal(row->group, "web-1");       /* what was not stays */
-    assert_code(&asked, 90 * US_PER_S);
+    assert_good_for(&asked, 90 * US_PER_S);
     forget(&asked);
 }
 
@@ -148,7 +151,7 @@ static void hosts_to_come_are_invited_without_a_name(void **state)
     assert_true(json_is_null(part(&asked, "host")));
     assert_int_equal(json_integer_value(json_object_get(part(&asked, "invitation"), "uses")), 20);
     assert_string_equal(text_of(part(&asked, "invitation"), "group"), "web");
-    assert_code(&asked, 7 * DAY_US);
+    assert_good_for(&asked, 7 * DAY_US);
     assert_int_equal(fleet_count_hosts(collector_fleet(f->collector)), 1); /* none before it comes */
     forget(&asked);
     take(&asked, f, "{'verb':'host enroll','args':{'tenant':'acme','uses':1}}");
@@ -186,11 +189,27 @@ static void what_makes_no_sense_is_refused_and_makes_no_host(void **state)
 static void a_hosts_key_is_told_as_it_goes(void **state)
 {
     struct fixture *f = *state;
-    assert_string_equal(key_of(f, "{'verb':'host set','args':{'host':'web-1'}}"), "none");
-    assert_string_equal(key_of(f, "{'verb':'host rotate','args':{'host':'web-1'}}"), "invited");
-    assert_string_equal(key_of(f, "{'verb':'host revoke','args':{'host':'web-1'}}"), "none"); /* nobody had joined */
-    assert_string_equal(key_of(f, "{'verb':'host retire','args':{'host':'web-1'}}"), "retired");
-    assert_string_equal(key_of(f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme'}}"), "invited");
+    struct asked asked;
+    assert_string_equal(key_after(f, "{'verb':'host set','args':{'host':'web-1'}}"), "none");
+    take(&asked, f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    assert_string_equal(text_of(part(&asked, "host"), "key"), "invited");
+    struct invite invite = invite_of(&asked);
+    forget(&asked);
+    assert_int_equal(join(connect_stranger(f, 0), &invite)->answer.host, f->host);
+    assert_string_equal(key_after(f, "{'verb':'host set','args':{'host':'web-1'}}"), "joined");
+    assert_string_equal(key_after(f, "{'verb':'host rotate','args':{'host':'web-1'}}"),
+                        "joined"); /* heard until then */
+    assert_string_equal(key_after(f, "{'verb':'host revoke','args':{'host':'web-1'}}"), "revoked");
+    assert_string_equal(key_after(f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme'}}"), "invited");
+    assert_string_equal(key_after(f, "{'verb':'host retire','args':{'host':'web-1'}}"), "retired");
+    assert_string_equal(key_after(f, "{'verb':'host enroll','args':{'name':'web-1','tenant':'acme'}}"), "invited");
+}
+
+static void an_invitation_that_is_revoked_before_anybody_joined_leaves_no_key(void **state)
+{
+    struct fixture *f = *state;
+    key_after(f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    assert_string_equal(key_after(f, "{'verb':'host revoke','args':{'host':'web-1'}}"), "none");
 }
 
 static void the_status_counts_hosts_by_their_keys(void **state)
@@ -198,9 +217,9 @@ static void the_status_counts_hosts_by_their_keys(void **state)
     struct fixture *f = *state;
     struct asked asked;
     add_host(f, f->tenant, "web-2");
-    key_of(f, "{'verb':'host rotate','args':{'host':'web-1'}}");
-    key_of(f, "{'verb':'host enroll','args':{'name':'web-3','tenant':'acme'}}");
-    key_of(f, "{'verb':'host retire','args':{'host':'web-3'}}");
+    key_after(f, "{'verb':'host rotate','args':{'host':'web-1'}}");
+    key_after(f, "{'verb':'host enroll','args':{'name':'web-3','tenant':'acme'}}");
+    key_after(f, "{'verb':'host retire','args':{'host':'web-3'}}");
     assert_int_equal(ask(&asked, f, "{'verb':'status'}"), CALL_ANSWER);
     json_t *expected =
         json_pack("{s:i, s:i, s:i, s:i, s:i}", "none", 1, "invited", 1, "joined", 0, "revoked", 0, "retired", 1);
@@ -208,6 +227,18 @@ static void the_status_counts_hosts_by_their_keys(void **state)
     json_decref(expected);
     assert_true(equal);
     forget(&asked);
+}
+
+static void a_clone_is_told_for_an_hour(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now_us = collector_now_us(f->collector);
+    struct host_view view = { .cloned_us = now_us - 3599 * US_PER_S };
+    assert_int_equal(form_cloned_us(f->collector, &view), view.cloned_us);
+    view.cloned_us = now_us - 3600 * US_PER_S;
+    assert_int_equal(form_cloned_us(f->collector, &view), 0);
+    view.cloned_us = 0;
+    assert_int_equal(form_cloned_us(f->collector, &view), 0);
 }
 
 static void each_invitation_is_another_and_none_is_told_but_in_its_answer(void **state)
@@ -239,7 +270,9 @@ int main(void)
         COLLECTOR_TEST(hosts_to_come_are_invited_without_a_name),
         COLLECTOR_TEST(what_makes_no_sense_is_refused_and_makes_no_host),
         COLLECTOR_TEST(a_hosts_key_is_told_as_it_goes),
+        COLLECTOR_TEST(an_invitation_that_is_revoked_before_anybody_joined_leaves_no_key),
         COLLECTOR_TEST(the_status_counts_hosts_by_their_keys),
+        COLLECTOR_TEST(a_clone_is_told_for_an_hour),
         COLLECTOR_TEST(each_invitation_is_another_and_none_is_told_but_in_its_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 #include "collector/control/call.h"
 #include "collector/event/calendar.h"
 
-static const char *const presences[] = { "never", "reporting", "silent" };
+static const char *const presences[] = { "never", "reporting", "silent", "retired" };
 
 json_t *form_instant(int64_t at_us)
 {

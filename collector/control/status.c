@@ -79,6 +79,15 @@ static json_t *listen_text(const struct collector *collector, const struct colle
     return json_sprintf("%.*s:%u", colon ? (int)(colon - listen) : 0, listen, status->port);
 }
 
+static json_t *uplink(const struct collector_status *status)
+{
+    return json_pack("{s:I, s:i, s:i, s:I, s:o, s:o, s:I, s:I}", "accepted", (json_int_t)status->link.accepted,
+                     "connections", (int)status->link.open, "strangers", (int)status->link.strangers, "reports",
+                     (json_int_t)status->reports, "refused", refusals(status), "over", limits(status),
+                     "unopened_handshakes", (json_int_t)status->unopened_handshakes, "unopened_messages",
+                     (json_int_t)status->unopened_messages);
+}
+
 int verb_status(struct call *call, struct err *err)
 {
     (void)err;
@@ -89,7 +98,7 @@ int verb_status(struct call *call, struct err *err)
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
     call->data = json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
-        "s:{s:I, s:I, s:I, s:o, s:o}, s:{s:I, s:i, s:i, s:I, s:o, s:o}}",
+        "s:{s:I, s:I, s:I, s:o, s:o}, s:o}",
         "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
         form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
         "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged", (int)unacknowledged,
@@ -97,8 +106,6 @@ int verb_status(struct call *call, struct err *err)
         "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
         (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
         (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
-        "faults", faults(collector), "uplink", "accepted", (json_int_t)status.link.accepted, "connections",
-        (int)status.link.open, "strangers", (int)status.link.strangers, "reports", (json_int_t)status.reports,
-        "refused", refusals(&status), "over", limits(&status));
+        "faults", faults(collector), "uplink", uplink(&status));
     return CALL_ANSWER;
 }

@@ -169,3 +169,5 @@ void watch_leave_future(struct watch *watch, int64_t now_us);
 
 /* A tick at `at_us` came: silence ends when it is young enough. */
 void silence_end(struct judging *j, int64_t at_us);
+/* The host is watched no more. `j->out` has room. */
+void silence_drop(struct judging *j);

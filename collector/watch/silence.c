@@ -48,15 +48,9 @@ static void begin(struct judging *j)
     spell_lose(j, &host->live, spell, j->now_us);
 }
 
-void silence_end(struct judging *j, int64_t at_us)
+static void end(struct judging *j, int64_t at_us)
 {
     struct alert *silence = j->host->silence;
-    if (!silence || j->now_us - at_us >= silence_span_us(j->host))
-        return;
-    if (transitions_reserve(j->out, 1) < 0) {
-        j->rc = -ENOMEM;
-        return;
-    }
     silence->state = ALERT_OK;
     silence->crossed_us = 0;
     silence->changed_us = at_us;
@@ -64,6 +58,23 @@ void silence_end(struct judging *j, int64_t at_us)
     transitions_add(j->out, silence, ALERT_FIRING, j->now_us, false);
     free(silence);
     j->host->silence = NULL;
+}
+
+void silence_end(struct judging *j, int64_t at_us)
+{
+    if (!j->host->silence || j->now_us - at_us >= silence_span_us(j->host))
+        return;
+    if (transitions_reserve(j->out, 1) < 0) {
+        j->rc = -ENOMEM;
+        return;
+    }
+    end(j, at_us);
+}
+
+void silence_drop(struct judging *j)
+{
+    if (j->host->silence)
+        end(j, j->now_us);
 }
 
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us)

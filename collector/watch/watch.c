@@ -133,6 +133,37 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
     return 0;
 }
 
+static void free_host(struct watched *host)
+{
+    host_unbind(host);
+    lane_done(&host->live);
+    if (host->late)
+        lane_done(host->late);
+    free(host->late);
+    holes_forget(host);
+    free(host->silence);
+    free(host);
+}
+
+int watch_drop_host(struct watch *watch, uint64_t host_id, int64_t now_us, struct transitions *out)
+{
+    static const struct rule_set no_rules;
+    struct watched *host;
+    HASH_FIND(hh, watch->hosts, &host_id, sizeof host_id, host);
+    if (!host)
+        return 0;
+    struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
+    size_t late = host->late ? HASH_COUNT(host->late->spells) : 0;
+    if (transitions_reserve(out, 1 + HASH_COUNT(host->live.spells) + late) < 0)
+        return -ENOMEM;
+    late_close(&j);
+    end_ruleless(&j, &no_rules);
+    silence_drop(&j);
+    HASH_DELETE(hh, watch->hosts, host);
+    free_host(host);
+    return 0;
+}
+
 int watch_seen(struct watch *watch, uint64_t host_id, int64_t at_us)
 {
     struct watched *host = watch_host(watch, host_id);
@@ -332,14 +363,7 @@ struct watch *watch_free(struct watch *watch)
     HASH_CLEAR(hh, watch->hosts); /* the hosts stay chained */
     for (struct watched *next; host; host = next) {
         next = host->hh.next;
-        host_unbind(host);
-        lane_done(&host->live);
-        if (host->late)
-            lane_done(host->late);
-        free(host->late);
-        holes_forget(host);
-        free(host->silence);
-        free(host);
+        free_host(host);
     }
     rule_set_done(&watch->set);
     free(watch);

@@ -117,6 +117,10 @@ int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int
 int watch_set_host(struct watch *watch, uint64_t host, unsigned in_force, const double limits[LIMIT_COUNT],
                    int64_t interval_us, int64_t now_us, struct transitions *out);
 
+/* The host is watched no more: its alerts turn ok, silence too, told in `out`. What is said of it later begins anew.
+ * -ENOMEM: as it was. */
+int watch_drop_host(struct watch *watch, uint64_t host, int64_t now_us, struct transitions *out);
+
 /* At start, once for each host: the time of its newest stored tick. What is older counts as late from here on. */
 int watch_seen(struct watch *watch, uint64_t host, int64_t at_us);
 

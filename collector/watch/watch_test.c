@@ -898,6 +898,29 @@ static void a_host_that_fell_silent_while_nobody_listened_is_found(void **state)
     assert_int_equal(crossed_s(last(f)), 10);
 }
 
+static void a_host_that_is_dropped_has_no_alerts_and_is_not_silent(void **state)
+{
+    struct fixture *f = *state;
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    watch_listen(f->watch, T0, 0);
+    feed(f, 0, 0.95, 1);
+    tick_through(f, 1, 3);
+    assert_int_equal(said(f), 5);
+    assert_int_equal(watch_drop_host(f->watch, HOST, T0 + 4 * S, &f->out), 0);
+    assert_int_equal(said(f), 8); /* cpu, loss, silence */
+    for (size_t i = 5; i < 8; i++)
+        assert_int_equal(f->out.at[i].alert.state, ALERT_OK);
+    assert_change(last(f), WATCH_SILENCE_RULE, ALERT_FIRING, ALERT_OK);
+    tick_through(f, 5, 100);
+    assert_int_equal(watch_drop_host(f->watch, HOST, T0 + 100 * S, &f->out), 0); /* it is gone already */
+    assert_int_equal(said(f), 8);
+    set_host(f, IN_FORCE_NO_EVENT, 1);
+    tick_through(f, 101, 200);
+    assert_int_equal(said(f), 8);
+    feed(f, 200, 0, 1);
+    assert_change(last(f), "loss", ALERT_OK, ALERT_FIRING);
+}
+
 /* ---- late ticks ---- */
 
 static void a_spell_within_late_ticks_is_told_with_its_true_crossing(void **state)
@@ -1373,6 +1396,7 @@ int main(void)
         TEST(a_shorter_interval_counts_from_when_it_was_confirmed),
         TEST(a_host_that_never_sent_a_tick_is_not_silent),
         TEST(a_host_that_fell_silent_while_nobody_listened_is_found),
+        TEST(a_host_that_is_dropped_has_no_alerts_and_is_not_silent),
         TEST(a_spell_within_late_ticks_is_told_with_its_true_crossing),
         TEST(late_pending_tells_nobody),
         TEST(late_ticks_begin_from_ok_and_leave_the_live_alert_alone),

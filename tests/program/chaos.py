@@ -134,7 +134,9 @@ class NamespaceLink:
 def leave_no_mount():
     """`ip netns` makes a mount of its folder and leaves it: on a host whose /run is no file system of its own that is a mount
     of the disk, which other tests see."""
-    if os.path.ismount("/run/netns") and not os.listdir("/run/netns"):
+    with open("/proc/self/mounts") as mounts:  # os.path.ismount() does not see a folder mounted on itself
+        times = sum(line.split()[1] == "/run/netns" for line in mounts)
+    for _ in range(times if not os.listdir("/run/netns") else 0):
         tool("umount", "/run/netns")
 
 

@@ -107,7 +107,7 @@ class Console(unittest.TestCase):
         """What a verb prints that ends in the line to paste; that one alone may be wider than a terminal."""
         status, out, error = self.world.console(*words)
         self.assertEqual((status, error), (0, ""))
-        self.assertEqual(len(re.findall(r"^    warroom-agent join 'wr1:[\w-]+'$", out, re.MULTILINE)), 1)
+        self.assertEqual(len(re.findall(r"^    warroom-agent join (?:--replace )?'wr1:[\w-]+'$", out, re.MULTILINE)), 1)
         for line in out.splitlines():
             self.assertTrue(width(line) <= COLUMNS or "warroom-agent join" in line, line)
         return out

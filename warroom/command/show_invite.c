@@ -1,5 +1,6 @@
 /* Who may be a host's agent: the line that joins one, and what was taken away. */
 #include <inttypes.h>
+#include <stdbool.h>
 
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
@@ -24,7 +25,25 @@ static void put_whom(const json_t *invitation, const struct sheet *sheet)
     fputs(".\nEach is named by its own hostname.\n", sheet->out);
 }
 
-void show_invited(const json_t *data, const struct sheet *sheet)
+/* `replace`: the host has an identity, which is to give way. */
+static void put_line_to_paste(const json_t *invitation, bool replace, const struct sheet *sheet)
+{
+    const char *option = replace ? "--replace " : "";
+    fprintf(sheet->out, "\nPaste on the host, as root, then %s warroom-agent there:\n\n    ",
+            replace ? "restart" : "start");
+    sheet_put(sheet, TONE_STRONG, "warroom-agent join %s'%s'", option, field_text(invitation, "code"));
+    fputs("\n\nGood ", sheet->out);
+    put_until(invitation, sheet);
+}
+
+static void put_secret(bool replace, const struct sheet *sheet)
+{
+    fprintf(sheet->out,
+            "It is a secret: `warroom-agent join %s-` reads it from standard input, so no shell keeps it.\n",
+            replace ? "--replace " : "");
+}
+
+static void put_invited(const json_t *data, bool replace, const struct sheet *sheet)
 {
     const json_t *invitation = field_object(data, "invitation");
     const json_t *host = field_object(data, "host");
@@ -33,16 +52,25 @@ void show_invited(const json_t *data, const struct sheet *sheet)
     if (field_true(data, "known"))
         fprintf(sheet->out, "It is known: what joins by this goes on with its history.%s\n",
                 field_is(host, "key", "joined") ? " Its present key is heard until then." : "");
-    fputs("\nPaste on the host, as root:\n\n    ", sheet->out);
-    sheet_put(sheet, TONE_STRONG, "warroom-agent join '%s'", field_text(invitation, "code"));
-    fputs("\n\nGood ", sheet->out);
-    put_until(invitation, sheet);
+    put_line_to_paste(invitation, replace, sheet);
     if (host)
         fputs("for this host alone, once.\n", sheet->out);
     else
         put_whom(invitation, sheet);
-    fputs("It is a secret: `warroom-agent join -` reads it from standard input, so that no shell keeps it.\n",
-          sheet->out);
+    put_secret(replace, sheet);
+    if (!replace && field_true(data, "known"))
+        fputs("A machine that was not built anew has joined already: there it is `warroom-agent join --replace`.\n",
+              sheet->out);
+}
+
+void show_invited(const json_t *data, const struct sheet *sheet)
+{
+    put_invited(data, false, sheet);
+}
+
+void show_rotated(const json_t *data, const struct sheet *sheet)
+{
+    put_invited(data, true, sheet);
 }
 
 static void put_fate(const json_t *data, const struct sheet *sheet, const char *fate)

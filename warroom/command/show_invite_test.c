@@ -1,4 +1,4 @@
-/* Who may be a host's agent, as people are told: at 100 columns, at 10:41 in Shanghai, without a terminal. In the answers
+/* Who may be a host's agent, as people are told: at 100 columns, at 10:41 in Shanghai, without a terminal. In answers
  * single quotes stand for double ones. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,11 +99,11 @@ static const char known[] =
 
 #define PASTE                                                                                                          \
     "\n"                                                                                                               \
-    "Paste on the host, as root:\n"                                                                                    \
+    "Paste on the host, as root, then start warroom-agent there:\n"                                                    \
     "\n"                                                                                                               \
     "    warroom-agent join 'wr1:QUJD-_'\n"                                                                            \
     "\n"
-#define SECRET "It is a secret: `warroom-agent join -` reads it from standard input, so that no shell keeps it.\n"
+#define SECRET "It is a secret: `warroom-agent join -` reads it from standard input, so no shell keeps it.\n"
 
 static void enrolling_prints_the_line_to_paste(void **state)
 {
@@ -116,17 +116,26 @@ static void enrolling_prints_the_line_to_paste(void **state)
 #define KNOWN                                                                                                          \
     "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web, key joined\n"                                                 \
     "limits: none declared; bandwidth and connections are not judged (warroom host set)\n"                             \
-    "It is known: what joins by this goes on with its history. Its present key is heard until then.\n" PASTE           \
-    "Good until 2026-11-23 11:11:00 CST (in 30m 00s), for this host alone, once.\n" SECRET
+    "It is known: what joins by this goes on with its history. Its present key is heard until then.\n"
+#define SAME "A machine that was not built anew has joined already: there it is `warroom-agent join --replace`.\n"
 
 static void enrolling_a_known_host_says_that_its_history_goes_on(void **state)
 {
-    prints(*state, "warroom host enroll web-1 --tenant acme --expires 30m", known, KNOWN);
+    prints(*state, "warroom host enroll web-1 --tenant acme --expires 30m", known,
+           KNOWN PASTE "Good until 2026-11-23 11:11:00 CST (in 30m 00s), for this host alone, once.\n" SECRET SAME);
 }
 
-static void rotating_does_so_too(void **state)
+static void rotating_takes_the_place_of_what_the_host_has(void **state)
 {
-    prints(*state, "warroom host rotate web-1 --expires 30m", known, KNOWN);
+    prints(*state, "warroom host rotate web-1 --expires 30m", known,
+           KNOWN
+           "\n"
+           "Paste on the host, as root, then restart warroom-agent there:\n"
+           "\n"
+           "    warroom-agent join --replace 'wr1:QUJD-_'\n"
+           "\n"
+           "Good until 2026-11-23 11:11:00 CST (in 30m 00s), for this host alone, once.\n"
+           "It is a secret: `warroom-agent join --replace -` reads it from standard input, so no shell keeps it.\n");
 }
 
 static void a_revoked_key_is_not_said_to_be_heard(void **state)
@@ -137,7 +146,8 @@ static void a_revoked_key_is_not_said_to_be_heard(void **state)
         "'wr1:QUJD-_','uses':1}}}",
         "web-1  id -, tenant acme, group -, key revoked\n"
         "limits: none declared; bandwidth and connections are not judged (warroom host set)\n"
-        "It is known: what joins by this goes on with its history.\n" PASTE "Good for this host alone, once.\n" SECRET);
+        "It is known: what joins by this goes on with its history.\n" PASTE
+        "Good for this host alone, once.\n" SECRET SAME);
 }
 
 static void an_invitation_for_many_says_how_many(void **state)
@@ -181,7 +191,7 @@ int main(void)
         WITH(one_host_is_not_counted),
         WITH(enrolling_prints_the_line_to_paste),
         WITH(enrolling_a_known_host_says_that_its_history_goes_on),
-        WITH(rotating_does_so_too),
+        WITH(rotating_takes_the_place_of_what_the_host_has),
         WITH(a_revoked_key_is_not_said_to_be_heard),
         WITH(an_invitation_for_many_says_how_many),
         WITH(what_is_taken_away_is_said_with_the_way_back),

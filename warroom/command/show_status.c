@@ -141,30 +141,31 @@ static void put_store(const json_t *store, const struct sheet *sheet)
     }
 }
 
-/* "refused malformed: 3", one to a line. */
-static void put_counts(const struct sheet *sheet, const char *word, json_t *counts)
+/* "            refused unknown-host: 3"; nothing for none. */
+static void put_trouble(const struct sheet *sheet, const char *what, const char *which, const json_t *count)
 {
-    const char *key;
-    json_t *count;
-    json_object_foreach(counts, key, count)
-    {
-        if (json_integer_value(count) <= 0)
-            continue;
-        put_label(sheet, "");
-        sheet_put(sheet, TONE_WARN, "%s", word);
-        sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, key, json_integer_value(count));
-        fputc('\n', sheet->out);
-    }
+    if (json_integer_value(count) <= 0)
+        return;
+    put_label(sheet, "");
+    sheet_put(sheet, TONE_WARN, "%s", what);
+    sheet_put(sheet, TONE_PLAIN, " %s: %" JSON_INTEGER_FORMAT, which, json_integer_value(count));
+    fputc('\n', sheet->out);
 }
 
 static void put_uplink(const json_t *uplink, const struct sheet *sheet)
 {
     static const struct figure figures[] = { { "connections", "connections", TONE_PLAIN },
                                              { "reports", "reports", TONE_PLAIN } };
+    const char *reason;
+    json_t *count;
     put_line(sheet, "uplink", uplink, figures, 2);
     fputc('\n', sheet->out);
-    put_counts(sheet, "refused", json_object_get(uplink, "refused"));
-    put_counts(sheet, "over the limit of", json_object_get(uplink, "over"));
+    json_object_foreach(json_object_get(uplink, "refused"), reason, count) put_trouble(sheet, "refused", reason, count);
+    json_object_foreach(json_object_get(uplink, "over"), reason, count)
+        put_trouble(sheet, "over the limit of", reason, count);
+    put_trouble(sheet, "unopened", "handshakes not made for this collector",
+                json_object_get(uplink, "unopened_handshakes"));
+    put_trouble(sheet, "unopened", "messages not sealed by their agent", json_object_get(uplink, "unopened_messages"));
 }
 
 void show_status(const json_t *data, const struct sheet *sheet)

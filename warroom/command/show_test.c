@@ -23,7 +23,7 @@ static const char status[] =
     "p50':1.2,"
     "'p99':41.5,'max':90.1},'faults':["
     "'tenant 2: disk full']},'uplink':{'connections':12,'reports':4321,'refused':{'unknown-host':3,"
-    "'malformed':0}}}}";
+    "'malformed':0},'unopened_handshakes':7,'unopened_messages':2}}}";
 
 static const char hosts[] =
     "{'ok':true,'data':{'hosts':[{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme',"
@@ -204,6 +204,8 @@ static void the_status_is_one_screen(void **state)
            "            FAULT tenant 2: disk full\n"
            "uplink      12 connections   4,321 reports\n"
            "            refused unknown-host: 3\n"
+           "            unopened handshakes not made for this collector: 7\n"
+           "            unopened messages not sealed by their agent: 2\n"
            "events      live now:\n"
            "  EVENT   TENANT  STATE  FROM                  TO                    HOSTS  SELECTOR\n"
            "  launch  acme    live   2026-11-23 00:00 CST  2026-11-24 00:00 CST     12  web-*,db-1\n");

@@ -52,7 +52,7 @@ static const struct verb verbs[] = {
     { "host enroll [name]", "tenant! uses expires_s " LIMITS, "host enroll", show_invited,
       "make a host known; prints the line that joins its agent" },
     { "host set <host>", "tenant " LIMITS, "host set", show_host, "change a host's group or declared limits" },
-    { "host rotate <host>", "tenant expires_s", "host rotate", show_invited,
+    { "host rotate <host>", "tenant expires_s", "host rotate", show_rotated,
       "a new key for its agent; the old one is heard until then" },
     { "host revoke <host>", "tenant", "host revoke", show_revoked, "hear its agent no more, from now on" },
     { "host retire <host>", "tenant", "host retire", show_retired,

@@ -1,7 +1,8 @@
 /* collector/store/block/block.h - many ticks of one host under one series table as one piece of bytes.
  *
  * Shape    docs/storage.md has the format: a header (version, counts, range), the shared time column, the ticks'
- *          identities, then columns in groups, so that one series is read without most of the others. The same format holds samples and rollups
+ *          identities, then columns in groups, so that one series is read without most of the others. The same format
+ *          holds samples and rollups
  * Values   come back exactly as they went in, but -0.0 as 0.0; a column may go in as doubles and come back as doubles,
  *          or as fixed-point integers likewise
  * Checks   a checksum over header and directory, one over each group: a flipped byte is -EBADMSG where it is met, and

@@ -1,8 +1,8 @@
 /* collector/store/read/reader.h - reads, one after the other on a thread of their own.
  *
- * Shape    a read is done in turns, each over one transaction, so no read keeps the WAL long. The file of the latest turn
- *          stays open for the next, but without pages in memory: one that was put right is seen at once. Between two
- *          turns of a long read others have theirs
+ * Shape    a read is done in turns, each over one transaction, so no read keeps the WAL long. The file of the latest
+ *          turn stays open for the next, but without pages in memory: one that was put right is seen at once. Between
+ *          two turns of a long read others have theirs
  * Limits   READER_WAITING_MAX reads at a time: past it -EAGAIN; READER_MEMORY bytes an answer
  * Threads  the loop's; answers are given on the loop
  */
