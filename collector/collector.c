@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/auto.h"
 #include "collector/parts.h"
@@ -67,10 +68,21 @@ static void on_second(uv_timer_t *timer)
         collector->listener.start_anew(collector->listener.user); /* it may close us */
 }
 
+static int open_limits(struct collector *collector, struct err *err)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        return err_sys(err, -errno, "no random numbers to be had");
+    limits_init(&collector->limits, &collector->config->limits, seed);
+    return 0;
+}
+
 static int open_parts(struct collector *collector, struct err *err)
 {
     const struct collector_config *config = collector->config;
-    int rc = fleet_new(&collector->fleet, err);
+    int rc = open_limits(collector, err);
+    if (rc == 0)
+        rc = fleet_new(&collector->fleet, err);
     if (rc == 0)
         rc = keyring_new(&collector->keyring, err);
     if (rc == 0)
@@ -86,9 +98,19 @@ static int open_parts(struct collector *collector, struct err *err)
     return rc;
 }
 
-static int listen_for_agents(struct collector *collector, struct err *err)
+static struct link_limits link_limits_of(const struct limits_config *config)
 {
     struct link_limits limits = link_limits_default();
+    limits.peers = (unsigned)config->connections;
+    limits.strangers = (unsigned)config->strangers;
+    limits.crowd = (unsigned)config->strangers_of_address;
+    limits.held_bytes = (size_t)config->pending_bytes;
+    return limits;
+}
+
+static int listen_for_agents(struct collector *collector, struct err *err)
+{
+    struct link_limits limits = link_limits_of(&collector->limits.config);
     struct link_server_handlers handlers = uplink_handlers(collector);
     if (collector->listener.uplink_fd <= 0)
         return link_server_open(&collector->server, collector->loop, collector->config->listen, limits, handlers, err);
@@ -145,6 +167,23 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static void reload_limits(struct collector *collector, const struct collector_config *config)
+{
+    const struct limits_config was = collector->limits.config;
+    const struct limits_config is = limits_of(&config->limits);
+    const struct {
+        const char *key;
+        int64_t was, is;
+    } fixed[] = { { "limit_connections", was.connections, is.connections },
+                  { "limit_strangers", was.strangers, is.strangers },
+                  { "limit_strangers_of_address", was.strangers_of_address, is.strangers_of_address },
+                  { "limit_pending_bytes", was.pending_bytes, is.pending_bytes } };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (fixed[i].was != fixed[i].is)
+            log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
+    collector->limits.config = is;
+}
+
 int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
@@ -160,6 +199,7 @@ int collector_reload(struct collector *collector, const struct collector_config 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
+    reload_limits(collector, config);
     /* Rules may be refused; contacts behind them fail for want of memory only. */
     int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
                              &collector->transitions, err);
@@ -281,6 +321,8 @@ void collector_status(const struct collector *collector, struct collector_status
     ret->unopened_handshakes = collector->unopened_handshakes;
     ret->unopened_messages = collector->unopened_messages;
     memcpy(ret->refused, collector->refused, sizeof ret->refused);
+    for (int i = 0; i < OVER_COUNT; i++)
+        ret->over[i] = collector->limits.over[i].n;
     watch_each(collector->watch, count_alert, ret);
     for (const struct host_state *state = collector->hosts; state; state = state->by_id.next) {
         struct host_view view;

@@ -4,11 +4,11 @@
  * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c connections and sessions · enrol.c their handshakes · report.c their
- *          reports · desk.c what follows from transitions, and pages out · trouble.c the disk's troubles · scope.c
- *          events over hosts, policies · restore.c the start · invite.c its key, invitations, hosts that are sent
- *          away · command.c what else people ask for · import.c history from elsewhere · backup.c copies · config.c
- *          its file
+ * Files    collector.c life and timer · uplink.c connections and sessions · limits.c what they may ask · enrol.c their
+ *          handshakes · report.c their reports · desk.c what follows from transitions, and pages out · trouble.c the
+ *          disk's troubles · scope.c events over hosts, policies · restore.c the start · invite.c its key, invitations,
+ *          hosts that are sent away · command.c what else people ask for · import.c history from elsewhere · backup.c
+ *          copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
+#include "collector/limits.h"
 #include "collector/page/page.h"
 #include "collector/store/store.h"
 #include "collector/watch/watch.h"
@@ -61,6 +62,7 @@ struct collector_config { /* texts live in the arena it was read into */
     const char *rules;                /* path */
     int log_level;                    /* enum log_level */
     struct store_retention retention; /* 0: as the store has it */
+    struct limits_config limits;      /* 0: as limits_default() has it */
     struct config_list webhooks;      /* of struct webhook_config */
     struct rule *rule_rows;           /* read from `rules` */
     size_t n_rules;
@@ -237,6 +239,7 @@ struct collector_status {
     uint64_t refused[REFUSAL_COUNT];
     uint64_t unopened_handshakes; /* message 1 of a handshake that was not made for us */
     uint64_t unopened_messages;   /* sealed, of a session, but not by its agent */
+    uint64_t over[OVER_COUNT];    /* how often something was over a limit */
     struct link_counts link;
     struct store_counts store;
     unsigned port; /* it listens on */

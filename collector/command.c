@@ -77,6 +77,21 @@ int command_keep_host(struct collector *collector, const struct host *row, const
     return 0;
 }
 
+/* A retired host keeps its history, not its place. */
+static int check_room(struct collector *collector, uint64_t tenant, struct err *err)
+{
+    int64_t n = 0, most = collector->limits.config.hosts;
+    for (const struct host *host = NULL; (host = fleet_next_host(collector->fleet, host));)
+        n += host->tenant == tenant && host->standing == HOST_ACTIVE;
+    if (n < most)
+        return 0;
+    uplink_over(collector, OVER_HOSTS, 1, NULL);
+    return err_set(err, -ENOSPC,
+                   "this tenant has %" PRId64 " hosts, as many as limit_hosts lets it have: `warroom host retire` those"
+                   " that are gone",
+                   n);
+}
+
 int collector_enroll_host(struct collector *collector, uint64_t tenant, const char *name,
                           const struct host_change *change, const struct host **ret_row, struct err *err)
 {
@@ -84,6 +99,8 @@ int collector_enroll_host(struct collector *collector, uint64_t tenant, const ch
     for (int i = 0; i < LIMIT_COUNT; i++)
         row.limits[i] = NAN;
     int rc = fleet_check_name("host", name, err);
+    if (rc == 0)
+        rc = check_room(collector, tenant, err);
     if (rc < 0)
         return rc;
     snprintf(row.name, sizeof row.name, "%s", name);

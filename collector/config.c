@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "collector/channel/channel.h"
@@ -7,6 +8,7 @@
 #include "proto/link/address.h"
 
 #define DAY_US (86400.0 * US_PER_S)
+#define TIB    (1024.0 * 1024 * 1024 * 1024)
 
 static const struct config_field webhook_fields[] = {
     { .key = "name",
@@ -100,6 +102,66 @@ static const struct config_field fields[] = {
       .at = offsetof(struct collector_config, retention.sketches_us),
       .least = DAY_US,
       .most = 3650 * DAY_US },
+    { .key = "limit_connections",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.connections),
+      .least = 16,
+      .most = 1000000 },
+    { .key = "limit_strangers",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.strangers),
+      .least = 16,
+      .most = 1000000 },
+    { .key = "limit_strangers_of_address",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.strangers_of_address),
+      .least = 1,
+      .most = 1000000 },
+    { .key = "limit_handshakes",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.handshakes),
+      .least = 1,
+      .most = 1000000 },
+    { .key = "limit_handshakes_of_address",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.handshakes_of_address),
+      .least = 1,
+      .most = 1000000 },
+    { .key = "limit_pending_bytes",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.pending_bytes),
+      .least = 1048576,
+      .most = TIB },
+    { .key = "limit_messages",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.messages),
+      .least = 2,
+      .most = 1000000 },
+    { .key = "limit_bytes",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.bytes),
+      .least = 65536,
+      .most = TIB },
+    { .key = "limit_series",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.series),
+      .least = 1,
+      .most = SERIES_MAX },
+    { .key = "limit_label_bytes",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.label_bytes),
+      .least = 1,
+      .most = INSTANCE_MAX },
+    { .key = "limit_hosts",
+      .kind = CONFIG_INT,
+      .at = offsetof(struct collector_config, limits.hosts),
+      .least = 1,
+      .most = 1000000 },
+    { .key = "limit_clock",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct collector_config, limits.skew_us),
+      .least = US_PER_S,
+      .most = DAY_US },
     { .key = "webhooks",
       .kind = CONFIG_LIST,
       .at = offsetof(struct collector_config, webhooks),
@@ -175,6 +237,18 @@ static int check_backup(const char *path, const struct collector_config *config,
     return config_fault(faults, path, config->backup_line, "backup: `%s` is not a full path", config->backup);
 }
 
+/* Who is known must find a place beside those who are not. */
+static int check_limits(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    struct limits_config limits = limits_of(&config->limits);
+    if (limits.strangers < limits.connections)
+        return 0;
+    return config_fault(faults, path, 0,
+                        "limit_strangers: %" PRId64 " is not less than limit_connections (%" PRId64
+                        "): strangers could take all places",
+                        limits.strangers, limits.connections);
+}
+
 static double days(int64_t us)
 {
     return (double)us / DAY_US;
@@ -219,7 +293,7 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
         rc = -EINVAL;
     if (check_webhooks(path, &config, faults) < 0 || check_backup(path, &config, faults) < 0)
         rc = -EINVAL;
-    if (check_retention(path, &config, faults) < 0)
+    if (check_retention(path, &config, faults) < 0 || check_limits(path, &config, faults) < 0)
         rc = -EINVAL;
     config.rule_rows = arena_alloc(arena, RULES_MAX, sizeof *config.rule_rows);
     if (!config.rule_rows || place_key(&config, arena) < 0)

@@ -288,6 +288,8 @@ static void take_stranger(struct opening *opening, const struct hello *hello)
         int rc = enrol(opening, token, hello->hostname);
         if (rc == -EEXIST)
             refuse(opening, REFUSAL_LIMIT, "too many hosts of this tenant are called so");
+        else if (rc == -ENOSPC)
+            refuse(opening, REFUSAL_LIMIT, "this tenant has as many hosts as its collector lets it have (limit_hosts)");
         else if (rc < 0)
             put_off(opening);
         else

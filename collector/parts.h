@@ -13,7 +13,7 @@ enum {
     COLLECTOR_EVENTS_MAX = 4096,
     INTERVAL_CALM_US = 10000000, /* between ticks of a host in no window */
     INTERVAL_WINDOW_US = 1000000,
-    HELLO_WITHIN_US = 10000000,  /* of a connection */
+    HELLO_WITHIN_US = 5000000,   /* of a connection */
     REPORT_WITHIN_US = 60000000, /* of its first welcome: the agent has a tick each 10 s at least */
     BEAT_US = 10000000,
     DOWNTIME_MAX_US = 60000000,    /* longer within a window is an incident */
@@ -24,6 +24,7 @@ enum {
 #define PASSED_OVER_TOLD_US (3600 * US_PER_S) /* between telling that declarations of a host were passed over */
 #define CHANNEL_LIFE_US     (3900 * US_PER_S) /* agents shake hands anew after an hour */
 #define CLONE_SLACK_US      US_PER_S          /* by how much the times of two runs may be off each other */
+#define SKEW_TOLD_US        (3600 * US_PER_S) /* between telling that a host's wall clock is off */
 #define CLONE_TOLD_US       (3600 * US_PER_S) /* between telling that a host is two machines */
 #define FORGET_US           (3600 * US_PER_S) /* resolved incidents stay in memory for as long */
 #define EPOCH_LEAST_US      (INT64_C(946684800) * US_PER_S) /* 2000-01-01: no tick of ours is older */
@@ -45,8 +46,10 @@ struct host_state { /* what the collector knows of a host beside its row */
     unsigned in_force;        /* rules': IN_FORCE(...) bits */
     uint64_t event;           /* the live event it is in; 0: none */
     int64_t last_tick_us;
-    int64_t cloned_us;      /* two agents reported by turns; 0: never... */
-    int64_t clone_told_us;  /* ...and when that was last told */
+    int64_t cloned_us;     /* two agents reported by turns; 0: never... */
+    int64_t clone_told_us; /* ...and when that was last told */
+    struct host_meter meter;
+    int64_t skew_told_us;   /* monotonic: when its wall clock was last said to be off; 0: never */
     int64_t stepped_us;     /* monotonic: when a clock step of it was last told */
     int64_t passed_over_us; /* likewise: that declarations of it were passed over */
     bool has_stepped, has_passed_over;
@@ -93,6 +96,7 @@ struct session { /* of one connection */
     int64_t ahead_us;         /* the host's wall clock, of ours, when it said hello */
     int64_t displaced_us;     /* first tick of the connection that took its place; 0: none has */
     bool told_unopened;       /* said already */
+    unsigned charged;         /* what it asked for without a session: given back when it has one */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
@@ -120,6 +124,8 @@ struct collector {
     struct collector_listener listener;
     struct store *store;
     struct fleet *fleet;
+    struct limits limits;
+    uint64_t turned_away[LINK_CLOSE_COUNT]; /* connections, that were counted as over a limit */
     struct keyring *keyring;
     struct key_pair key;               /* its own */
     char listens_on[ADDRESS_TEXT_MAX]; /* what invitations say when the file has no `public` */
@@ -170,6 +176,9 @@ void uplink_tick(struct collector *collector);
 void uplink_leave_host(struct session *session);
 /* The connections of a host whose key is heard no more are closed at once. */
 void uplink_send_away(struct collector *collector, struct host_state *host);
+
+/* Counts what was over a limit, and says so now and then. `session` may be NULL. */
+void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session);
 
 /* Within the session. */
 void uplink_answer(struct session *session, uint32_t ticket, struct answer *answer, int64_t received_us);

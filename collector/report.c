@@ -459,6 +459,28 @@ static bool claims_to_be_imported(const struct report *report)
     return does;
 }
 
+/* What the store would keep of it for months. */
+static int check_table(const struct intake *in, struct err *err)
+{
+    struct collector *collector = in->session->collector;
+    const struct limits_config *most = &collector->limits.config;
+    const struct series_table *table = &in->report->table;
+    if (table->n > most->series) {
+        uplink_over(collector, OVER_SERIES, 1, in->session);
+        return err_set(err, -EDQUOT, "this host has %u series, limit_series of its collector lets it have %" PRId64,
+                       (unsigned)table->n, most->series);
+    }
+    for (uint32_t i = 0; i < table->n; i++) {
+        if (strlen(table->at[i].instance) <= (size_t)most->label_bytes)
+            continue;
+        uplink_over(collector, OVER_LABELS, 1, in->session);
+        return err_set(err, -EDQUOT,
+                       "the instance of a series is longer than limit_label_bytes of the collector: %.100s",
+                       table->at[i].instance);
+    }
+    return 0;
+}
+
 /* NULL with a 0: it is not known. */
 static int table_of(const struct intake *in, const struct ingest_table **ret, struct err *err)
 {
@@ -467,8 +489,10 @@ static int table_of(const struct intake *in, const struct ingest_table **ret, st
     *ret = ingest_table(session->run, &report->batch.table);
     if (*ret || !report->has_table)
         return 0;
-    return ingest_learn_table(session->collector->ingest, session->host->id, &report->table, report->table_bytes,
-                              in->received_us, ret, err);
+    int rc = check_table(in, err);
+    return rc < 0 ? rc
+                  : ingest_learn_table(session->collector->ingest, session->host->id, &report->table,
+                                       report->table_bytes, in->received_us, ret, err);
 }
 
 static void confirm_interval(struct session *session, const struct report *report)

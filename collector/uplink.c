@@ -70,6 +70,52 @@ void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusa
     uplink_answer(session, ticket, answer, received_us);
 }
 
+/* ---- limits ---- */
+
+void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session)
+{
+    uint64_t times = limits_over(&collector->limits, limit, n, clock_mono_us(collector->clock));
+    if (times > 0)
+        log_event(&collector->log, LOG_WARN, "limit_reached", KV_TEXT("limit", limit_name(limit)),
+                  KV_COUNT("times", times), KV_TEXT("peer", session ? link_peer_address(session->peer) : ""),
+                  KV_TEXT("host", session && session->host ? session->host->row->name : ""));
+}
+
+/* Whoever has no session yet pays for what he asks, and so does each handshake. */
+static bool may_ask(struct session *session, enum envelope_kind kind)
+{
+    struct collector *collector = session->collector;
+    if (session->host && kind != ENVELOPE_HANDSHAKE)
+        return true;
+    session->charged++;
+    if (limits_take_handshake(&collector->limits, link_peer_source(session->peer), clock_mono_us(collector->clock)))
+        return true;
+    uplink_over(collector, OVER_HANDSHAKES, 1, session);
+    return false;
+}
+
+/* It is no stranger, and neither was it then. */
+static void give_back(struct session *session)
+{
+    for (; session->charged > 0; session->charged--)
+        limits_give_back_handshake(&session->collector->limits, link_peer_source(session->peer));
+}
+
+/* Connections that the link closed by itself. */
+static void count_turned_away(struct collector *collector)
+{
+    static const struct {
+        enum link_close why;
+        enum limit limit;
+    } rows[] = { { LINK_CLOSE_FULL, OVER_CONNECTIONS }, { LINK_CLOSE_CROWDED, OVER_STRANGERS } };
+    struct link_counts counts = link_server_counts(collector->server);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t *had = &collector->turned_away[rows[i].why];
+        uplink_over(collector, rows[i].limit, counts.closed[rows[i].why] - *had, NULL);
+        *had = counts.closed[rows[i].why];
+    }
+}
+
 /* ---- where a connection stands ---- */
 
 static void put_in(struct session *session, struct session **list)
@@ -139,6 +185,22 @@ static void start_clock(struct ingest_run *run, const struct opening *opening)
     run->anchored = true;
 }
 
+/* Nothing is refused for it: our own clock is what counts. But people read the host's logs by it. */
+static void mind_skew(struct session *session)
+{
+    struct collector *collector = session->collector;
+    struct host_state *host = session->host;
+    int64_t now = clock_mono_us(collector->clock), most = collector->limits.config.skew_us;
+    if (session->ahead_us <= most && session->ahead_us >= -most)
+        return;
+    limits_over(&collector->limits, OVER_SKEW, 1, now);
+    if (host->skew_told_us != 0 && now - host->skew_told_us < SKEW_TOLD_US)
+        return;
+    host->skew_told_us = now;
+    log_event(&collector->log, LOG_WARN, "host_clock_off", KV_TEXT("host", host->row->name),
+              KV_REAL("seconds", (double)session->ahead_us / 1e6));
+}
+
 static void enter_host(struct session *session, const struct opening *opening, struct ingest_run *run)
 {
     struct host_state *host = opening->host;
@@ -157,6 +219,7 @@ static void enter_host(struct session *session, const struct opening *opening, s
     log_event(&session->collector->log, LOG_INFO, "session_opened", KV_TEXT("host", host->row->name),
               KV_TEXT("peer", link_peer_address(session->peer)), KV_TEXT("agent", opening->version),
               KV_TEXT("system", opening->system));
+    mind_skew(session);
 }
 
 /* The first sealed message of a handshake has opened. -EPERM: its key was revoked or replaced meanwhile. -ENOSPC,
@@ -176,6 +239,7 @@ static int begin(struct session *session, struct err *err)
     start_clock(run, opening);
     enter_host(session, opening, run);
     enrol_drop(session);
+    link_peer_known(session->peer);
     return 0;
 }
 
@@ -227,6 +291,32 @@ static void take_request(struct session *session, uint32_t ticket, const uint8_t
     uplink_refuse(session, ticket, rc == -EMSGSIZE ? REFUSAL_TOO_LARGE : REFUSAL_MALFORMED, &answer, received_us);
 }
 
+/* A host over its limits is told how long to wait; one that does not listen is cut off. */
+static void hold_off(struct session *session, uint32_t ticket, enum limit limit, int64_t wait_us, int64_t received_us)
+{
+    struct answer busy = { .kind = ANSWER_BUSY, .retry_us = wait_us };
+    uplink_over(session->collector, limit, 1, session);
+    if (limits_is_deaf(wait_us))
+        hang_up(session);
+    else
+        uplink_answer(session, ticket, &busy, received_us);
+}
+
+static void take_message(struct session *session, uint32_t ticket, const uint8_t *plain, size_t len, size_t sealed_len,
+                         int64_t received_us)
+{
+    struct collector *collector = session->collector;
+    enum limit limit;
+    int64_t wait_us = limits_take_message(&collector->limits, &session->host->meter, sealed_len,
+                                          clock_mono_us(collector->clock), &limit);
+    if (wait_us > 0) {
+        hold_off(session, ticket, limit, wait_us, received_us);
+        return;
+    }
+    give_back(session);
+    take_request(session, ticket, plain, len, received_us);
+}
+
 static void on_sealed(struct session *session, uint32_t ticket, const struct envelope *envelope, int64_t received_us)
 {
     struct err err;
@@ -234,7 +324,7 @@ static void on_sealed(struct session *session, uint32_t ticket, const struct env
     uint8_t *plain = arena_alloc(&session->collector->arena, envelope->inner.len + 1, 1);
     int rc = plain ? open_box(session, envelope, plain, &len, &err) : -ENOMEM;
     if (rc == 0) {
-        take_request(session, ticket, plain, len, received_us);
+        take_message(session, ticket, plain, len, envelope->inner.len, received_us);
     } else if (rc == -EPERM) {
         hang_up(session);
     } else {
@@ -294,7 +384,9 @@ static void on_request(void *user, struct link_peer *peer, uint32_t ticket, cons
     int64_t received_us = now_us(collector);
     arena_reset(&collector->arena);
     int rc = codec_decode_envelope(bytes, len, &envelope, &err);
-    if (rc == 0 && envelope.kind == ENVELOPE_HANDSHAKE) {
+    if (rc == 0 && !may_ask(session, envelope.kind)) {
+        hang_up(session);
+    } else if (rc == 0 && envelope.kind == ENVELOPE_HANDSHAKE) {
         enrol_take(session, ticket, envelope.inner, received_us);
     } else if (rc == 0 && envelope.kind == ENVELOPE_SEALED) {
         on_sealed(session, ticket, &envelope, received_us);
@@ -318,6 +410,7 @@ static void close_idle(struct collector *collector, struct session **list, int64
 
 void uplink_tick(struct collector *collector)
 {
+    count_turned_away(collector);
     close_idle(collector, &collector->strangers, HELLO_WITHIN_US, "session_never_said_hello");
     close_idle(collector, &collector->guests, REPORT_WITHIN_US, "session_never_reported");
 }

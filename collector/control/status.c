@@ -11,6 +11,16 @@ static json_t *refusals(const struct collector_status *status)
     return refused;
 }
 
+/* Those that ever were. */
+static json_t *limits(const struct collector_status *status)
+{
+    json_t *over = json_object();
+    for (int i = 0; i < OVER_COUNT; i++)
+        if (status->over[i] > 0)
+            json_object_set_new(over, limit_name((enum limit)i), json_integer((json_int_t)status->over[i]));
+    return over;
+}
+
 static json_t *faults(const struct collector *collector)
 {
     json_t *texts = json_array();
@@ -71,9 +81,10 @@ static json_t *listen_text(const struct collector *collector, const struct colle
 
 static json_t *uplink(const struct collector_status *status)
 {
-    return json_pack("{s:i, s:I, s:o, s:I, s:I}", "connections", (int)status->link.open, "reports",
-                     (json_int_t)status->reports, "refused", refusals(status), "unopened_handshakes",
-                     (json_int_t)status->unopened_handshakes, "unopened_messages",
+    return json_pack("{s:I, s:i, s:i, s:I, s:o, s:o, s:I, s:I}", "accepted", (json_int_t)status->link.accepted,
+                     "connections", (int)status->link.open, "strangers", (int)status->link.strangers, "reports",
+                     (json_int_t)status->reports, "refused", refusals(status), "over", limits(status),
+                     "unopened_handshakes", (json_int_t)status->unopened_handshakes, "unopened_messages",
                      (json_int_t)status->unopened_messages);
 }
 

@@ -62,6 +62,27 @@ socklen_t address_len(const struct sockaddr_storage *address)
     return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
+/* No /64 of anybody's begins with 0000:ffff, so the two kinds keep apart. */
+static uint64_t source_of_ip4(const void *bytes)
+{
+    uint32_t ip4;
+    memcpy(&ip4, bytes, sizeof ip4);
+    return UINT64_C(0xffff) << 32 | ntohl(ip4);
+}
+
+uint64_t address_source(const struct sockaddr_storage *address)
+{
+    if (address->ss_family != AF_INET6)
+        return source_of_ip4(&((const struct sockaddr_in *)address)->sin_addr);
+    const struct in6_addr *ip6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(ip6))
+        return source_of_ip4(&ip6->s6_addr[12]);
+    uint64_t source = 0;
+    for (int i = 0; i < 8; i++)
+        source = source << 8 | ip6->s6_addr[i];
+    return source;
+}
+
 void address_write(const struct sockaddr_storage *address, char ret[ADDRESS_TEXT_MAX])
 {
     char host[INET6_ADDRSTRLEN] = "?";

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 enum { ADDRESS_HOST_MAX = 255, ADDRESS_TEXT_MAX = sizeof "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535" };
@@ -26,6 +27,10 @@ bool address_is_any(const char *text); /* 0.0.0.0, [::]: all a machine has */
 bool address_is_loopback(const char *text);
 
 socklen_t address_len(const struct sockaddr_storage *address);
+
+/* What it counts as where addresses are counted: an IPv4 address by itself, also when it came as a mapped one; of an IPv6
+ * address the /64, for whoever has one has all of it. The port does not matter. */
+uint64_t address_source(const struct sockaddr_storage *address);
 
 /* Writes it the way address_numeric() reads it. */
 void address_write(const struct sockaddr_storage *address, char ret[ADDRESS_TEXT_MAX]);

@@ -66,6 +66,24 @@ static void loopback_is_told_from_the_rest(void **state)
     assert_false(address_is_loopback("127.0.0.1"));
 }
 
+static uint64_t source_of(const char *text)
+{
+    struct sockaddr_storage address;
+    assert_int_equal(address_numeric(text, &address), 0);
+    return address_source(&address);
+}
+
+static void a_source_is_an_ip4_address_or_the_64_of_an_ip6_address(void **state)
+{
+    (void)state;
+    assert_int_equal(source_of("192.0.2.1:9740"), source_of("192.0.2.1:40000"));
+    assert_int_not_equal(source_of("192.0.2.1:9740"), source_of("192.0.2.2:9740"));
+    assert_int_equal(source_of("[::ffff:192.0.2.1]:9740"), source_of("192.0.2.1:9740"));
+    assert_int_equal(source_of("[2001:db8:0:7::1]:1"), source_of("[2001:db8:0:7:ffff::2]:1"));
+    assert_int_not_equal(source_of("[2001:db8:0:7::1]:1"), source_of("[2001:db8:0:8::1]:1"));
+    assert_int_not_equal(source_of("[::1]:1"), source_of("0.0.0.1:1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +91,7 @@ int main(void)
         cmocka_unit_test(what_is_not_host_and_port_is_refused_and_leaves_the_result_alone),
         cmocka_unit_test(only_numeric_addresses_are_numeric),
         cmocka_unit_test(loopback_is_told_from_the_rest),
+        cmocka_unit_test(a_source_is_an_ip4_address_or_the_64_of_an_ip6_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,8 @@ struct link_limits link_limits_default(void)
 {
     return (struct link_limits){
         .peers = 20000,
+        .strangers = 4096,
+        .crowd = 1024,
         .message_bytes = (64 << 10) + 64, /* the longest sealed message in its envelope */
         .in_flight = 4,
         .answer_bytes = 256 << 10,
@@ -195,6 +197,7 @@ int link_server_adopt(struct link_server **ret_server, uv_loop_t *loop, int boun
                       struct link_server_handlers handlers, struct err *err)
 {
     assert(ret_server && loop && bound_fd >= 0 && handlers.on_request && limits.in_flight > 0);
+    assert(limits.strangers > 0 && limits.crowd > 0);
     AUTO(auto_close) int fd = bound_fd;
     unsigned port = 0;
     int rc = start_listening(fd, &port, err);
@@ -204,6 +207,9 @@ int link_server_adopt(struct link_server **ret_server, uv_loop_t *loop, int boun
     AUTO(auto_free) struct link_server *server = calloc(1, sizeof *server);
     if (!server)
         return err_set(err, -ENOMEM, "link: out of memory");
+    rc = crowd_open(server);
+    if (rc < 0)
+        return err_sys(err, rc, "link: no random bytes");
     /* The first handle comes last of what can fail: from here on only the loop can give the memory back. */
     rc = uv_poll_init(loop, &server->listening, fd);
     if (rc < 0)
@@ -214,7 +220,6 @@ int link_server_adopt(struct link_server **ret_server, uv_loop_t *loop, int boun
     server->handlers = handlers;
     server->port = port;
     server->parts = 2; /* the two handles */
-    TAILQ_INIT(&server->peers);
     peer_timers_open(server);
     server->fd = take_fd(&fd);
     server->spare_fd = take_fd(&spare);
@@ -227,7 +232,8 @@ const char *link_close_name(enum link_close why)
 {
     static const char *const names[LINK_CLOSE_COUNT] = {
         [LINK_CLOSE_PEER] = "peer", [LINK_CLOSE_HANDSHAKE] = "handshake", [LINK_CLOSE_PROTOCOL] = "protocol",
-        [LINK_CLOSE_SLOW] = "slow", [LINK_CLOSE_FULL] = "full",           [LINK_CLOSE_OURS] = "ours",
+        [LINK_CLOSE_SLOW] = "slow", [LINK_CLOSE_FULL] = "full",           [LINK_CLOSE_CROWDED] = "crowded",
+        [LINK_CLOSE_OURS] = "ours",
     };
     return names[why];
 }
@@ -260,6 +266,8 @@ struct link_server *link_server_close(struct link_server *server)
     server->closing = true;
     for (struct link_peer *peer; (peer = TAILQ_FIRST(&server->peers));)
         peer_end(peer, LINK_CLOSE_OURS); /* takes it off the list */
+    for (struct link_peer *peer; (peer = TAILQ_FIRST(&server->strangers));)
+        peer_end(peer, LINK_CLOSE_OURS);
     uv_close((uv_handle_t *)&server->listening, on_handle_closed);
     uv_close((uv_handle_t *)&server->timer, on_handle_closed);
     close(server->fd);

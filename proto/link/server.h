@@ -5,6 +5,10 @@
  *          big-endian length and a body that begins with the request id, a u32 with its top bit set
  * Why      nng 1.5.2's own listeners fall to hostile peers before they are authenticated (docs/decisions.md)
  * Limits   those of struct link_limits; a peer over one is closed and counted
+ * Strangers a peer is one until link_peer_known(): its address may be anybody's, and a thousand agents may share one. So
+ *          only strangers are counted by address, and it is the oldest of them that gives way, not the newest that is
+ *          turned away: an honest agent is a stranger for as long as one exchange takes, whoever fills the places does it
+ *          by staying. A flood thus costs honest ones nothing unless it renews all places within that exchange
  * Paused   a peer with `in_flight` unanswered requests, or with unread answers, is not read from until it has room, nor
  *          is its leaving noticed: every request gets its answer, or its peer link_peer_close()
  * Again    a request sent again while it is unanswered is not told twice: its answer serves both
@@ -31,6 +35,7 @@ enum link_close {
     LINK_CLOSE_PROTOCOL,  /* a length over the limit or no request id */
     LINK_CLOSE_SLOW,      /* a message not finished, or an answer not read, in time */
     LINK_CLOSE_FULL,      /* over the connection limit: closed as it came; or no memory for what it sends */
+    LINK_CLOSE_CROWDED,   /* too many strangers, in all or from its address: the oldest gave way */
     LINK_CLOSE_OURS,      /* link_peer_close() or the server's own end */
     LINK_CLOSE_COUNT
 };
@@ -40,6 +45,8 @@ const char *link_close_name(enum link_close why);
 
 struct link_limits {
     unsigned peers;       /* connections at once */
+    unsigned strangers;   /* of them that are not known, at least 1... */
+    unsigned crowd;       /* ...and of these from one address, or one /64 of IPv6; at least 1 */
     size_t message_bytes; /* of a body, the request id not counted */
     unsigned in_flight;   /* unanswered requests of a peer */
     size_t answer_bytes;  /* answers of a peer waiting to be written */
@@ -48,7 +55,7 @@ struct link_limits {
     int64_t message_us;   /* from a message's first byte to its last; an answer unread for as long closes too */
 };
 
-/* 20,000 peers, 64 KiB and an envelope, 4, 256 KiB, 256 MiB, 5 s, 30 s. */
+/* 20,000 peers, 4,096 strangers, 1,024 of an address, 64 KiB and an envelope, 4, 256 KiB, 256 MiB, 5 s, 30 s. */
 struct link_limits link_limits_default(void);
 
 struct link_server_handlers {
@@ -67,7 +74,8 @@ struct link_counts {
     uint64_t bytes_in; /* SP bytes: what TCP carried for us */
     uint64_t bytes_out;
     uint64_t closed[LINK_CLOSE_COUNT];
-    unsigned open; /* now */
+    unsigned open;      /* now... */
+    unsigned strangers; /* ...and of them not known */
 };
 
 /* A socket bound to "HOST:PORT" (an address, no name; port 0: any) that does not listen yet: for who may have the port
@@ -93,9 +101,13 @@ void link_peer_answer(struct link_peer *peer, uint32_t ticket, const uint8_t *by
 /* Lets what was answered go out, then closes; on_close comes from the loop, never from within this call. */
 void link_peer_close(struct link_peer *peer);
 
+/* The caller is sure who it is: a stranger no more, for as long as the connection lasts. */
+void link_peer_known(struct link_peer *peer);
+
 void link_peer_set_user(struct link_peer *peer, void *user);
 void *link_peer_user(const struct link_peer *peer);
 const char *link_peer_address(const struct link_peer *peer); /* "127.0.0.1:40312", the peer's for as long as it is */
+uint64_t link_peer_source(const struct link_peer *peer);     /* address_source() of it */
 
 /* Closes every peer (on_close for each) and the listener; the loop must run until then. NULL is fine. Always returns
  * NULL. */

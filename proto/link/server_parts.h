@@ -2,6 +2,7 @@
  *
  * server.c        listening, accepting, the end
  * server_peer.c   one connection: reading, answering, closing
+ * server_crowd.c  strangers, and where they come from
  * server_timer.c  who has until when: one timer for all of them
  */
 #pragma once
@@ -34,12 +35,25 @@ enum { SERVER_READ_MAX = 64 << 10 };
 
 enum peer_stage { PEER_SHAKING, PEER_OPEN, PEER_LEAVING, PEER_GONE };
 
+/* An address that strangers come from, for as long as there are any. */
+struct source {
+    LIST_ENTRY(source) entry; /* in its chain */
+    uint64_t key;             /* address_source() */
+    unsigned n;
+    TAILQ_HEAD(, link_peer) strangers; /* the oldest first */
+};
+
+enum { SOURCE_CHAINS = 1024 };
+
 /* What an idle agent costs, so kept small: no buffer of its own, no timer of its own. */
 struct link_peer {
     uv_tcp_t tcp;
     struct link_server *server;
     void *user;
-    TAILQ_ENTRY(link_peer) entry;
+    TAILQ_ENTRY(link_peer) entry;  /* in the server's strangers or peers */
+    TAILQ_ENTRY(link_peer) beside; /* in its source's strangers */
+    struct source *source;         /* NULL: no stranger */
+    uint64_t source_key;
     struct peer_timer reading; /* TIMER_HANDSHAKE, TIMER_MESSAGE or TIMER_RESUME: never two of them at once */
     struct peer_timer writing; /* TIMER_UNREAD */
     struct sp sp;
@@ -74,7 +88,10 @@ struct link_server {
     struct link_limits limits;
     struct link_server_handlers handlers;
     struct link_counts counts;
-    TAILQ_HEAD(, link_peer) peers;
+    TAILQ_HEAD(, link_peer) peers;     /* that are known */
+    TAILQ_HEAD(, link_peer) strangers; /* the oldest first */
+    LIST_HEAD(, source) chains[SOURCE_CHAINS];
+    uint64_t chain_seed; /* drawn: nobody shall know which addresses share a chain */
     TAILQ_HEAD(peer_timer_list, peer_timer) timers[TIMER_KINDS];
     uint8_t buffer[SERVER_READ_MAX]; /* every read goes here first */
 };
@@ -83,6 +100,12 @@ struct link_server {
 void peer_admit(struct link_server *server, int fd, const struct sockaddr_storage *from);
 void peer_end(struct link_peer *peer, enum link_close why);
 void peer_resume(struct link_peer *peer);
+
+int crowd_open(struct link_server *server);
+/* A new peer is a stranger; if that is one too many, the oldest goes. -ENOMEM: it is on no list. */
+int crowd_enter(struct link_peer *peer);
+/* Off its list, whichever it is. */
+void crowd_leave(struct link_peer *peer);
 
 /* Starts anew if it is on. */
 void peer_timer_start(struct link_server *server, struct peer_timer *timer, enum timer_kind kind);

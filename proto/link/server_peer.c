@@ -45,7 +45,7 @@ void peer_end(struct link_peer *peer, enum link_close why)
     peer->stage = PEER_GONE;
     peer_timer_stop(server, &peer->reading);
     peer_timer_stop(server, &peer->writing);
-    TAILQ_REMOVE(&server->peers, peer, entry);
+    crowd_leave(peer);
     server->held -= peer->held;
     server->counts.open--;
     server->counts.closed[peer->why]++;
@@ -243,12 +243,16 @@ static struct link_peer *peer_new(struct link_server *server, const struct socka
     peer->reading.peer = peer;
     peer->writing.peer = peer;
     sp_init(&peer->sp, server->limits.message_bytes);
+    peer->source_key = address_source(from);
     address_write(from, peer->address);
+    if (crowd_enter(peer) < 0) {
+        free(peer);
+        return NULL;
+    }
     uv_tcp_init(server->loop, &peer->tcp);
     peer->tcp.data = peer;
     server->parts++;
     server->counts.open++;
-    TAILQ_INSERT_TAIL(&server->peers, peer, entry);
     return peer;
 }
 

@@ -120,17 +120,25 @@ static uint64_t closed_for(const struct fixture *f, enum link_close why)
     return counts(f).closed[why];
 }
 
-static int dial(struct fixture *f)
+/* From 127.0.0.`last`. */
+static int dial_from(struct fixture *f, uint8_t last)
 {
+    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000u | last) };
     struct sockaddr_in at = { .sin_family = AF_INET,
                               .sin_port = htons((uint16_t)link_server_port(f->server)),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     assert_true(f->n_sockets < PEERS_MAX);
     f->sockets[f->n_sockets++] = fd;
     return fd;
+}
+
+static int dial(struct fixture *f)
+{
+    return dial_from(f, 1);
 }
 
 static void hang_up(struct fixture *f, int fd)
@@ -546,6 +554,62 @@ static void connections_over_the_limit_are_closed_as_they_come(void **state)
     assert_int_equal(counts(f).open, 2);
 }
 
+static void of_too_many_strangers_from_an_address_the_oldest_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    f->limits.crowd = 2;
+    listen_with(f, f->limits);
+    int elsewhere = dial_from(f, 2); /* older, but not of this crowd */
+    int first = dial_and_shake(f);   /* to shake hands is not to be known */
+    int second = dial(f);
+    int third = dial(f);
+    run_until(&f->t, closed_for(f, LINK_CLOSE_CROWDED) == 1);
+    assert_int_equal(f->why, LINK_CLOSE_CROWDED);
+    run_until(&f->t, has_ended(first));
+    assert_false(has_ended(elsewhere) || has_ended(second) || has_ended(third));
+    assert_int_equal(counts(f).strangers, 3);
+    assert_int_equal(counts(f).open, 3);
+}
+
+static void of_too_many_strangers_in_all_the_oldest_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    f->limits.strangers = 3;
+    listen_with(f, f->limits);
+    int sockets[5];
+    for (uint8_t i = 0; i < 5; i++)
+        sockets[i] = dial_from(f, (uint8_t)(i + 1));
+    run_until(&f->t, closed_for(f, LINK_CLOSE_CROWDED) == 2);
+    run_until(&f->t, has_ended(sockets[0]) && has_ended(sockets[1]));
+    for (int i = 2; i < 5; i++)
+        assert_false(has_ended(sockets[i]));
+    assert_int_equal(counts(f).strangers, 3);
+}
+
+static void who_is_known_is_in_no_crowd(void **state)
+{
+    struct fixture *f = *state;
+    f->limits.crowd = f->limits.strangers = 1;
+    listen_with(f, f->limits);
+    int known[3];
+    for (int i = 0; i < 3; i++) {
+        known[i] = dial_and_shake(f);
+        link_peer_known(f->peer);
+        link_peer_known(f->peer); /* no matter how often it is said */
+        assert_int_equal(counts(f).strangers, 0);
+    }
+    int stranger = dial_and_shake(f);
+    dial(f);
+    run_until(&f->t, closed_for(f, LINK_CLOSE_CROWDED) == 1);
+    run_until(&f->t, has_ended(stranger));
+    for (int i = 0; i < 3; i++)
+        assert_false(has_ended(known[i]));
+    assert_int_equal(counts(f).open, 4);
+    hang_up(f, known[2]);
+    run_until(&f->t, closed_for(f, LINK_CLOSE_PEER) == 1);
+    assert_int_equal(counts(f).strangers, 1);
+}
+
 static void running_out_of_descriptors_turns_connections_away_and_passes(void **state)
 {
     struct fixture *f = *state;
@@ -909,6 +973,9 @@ int main(void)
         TEST(too_many_unread_answer_bytes_end_the_connection),
         TEST(a_reset_in_the_middle_of_an_answer_is_survived),
         TEST(connections_over_the_limit_are_closed_as_they_come),
+        TEST(of_too_many_strangers_from_an_address_the_oldest_gives_way),
+        TEST(of_too_many_strangers_in_all_the_oldest_gives_way),
+        TEST(who_is_known_is_in_no_crowd),
         TEST(running_out_of_descriptors_turns_connections_away_and_passes),
         TEST(when_nothing_can_be_accepted_the_loop_does_not_spin),
         TEST(all_peers_together_hold_no_more_than_their_limit),

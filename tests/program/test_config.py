@@ -38,6 +38,9 @@ COLLECTOR_FAULTS = {
                                                      ":6: `url` is missing"],
     "keep_minutes: 1d\n": [": keep_minutes: 1d is shorter than keep_samples (7d): what is stored would be forgotten before "
                            "its samples"],
+    "limit_messages: 1\n": [":5: `limit_messages` is \"1\", want a whole number from 2 to 1000000"],
+    "limit_strangers: 200\nlimit_connections: 200\n": [
+        ": limit_strangers: 200 is not less than limit_connections (200): strangers could take all places"],
     "keep_samples: 30d\nkeep_minutes: 100d\nkeep_sketches: 99d\n": [
         ": keep_sketches: 99d is shorter than keep_minutes (100d): what is stored would be forgotten before its minutes"],
     "log_levle: info\n": [":5: unknown key `log_levle`, did you mean `log_level`?"],

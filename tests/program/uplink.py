@@ -150,12 +150,12 @@ def join(line, hostname="test"):
 class Peer:
     """A connection that speaks REQ, with an identity, a run of its own, and a channel once hands were shaken."""
 
-    def __init__(self, port, identity):
+    def __init__(self, port, identity, source="127.0.0.1"):
         self.identity = identity
         self.run = os.urandom(16)
         self.channel = None
         self.request_id = 0x80000000
-        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S, (source, 0))
 
     def __enter__(self):
         return self

@@ -386,7 +386,7 @@ struct link_client *link_client_close(struct link_client *client)
 
 const char *link_close_name(enum link_close why)
 {
-    static const char *const names[LINK_CLOSE_COUNT] = { "peer", "handshake", "protocol", "slow", "full", "ours" };
+    static const char *const names[LINK_CLOSE_COUNT] = { "peer", "handshake", "protocol", "slow", "full", "crowded", "ours" };
     return names[why];
 }
 
@@ -540,6 +540,17 @@ void link_peer_close(struct link_peer *peer)
     peer->leaving = true;
     if (peer->server)
         wake_server(peer->server);
+}
+
+void link_peer_known(struct link_peer *peer)
+{
+    (void)peer; /* nobody crowds here */
+}
+
+uint64_t link_peer_source(const struct link_peer *peer)
+{
+    (void)peer;
+    return 0;
 }
 
 void link_peer_set_user(struct link_peer *peer, void *user)

@@ -161,6 +161,8 @@ static void put_uplink(const json_t *uplink, const struct sheet *sheet)
     put_line(sheet, "uplink", uplink, figures, 2);
     fputc('\n', sheet->out);
     json_object_foreach(json_object_get(uplink, "refused"), reason, count) put_trouble(sheet, "refused", reason, count);
+    json_object_foreach(json_object_get(uplink, "over"), reason, count)
+        put_trouble(sheet, "over the limit of", reason, count);
     put_trouble(sheet, "unopened", "handshakes not made for this collector",
                 json_object_get(uplink, "unopened_handshakes"));
     put_trouble(sheet, "unopened", "messages not sealed by their agent", json_object_get(uplink, "unopened_messages"));
