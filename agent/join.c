@@ -212,6 +212,7 @@ static int begin_identity(struct identity *ret, const struct invite *invite, str
         copy_text(ret->addresses[i], invite->addresses[i]);
     }
     ret->n_addresses = invite->n_addresses;
+    _Static_assert((int)INVITE_ADDRESSES_MAX <= (int)LINK_ADDRESSES_MAX, "addresses an agent may dial");
     _Static_assert(sizeof ret->collector.bytes == sizeof invite->collector, "a public key");
     memcpy(ret->collector.bytes, invite->collector, sizeof ret->collector.bytes);
     return key_pair_draw(&ret->keys, err);
@@ -257,7 +258,7 @@ int join(const struct join_config *config, const char *line, size_t len, struct 
         len--;
     while (len > 0 && is_blank(line[len - 1]))
         len--;
-    AUTO(arena_done) struct arena arena;
+    AUTO(arena_wipe) struct arena arena;
     arena_init(&arena, CODEC_ARENA_BYTES);
     AUTO(invite_done) struct invite invite = { .n_addresses = 0 };
     int rc = codec_parse_invite(line, len, &arena, &invite, err);

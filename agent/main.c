@@ -197,8 +197,8 @@ static int check_config(const struct options *options)
     return EXIT_SUCCESS;
 }
 
-/* Neither a look at the host nor joining needs settings; a file that was named, or that is there, is read for the probes
- * and for where the identity lies. */
+/* Neither a look at the host nor joining needs settings; a file that was named, or that is there, is read for the
+ * probes and for where the identity lies. */
 static int settings_if_any(const struct options *options, struct arena *arena, struct settings *ret)
 {
     *ret = settings_default();

@@ -49,6 +49,13 @@ void arena_done(struct arena *arena)
     arena_init(arena, arena->limit_bytes);
 }
 
+void arena_wipe(struct arena *arena)
+{
+    for (struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->next)
+        explicit_bzero(chunk->bytes, chunk->size);
+    arena_done(arena);
+}
+
 /* Chunks double, but the last one is cut to what may still be asked for: then nothing is left to allocate after it. */
 static int grow(struct arena *arena, size_t need)
 {

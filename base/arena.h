@@ -26,6 +26,9 @@ void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_reset(struct arena *arena);
 /* Gives back everything; the arena is as after arena_init(). */
 void arena_done(struct arena *arena);
+/* The same for one that held a secret, which is gone from memory before that is given back. What was in it before a
+ * reset may be there still. */
+void arena_wipe(struct arena *arena);
 
 /* `count` times `size` bytes of zeros. NULL: over the limit, out of memory, or the product overflows. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);

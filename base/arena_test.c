@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -133,6 +134,39 @@ static void after_done_it_serves_again(void **state)
     arena_reset(&arena);
 }
 
+/* What is freed may not be looked at, so malloc()'s own free() does it: the linker puts this in its place. */
+static const void *watched;
+static bool was_zero;
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+
+void __wrap_free(void *memory)
+{
+    const unsigned char *at = watched;
+    if (memory && at && at > (unsigned char *)memory && at < (unsigned char *)memory + 4096) {
+        was_zero = true;
+        for (size_t i = 0; i < 32; i++)
+            was_zero = was_zero && at[i] == 0;
+        watched = NULL;
+    }
+    __real_free(memory);
+}
+
+static void what_is_wiped_is_gone_before_its_memory_is_given_back(void **state)
+{
+    (void)state;
+    for (int wiped = 0; wiped < 2; wiped++) {
+        char *secret = arena_text(&arena, "a secret of thirty-two characters", 33);
+        assert_non_null(secret);
+        watched = secret;
+        (wiped ? arena_wipe : arena_done)(&arena);
+        assert_null(watched); /* it was given back */
+        assert_int_equal(was_zero, wiped);
+    }
+    assert_non_null(arena_alloc(&arena, 1, 1)); /* it serves again */
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -147,6 +181,7 @@ int main(void)
         TEST(what_was_served_before_a_reset_changes_no_answer),
         TEST(without_a_limit_to_spend_there_is_nothing),
         TEST(after_done_it_serves_again),
+        TEST(what_is_wiped_is_gone_before_its_memory_is_given_back),
     };
     return cmocka_run_group_tests_name("base.arena", tests, NULL, NULL);
 }

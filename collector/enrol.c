@@ -72,7 +72,7 @@ static int answer(struct opening *opening, struct answer *answer)
 static void refuse(struct opening *opening, enum refusal refusal, const char *text)
 {
     struct answer no = { .kind = ANSWER_REFUSED, .refusal = refusal, .text = text };
-    uplink_tell_refusal(opening->session, refusal, text);
+    uplink_tell_refusal(opening->session, opening->host, refusal, text);
     answer(opening, &no);
     enrol_drop(opening->session);
 }
@@ -241,12 +241,13 @@ static int put_in_service(struct collector *collector, const struct host *host)
 }
 
 /* All of it goes into one group. */
-static int enrol(struct opening *opening, const struct token *token, const char *hostname)
+static int enrol(struct opening *opening, const struct token *shown, const char *hostname)
 {
+    const struct token token = *shown; /* the keyring's own may go with the next change */
     struct collector *collector = opening->collector;
     int64_t now = now_us(collector);
-    const struct host *host = fleet_host(collector->fleet, token->host);
-    int rc = host ? put_in_service(collector, host) : add_host(collector, token, hostname, &host);
+    const struct host *host = fleet_host(collector->fleet, token.host);
+    int rc = host ? put_in_service(collector, host) : add_host(collector, &token, hostname, &host);
     if (rc == 0)
         rc = retire_old_keys(collector, host->id, now);
     if (rc < 0)
@@ -255,7 +256,7 @@ static int enrol(struct opening *opening, const struct token *token, const char 
     memcpy(row.key, opening->key, sizeof row.key);
     rc = put_key(collector, &row);
     if (rc == 0)
-        rc = invite_use(collector, token);
+        rc = invite_use(collector, &token);
     if (rc < 0)
         return rc;
     opening->host = scope_host(collector, host->id);

@@ -185,7 +185,9 @@ void uplink_answer(struct session *session, uint32_t ticket, struct answer *answ
 void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusal, struct answer *answer,
                    int64_t received_us);
 void uplink_no_session(struct session *session, uint32_t ticket);
-void uplink_tell_refusal(struct session *session, enum refusal refusal, const char *text);
+/* `host` may be NULL: it is not known. */
+void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal,
+                         const char *text);
 
 /* The connection was welcomed: it may take its time now. */
 void uplink_welcomed(struct session *session);

@@ -329,8 +329,9 @@ static const char *fault_of_times(const struct batch *batch, int64_t anchor_us)
     return NULL;
 }
 
-/* Whoever reconnects leaves the old connection for good. Ticks on it that are newer than the first of the connection that
- * took its place are of a second agent with the same key: a machine was copied. What the network held back is older. */
+/* Whoever reconnects leaves the old connection for good. Ticks on it that are newer than the first of the connection
+ * that took its place are of a second agent with the same key: a machine was copied. What the network held back is
+ * older. */
 static void mind_clone(const struct intake *in, int64_t last_us)
 {
     struct session *session = in->session;

@@ -44,13 +44,17 @@ static void on_host(void *user, const struct host *row)
 static void on_host_key(void *user, const struct host_key *row)
 {
     struct loading *loading = user;
-    failed(loading, keyring_put_key(loading->collector->keyring, row));
+    const struct collector *collector = loading->collector;
+    failed(loading, fleet_host(collector->fleet, row->host) ? keyring_put_key(collector->keyring, row) : -EBADMSG);
 }
 
 static void on_token(void *user, const struct token *row)
 {
     struct loading *loading = user;
-    failed(loading, keyring_put_token(loading->collector->keyring, row, NULL));
+    const struct collector *collector = loading->collector;
+    bool known =
+        fleet_tenant(collector->fleet, row->tenant) && (row->host == 0 || fleet_host(collector->fleet, row->host));
+    failed(loading, known ? keyring_put_token(collector->keyring, row, NULL) : -EBADMSG);
 }
 
 static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)

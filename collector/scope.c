@@ -83,7 +83,8 @@ static bool holds(const struct event *event)
 void scope_tell_watch(struct collector *collector, struct host_state *state)
 {
     if (state->row->standing == HOST_RETIRED) {
-        watch_drop_host(collector->watch, state->id, now_us(collector), &collector->transitions);
+        if (watch_drop_host(collector->watch, state->id, now_us(collector), &collector->transitions) == 0)
+            state->watched = NULL;
         return;
     }
     watch_set_host(collector->watch, state->id, state->in_force, state->row->limits, state->interval_us,

@@ -141,6 +141,22 @@ static void a_connection_that_is_refused_is_closed_in_the_end(void **state)
     assert_true(was_logged(f, "event=session_never_said_hello"));
 }
 
+static void more_runs_of_a_host_at_once_than_are_kept_get_no_session(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = NULL;
+    for (int run = 1; run <= INGEST_RUNS_MAX; run++) {
+        agent = join_agent(f, f->host, (uint8_t)run);
+        assert_stored(REPORT(agent, .first = 1), 1, 1);
+    }
+    struct agent *more = join_agent(f, f->host, INGEST_RUNS_MAX + 1);
+    assert_int_equal(REPORT(more, .first = 1)->envelope.kind, ENVELOPE_NO_SESSION);
+    assert_int_equal(status_of(f).refused[REFUSAL_LIMIT], 1);
+    close_agent(agent);
+    RUN_UNTIL(f, status_of(f).link.open == INGEST_RUNS_MAX);
+    assert_stored(REPORT(more, .first = 1), 1, 1); /* the handshake of before still is good */
+}
+
 /* ---- sent away ---- */
 
 static void revoke_host(struct fixture *f, uint64_t host)
@@ -166,6 +182,7 @@ static void a_revoked_host_is_cut_off_at_once(void **state)
     const struct reply *reply = hello(connect_agent(f, f->host, 1));
     assert_refused(reply, REFUSAL_REVOKED);
     assert_non_null(strstr(reply->answer.text, "warroom host enroll"));
+    assert_true(was_logged(f, " host=web-1 reason=revoked "));
 }
 
 static void a_revoked_host_stays_so_over_a_restart_until_it_is_invited_again(void **state)
@@ -375,6 +392,7 @@ int main(void)
         COLLECTOR_TEST(what_waited_is_not_answered_in_a_later_session),
         COLLECTOR_TEST(a_session_is_over_after_a_good_hour),
         COLLECTOR_TEST(a_connection_that_is_refused_is_closed_in_the_end),
+        COLLECTOR_TEST(more_runs_of_a_host_at_once_than_are_kept_get_no_session),
         COLLECTOR_TEST(a_revoked_host_is_cut_off_at_once),
         COLLECTOR_TEST(a_revoked_host_stays_so_over_a_restart_until_it_is_invited_again),
         COLLECTOR_TEST(revoking_takes_the_invitation_back),

@@ -1,9 +1,9 @@
 /* Connections and what goes over them: the collector's side of the link (docs/protocol.md). Handshakes are enrol.c's,
  * what a session's reports bring is report.c's.
  *
- * A connection is a stranger's until its handshake was welcomed, then a guest until its first sealed message opens: that
- * one begins the session, for a recorded handshake could be played by anybody. What the connection had before goes on
- * until then. A session counts for its host from its first report on. */
+ * A connection is a stranger's until its handshake was welcomed, then a guest's until its first sealed message opens:
+ * that one begins the session, for a recorded handshake could be played by anybody. What the connection had before goes
+ * on until then. A session counts for its host from its first report on. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +52,12 @@ void uplink_answer(struct session *session, uint32_t ticket, struct answer *answ
     link_peer_answer(session->peer, ticket, outer, len);
 }
 
-void uplink_tell_refusal(struct session *session, enum refusal refusal, const char *text)
+void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal, const char *text)
 {
     struct collector *collector = session->collector;
     collector->refused[refusal]++;
     log_event(&collector->log, LOG_WARN, "report_refused", KV_TEXT("peer", link_peer_address(session->peer)),
-              KV_TEXT("host", session->host ? session->host->row->name : ""), KV_TEXT("reason", refusal_name(refusal)),
+              KV_TEXT("host", host ? host->row->name : ""), KV_TEXT("reason", refusal_name(refusal)),
               KV_TEXT("error", text));
 }
 
@@ -66,7 +66,7 @@ void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusa
 {
     answer->kind = ANSWER_REFUSED;
     answer->refusal = refusal;
-    uplink_tell_refusal(session, refusal, answer->text);
+    uplink_tell_refusal(session, session->host, refusal, answer->text);
     uplink_answer(session, ticket, answer, received_us);
 }
 
@@ -257,10 +257,10 @@ static int open_box(struct session *session, const struct envelope *envelope, ui
     struct channel *next = &session->channels[!session->current];
     if (is_too_old(session))
         uplink_leave_host(session);
-    int rc = channel_open(current, envelope->counter, box->at, box->len, plain, MESSAGE_MAX, ret_len, err);
+    int rc = channel_open(current, envelope->counter, box->at, box->len, plain, box->len, ret_len, err);
     if (rc == 0 || !session->opening || !session->opening->answered)
         return rc;
-    int next_rc = channel_open(next, envelope->counter, box->at, box->len, plain, MESSAGE_MAX, ret_len, err);
+    int next_rc = channel_open(next, envelope->counter, box->at, box->len, plain, box->len, ret_len, err);
     return next_rc == 0 ? begin(session, err) : next_rc < 0 ? next_rc : rc;
 }
 
@@ -321,7 +321,7 @@ static void on_sealed(struct session *session, uint32_t ticket, const struct env
 {
     struct err err;
     size_t len;
-    uint8_t *plain = arena_alloc(&session->collector->arena, MESSAGE_MAX, 1);
+    uint8_t *plain = arena_alloc(&session->collector->arena, envelope->inner.len + 1, 1);
     int rc = plain ? open_box(session, envelope, plain, &len, &err) : -ENOMEM;
     if (rc == 0) {
         take_message(session, ticket, plain, len, envelope->inner.len, received_us);
@@ -332,7 +332,7 @@ static void on_sealed(struct session *session, uint32_t ticket, const struct env
         if (rc == -EBADMSG)
             tell_unopened(session, &err);
         else if (rc == -ENOSPC)
-            uplink_tell_refusal(session, REFUSAL_LIMIT, err.text);
+            uplink_tell_refusal(session, session->opening->host, REFUSAL_LIMIT, err.text);
         uplink_no_session(session, ticket);
     }
 }

@@ -25,6 +25,8 @@ void uplink_hear_down(void *user)
     struct uplink *uplink = user;
     log_event(uplink->log, LOG_WARN, "uplink_down", KV_TEXT("collector", link_client_address(uplink->link)),
               KV_COUNT("queued", uplink_counts(uplink).queued));
+    /* What was sealed for that connection is of no use on another, and a hello has its back-off. */
+    link_client_forget(uplink->link);
     bool hung_up = uplink->session.state == SESSION_GREETING && uplink->session.in_flight;
     session_down(&uplink->session, clock_mono_us(uplink->clock));
     uplink_take_back(uplink);

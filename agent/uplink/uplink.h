@@ -4,8 +4,8 @@
  *          collector says it is stored. Live ticks go first, the backlog behind them, oldest first, at a bounded rate
  *          (design: rule 3).
  * Session  hello, welcome, then reports, all by the secure channel; `no-session` makes it shake hands again, with
- *          back-off; an answer that does not come within UPLINK_ANSWER_US is asked again, after three such the connection
- *          is dialled anew, at the collector's next address
+ *          back-off; an answer that does not come within UPLINK_ANSWER_US is asked again, after three such the
+ *          connection is dialled anew, at the collector's next address
  * Trust    only what the collector of the pinned key said in this session moves anything; else it is as if it had not
  *          come, counted and logged
  * Spool    each tick is written to disk as well, so that it outlives a kill, a restart, and an outage longer than the

@@ -86,7 +86,7 @@ static void every_hello_has_a_key_of_its_own(void **state)
         f->collector.kinds[i] = ENVELOPE_NO_SESSION;
     open_both(f, 8 << 20);
     push(f, 1);
-    run_until(f, is_empty);
+    run_late(f, is_empty);
     assert_int_equal(f->collector.hellos, 5);
     for (unsigned i = 0; i < f->collector.hellos; i++)
         for (unsigned j = 0; j < i; j++)
@@ -239,6 +239,11 @@ static void counters_that_end_amid_asking_again_lose_nothing(void **state)
     assert_int_equal(uplink_counts(f->uplink).stored, 2);
 }
 
+static bool has_four_hellos(const struct fixture *f)
+{
+    return f->collector.hellos >= 4;
+}
+
 static void a_revoked_host_says_so_once_and_keeps_its_ticks(void **state)
 {
     struct fixture *f = *state;
@@ -246,15 +251,12 @@ static void a_revoked_host_says_so_once_and_keeps_its_ticks(void **state)
     f->collector.welcome = (struct answer){ .kind = ANSWER_REFUSED, .refusal = REFUSAL_REVOKED, .text = "revoked" };
     open_both(f, 8 << 20);
     push(f, 5);
-    while (f->collector.hellos < 4) {
-        uv_run(&f->loop, UV_RUN_ONCE);
-        clock_fake_pass(&f->fake, 100 * NS_PER_MS);
-    }
+    run_late(f, has_four_hellos);
     assert_int_equal(uplink_counts(f->uplink).queued, 5);
     assert_int_equal(uplink_counts(f->uplink).dropped, 0);
     assert_int_equal(times_logged(f, "event=session_refused reason=revoked"), 1);
     f->collector.welcome = welcome;
-    run_until(f, is_empty);
+    run_late(f, is_empty);
     assert_int_equal(uplink_counts(f->uplink).stored, 5);
 }
 

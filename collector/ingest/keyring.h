@@ -1,7 +1,8 @@
 /* collector/ingest/keyring.h - who may be heard: the keys of hosts, and the invitations that are still good, in memory.
  *
- * Shape    a host has one active key at most, and a few that were: so whoever still has one is told why it is not heard.
- *          An invitation is known by the hash of its token; a host has one at most, others are for whoever comes
+ * Shape    a host has one active key at most, and a few that were: whoever still has one is told why it is not
+ *          heard. An invitation is known by the hash of its token; a host has one at most, others are for whoever
+ *          comes
  * Limits   KEYS_PER_HOST_MAX keys a host, of which the oldest that is not active gives way; TOKENS_MAX invitations
  * Owner    the keyring owns its rows; a pointer to one is good until the next call that changes anything
  * Threads  the loop's thread

@@ -79,8 +79,8 @@ static void of_many_keys_the_oldest_that_is_not_active_gives_way(void **state)
 {
     struct keyring *ring = *state;
     put(ring, 1, 7, KEY_ACTIVE);
-    for (uint8_t n = 2; n < KEYS_PER_HOST_MAX; n++)
-        put(ring, n, 7, KEY_REPLACED);
+    for (int n = 2; n < KEYS_PER_HOST_MAX; n++)
+        put(ring, (uint8_t)n, 7, KEY_REPLACED);
     assert_null(keyring_crowded_out(ring, 7));
     put(ring, KEYS_PER_HOST_MAX, 7, KEY_REVOKED);
     const struct host_key *oldest = keyring_crowded_out(ring, 7);

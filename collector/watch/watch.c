@@ -59,6 +59,14 @@ void transitions_add(struct transitions *list, const struct alert *alert, enum a
 
 /* ---- hosts ---- */
 
+/* As one of which nothing is known; its memory stays, for others may hold on to it. */
+static void reset_host(struct watched *host)
+{
+    *host = (struct watched){ .id = host->id, .in_force = IN_FORCE_NO_EVENT, .hh = host->hh };
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        host->limits[i] = NAN;
+}
+
 struct watched *watch_host(struct watch *watch, uint64_t host_id)
 {
     struct watched *host;
@@ -69,9 +77,7 @@ struct watched *watch_host(struct watch *watch, uint64_t host_id)
     if (!host)
         return NULL;
     host->id = host_id;
-    host->in_force = IN_FORCE_NO_EVENT;
-    for (int i = 0; i < LIMIT_COUNT; i++)
-        host->limits[i] = NAN;
+    reset_host(host);
     HASH_ADD(hh, watch->hosts, id, sizeof host->id, host);
     if (!host->hh.tbl) {
         free(host);
@@ -133,7 +139,8 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
     return 0;
 }
 
-static void free_host(struct watched *host)
+/* Frees what hangs on it. */
+static void empty_host(struct watched *host)
 {
     host_unbind(host);
     lane_done(&host->live);
@@ -142,7 +149,6 @@ static void free_host(struct watched *host)
     free(host->late);
     holes_forget(host);
     free(host->silence);
-    free(host);
 }
 
 int watch_drop_host(struct watch *watch, uint64_t host_id, int64_t now_us, struct transitions *out)
@@ -159,8 +165,8 @@ int watch_drop_host(struct watch *watch, uint64_t host_id, int64_t now_us, struc
     late_close(&j);
     end_ruleless(&j, &no_rules);
     silence_drop(&j);
-    HASH_DELETE(hh, watch->hosts, host);
-    free_host(host);
+    empty_host(host);
+    reset_host(host);
     return 0;
 }
 
@@ -363,7 +369,8 @@ struct watch *watch_free(struct watch *watch)
     HASH_CLEAR(hh, watch->hosts); /* the hosts stay chained */
     for (struct watched *next; host; host = next) {
         next = host->hh.next;
-        free_host(host);
+        empty_host(host);
+        free(host);
     }
     rule_set_done(&watch->set);
     free(watch);

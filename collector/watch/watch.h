@@ -133,8 +133,8 @@ int watch_restore(struct watch *watch, const struct alert *alert);
  * To be called again after a time in which ticks could not be taken. A host that never sent a tick is not silent. */
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us);
 
-/* Made if missing; borrowed for as long as the watch lives, so that whoever hands in batch after batch need not let the
- * host be looked for each time. NULL: out of memory. */
+/* Made if missing; borrowed until it is dropped or the watch ends, so that whoever hands in batch after batch need not
+ * let the host be looked for each time. NULL: out of memory. */
 struct watched *watch_host(struct watch *watch, uint64_t host_id);
 
 /* Judges `batch` of `host`; `at_us[i]` is the corrected time of tick i, never after `now_us`, rising. -ENOBUFS: the

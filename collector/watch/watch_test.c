@@ -906,6 +906,7 @@ static void a_host_that_is_dropped_has_no_alerts_and_is_not_silent(void **state)
     feed(f, 0, 0.95, 1);
     tick_through(f, 1, 3);
     assert_int_equal(said(f), 5);
+    const struct watched *held = watch_host(f->watch, HOST);
     assert_int_equal(watch_drop_host(f->watch, HOST, T0 + 4 * S, &f->out), 0);
     assert_int_equal(said(f), 8); /* cpu, loss, silence */
     for (size_t i = 5; i < 8; i++)
@@ -917,6 +918,7 @@ static void a_host_that_is_dropped_has_no_alerts_and_is_not_silent(void **state)
     set_host(f, IN_FORCE_NO_EVENT, 1);
     tick_through(f, 101, 200);
     assert_int_equal(said(f), 8);
+    assert_ptr_equal(watch_host(f->watch, HOST), held); /* borrowed as long as the watch lives */
     feed(f, 200, 0, 1);
     assert_change(last(f), "loss", ALERT_OK, ALERT_FIRING);
 }

@@ -75,8 +75,10 @@ static int unpack(const uint8_t *bytes, size_t len, struct arena *arena, struct 
 {
     ProtobufCMessage *message;
     int rc = wire_unpack(&warroom__wire__invite__descriptor, bytes, len, arena, &message, err);
-    if (rc < 0)
+    if (rc == -EBADMSG)
         return err_set(err, rc, "the invitation is not whole: paste all of the line");
+    if (rc < 0)
+        return rc;
     const Warroom__Wire__Invite *wire = (const Warroom__Wire__Invite *)message;
     struct invite invite = { .expires_us = wire_wall_read(wire->expires_us) };
     if (invite.expires_us <= 0) /* the last field */

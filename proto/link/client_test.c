@@ -325,6 +325,27 @@ static void redialling_drops_the_request_without_answer(void **state)
     assert_true(was_answered(f, "heard"));
 }
 
+static void a_request_that_is_forgotten_is_not_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    dial(f);
+    ask(f, "forget me");
+    run_until(&f->t, f->requests == 1 && f->ups == 1);
+    f->server = link_server_close(f->server);
+    run_until(&f->t, f->downs == 1);
+    link_client_forget(f->client);
+    serve(f);
+    run_until(&f->t, f->ups == 2);
+    link_client_forget(f->client); /* there is none */
+    ask(f, "remember me");
+    run_until(&f->t, f->requests == 2);
+    assert_true(was_asked(f, "remember me"));
+    answer(f, "heard");
+    run_until(&f->t, f->answers == 1);
+    assert_true(was_answered(f, "heard"));
+}
+
 static void redialling_while_there_is_no_connection_is_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -597,6 +618,7 @@ int main(void)
         TEST(many_requests_in_a_row_leave_the_last),
         TEST(redialling_breaks_the_connection_and_makes_another),
         TEST(redialling_drops_the_request_without_answer),
+        TEST(a_request_that_is_forgotten_is_not_sent_again),
         TEST(redialling_while_there_is_no_connection_is_nothing),
         TEST(a_peer_that_hangs_up_at_once_leaves_nothing_behind),
         TEST(who_is_not_a_collector_is_never_up),

@@ -39,8 +39,8 @@ int key_file_create(const char *path, const struct key_pair *pair, struct err *e
  * -EBADMSG not what key_file_create() writes; other -errno: the disk said no. */
 int key_file_read(struct key_pair *ret, const char *path, struct err *err);
 
-/* Opens a file that keeps a secret, for reading, if it is fit to: of the errors of key_file_read() all but -EBADMSG, and
- * *ret_fd is untouched. The caller closes it. */
+/* Opens a file that keeps a secret, for reading, if it is fit to: else one of the errors of key_file_read(), but for
+ * -EBADMSG, and *ret_fd is untouched. The caller closes it. */
 int key_file_open(int *ret_fd, const char *path, struct err *err);
 
 /* The secret as text, for other files than a key file. Returns `ret`, which the caller wipes. */

@@ -82,6 +82,7 @@ def come_and_stay(options):
     """Logins and sessions, and what agents that stay take of a collector that has just begun and knows them all."""
     with BenchWorld() as world:
         begin(world)
+        new = memory_kib(world.pid("collector"))
         with Logins(world, options) as logins:
             say(f"{options.agents} agents join, and come and go for {options.seconds} s with and without a report")
             phases = {figures.pop("what"): figures for figures in (logins.result() for _ in range(3))}
@@ -95,7 +96,7 @@ def come_and_stay(options):
             wait_for("all are there", lambda: connections(world) == options.agents)
             wait_for("the collector has nothing to do", lambda: is_idle(world))
             full = memory_kib(world.pid("collector"))
-            phases["memory"] = {"pss_kib_without": empty["pss_kib"], "pss_kib_with": full["pss_kib"]}
+            phases["memory"] = {"pss_kib_new": new["pss_kib"], "pss_kib_away": empty["pss_kib"], "pss_kib_there": full["pss_kib"]}
     return phases
 
 
@@ -127,7 +128,8 @@ def main():
         "batch_us": round(batch_us, 2),
         "sealed_by_plain": round((code["report_seal_us"] + code["report_open_us"]) / plain_us, 4),
         "collectors_part_by_plain": round(collectors_us / plain_us, 4),
-        "kib_per_agent": round((memory["pss_kib_with"] - memory["pss_kib_without"]) / options.agents, 2),
+        "kib_per_agent": round((memory["pss_kib_there"] - memory["pss_kib_away"]) / options.agents, 2),
+        "kib_per_agent_and_its_host": round((memory["pss_kib_there"] - memory["pss_kib_new"]) / options.agents, 2),
         **memory,
         "code": code,
         **phases,

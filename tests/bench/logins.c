@@ -98,12 +98,14 @@ static void on_open(struct line *line)
 {
     struct agent *agent = line->user;
     struct clock clock = clock_system();
+    char name[32];
+    snprintf(name, sizeof name, "login-%05zu", (size_t)(agent - agent->bench->agents));
     line_hello(line, &(struct hello){ .host = agent->host,
                                       .run = agent->run,
                                       .mono_us = now_us(),
                                       .wall_us = clock_wall_us(&clock),
                                       .version = WARROOM_VERSION,
-                                      .hostname = "login",
+                                      .hostname = name,
                                       .system = "Linux",
                                       .token = { agent->bench->invite.token, agent->host == 0 ? TOKEN_BYTES : 0 } });
 }

@@ -185,12 +185,12 @@ class World:
         """The line that `warroom host enroll` gives for a host, or `--group` for whoever comes."""
         return self.must("host", "enroll", *args)["invitation"]["code"]
 
-    def try_join(self, line, config=None):
+    def try_join(self, line, config=None, *more):
         """A line pasted on a host: (exit status, stdout, stderr)."""
-        return self.run("warroom-agent", "--config", config or self.folder / "agent.yaml", "join", "-", paste=line + "\n")
+        return self.run("warroom-agent", "--config", config or self.folder / "agent.yaml", "join", "-", *more, paste=line + "\n")
 
-    def join(self, line, config=None):
-        status, out, error = self.try_join(line, config)
+    def join(self, line, config=None, *more):
+        status, out, error = self.try_join(line, config, *more)
         if status != 0:
             raise Failed(f"warroom-agent join: exit {status}: {error}")
         return out

@@ -132,12 +132,9 @@ static void note_report(struct sim_host *host, uint32_t ticket, const struct bat
 
 static void on_asked(void *user, uint32_t ticket, const uint8_t *bytes, size_t len)
 {
-    struct envelope envelope;
     struct request request;
     arena_reset(&check.arena);
-    if (codec_decode_envelope(bytes, len, &envelope, NULL) == 0 && envelope.kind == ENVELOPE_SEALED &&
-        codec_decode_request(envelope.inner.at, envelope.inner.len, &check.arena, &request, NULL) == 0 &&
-        request.kind == REQUEST_REPORT)
+    if (codec_decode_request(bytes, len, &check.arena, &request, NULL) == 0 && request.kind == REQUEST_REPORT)
         note_report(user, ticket, &request.report.batch);
 }
 
@@ -163,6 +160,10 @@ static void note_arrived(struct sim_host *host, const struct asked *asked)
 
 static void check_stored(struct sim_host *host, const struct asked *asked, const struct answer *answer)
 {
+    struct host_view view;
+    collector_host_view(room_collector(), host->id, &view);
+    if (view.cloned_us != 0)
+        world_fail("%s is called two machines", host->name);
     check.counts.acks++;
     if (!files_have(host->tenant, host->id, &asked->run, answer->first, answer->last))
         world_fail("%s: ticks %" PRIu64 "..%" PRIu64 " are called stored and are not on disk", host->name,
@@ -186,15 +187,10 @@ static const char *answer_name(enum answer_kind kind)
 static void on_answered(void *user, uint32_t ticket, const uint8_t *bytes, size_t len)
 {
     struct sim_host *host = user;
-    struct envelope envelope;
     struct answer answer;
     arena_reset(&check.arena);
-    if (codec_decode_envelope(bytes, len, &envelope, NULL) < 0)
-        world_fail("%s: an answer in no envelope", host->name);
-    if (envelope.kind != ENVELOPE_SEALED)
-        return;
-    if (codec_decode_answer(envelope.inner.at, envelope.inner.len, &check.arena, &answer, NULL) < 0)
-        world_fail("%s: an envelope without an answer", host->name);
+    if (codec_decode_answer(bytes, len, &check.arena, &answer, NULL) < 0)
+        world_fail("%s: what was sealed is no answer", host->name);
     const struct asked *asked = asked_of(host, ticket);
     room_trace(answer_name(answer.kind), host->name, asked ? asked->first : 0, asked ? asked->last : 0);
     if (asked && (answer.kind == ANSWER_STORED || answer.kind == ANSWER_BUSY))
@@ -205,9 +201,9 @@ static void on_answered(void *user, uint32_t ticket, const uint8_t *bytes, size_
         world_fail("%s: a report was refused (%s): %s", host->name, refusal_name(answer.refusal), answer.text);
 }
 
-struct net_tap check_tap(void)
+struct tap check_tap(void)
 {
-    return (struct net_tap){ .asked = on_asked, .answered = on_answered };
+    return (struct tap){ .asked = on_asked, .answered = on_answered };
 }
 
 /* ---- what the collector says ---- */

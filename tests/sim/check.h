@@ -14,6 +14,7 @@
 #include "tests/sim/hosts.h"
 #include "tests/sim/receiver.h"
 #include "tests/sim/room.h"
+#include "tests/sim/tap.h"
 
 struct firing { /* a rule's alert that fired, as it was told */
     uint64_t host;
@@ -28,7 +29,7 @@ struct downtime {           /* of the collector, wall */
 
 void check_begin(struct sim_host *hosts, size_t n_hosts);
 void check_end(void);
-struct net_tap check_tap(void);
+struct tap check_tap(void);
 struct room_watcher check_watcher(void);
 void check_took(const struct receipt *receipt);
 

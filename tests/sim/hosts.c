@@ -28,6 +28,19 @@ static void draw_boot(struct sim_host *host)
         host->boot.bytes[i] = (uint8_t)(dice_bits(&host->dice) >> 32);
 }
 
+static void make_keys(struct key_pair *ret, uint8_t kind, unsigned number)
+{
+    uint8_t secret[KEY_BYTES] = { kind };
+    memcpy(secret + 1, &number, sizeof number);
+    if (key_pair_of(ret, secret, NULL) < 0)
+        world_fail("no keys");
+}
+
+void host_collector_keys(struct key_pair *ret)
+{
+    make_keys(ret, 1, 0);
+}
+
 void host_init(struct sim_host *host, unsigned number, uint64_t seed, int log_fd)
 {
     memset(host, 0, sizeof *host);
@@ -36,6 +49,7 @@ void host_init(struct sim_host *host, unsigned number, uint64_t seed, int log_fd
     host->line = (struct line){ .least_us = dice_between(&host->dice, 0, 2 * US_PER_MS), .user = host };
     host->line.most_us = host->line.least_us + dice_between(&host->dice, 1, 40) * US_PER_MS;
     host->process.line = &host->line;
+    make_keys(&host->keys, 2, number); /* the same in each life */
     snprintf(host->spool, sizeof host->spool, "%s", host->name);
     host->queue_bytes = (size_t)dice_between(&host->dice, 16, 256) << 10;
     host->spool_bytes = (uint64_t)dice_between(&host->dice, 1, 16) << 20;
@@ -149,26 +163,12 @@ static void break_spell(struct sim_host *host)
         spell->broken = true;
 }
 
-static void make_keys(struct key_pair *ret, uint8_t kind, uint64_t id)
-{
-    uint8_t secret[KEY_BYTES] = { kind };
-    memcpy(secret + 1, &id, sizeof id);
-    if (key_pair_of(ret, secret, NULL) < 0)
-        world_fail("no keys");
-}
-
-void host_collector_keys(struct key_pair *ret)
-{
-    make_keys(ret, 1, 0);
-}
-
 void host_open(struct sim_host *host)
 {
     struct err err;
     static const char *const addresses[] = { "collector:9740" };
     struct key_pair collector;
     host_collector_keys(&collector);
-    make_keys(&host->keys, 2, host->id); /* the same in each life */
     const struct uplink_config config = { .addresses = addresses,
                                           .n_addresses = 1,
                                           .collector = collector.public_key,

@@ -53,7 +53,7 @@ static void people_the_world(const struct options *options, uint64_t seed, int l
     for (unsigned i = 0; i < n_hosts; i++) {
         host_init(&hosts[i], i, seed, log_fd);
         hosts[i].tenant = i % 3 == 2 ? calm : busy;
-        hosts[i].id = room_add_host(hosts[i].tenant, hosts[i].name);
+        hosts[i].id = room_add_host(hosts[i].tenant, hosts[i].name, &hosts[i].keys.public_key);
         host_plan(&hosts[i], world_wall_of(end_us), (hosts[i].tenant == calm ? 120 : 30) * US_PER_S);
     }
     /* All of the run lies within the window: what changes at its ends is not what is looked at here. */
@@ -74,7 +74,7 @@ static void live(const struct options *options, uint64_t seed, int log_fd)
 {
     uint64_t calm;
     int64_t end_us = options->hours * HOUR_US;
-    net_set_tap(check_tap());
+    tap_set(check_tap());
     receiver_listen(check_took);
     check_begin(hosts, HOSTS_MAX);
     room_open();

@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "proto/link/client.h"
 #include "proto/link/server.h"
+#include "tests/sim/tap.h"
 #include "tests/sim/world.h"
 #include "utlist.h"
 
@@ -72,14 +73,8 @@ struct link_client {
 static struct {
     struct link_peer *peers;
     struct link_server *server; /* that listens; NULL: none */
-    struct net_tap tap;
     unsigned ports;
 } net;
-
-void net_set_tap(struct net_tap tap)
-{
-    net.tap = tap;
-}
 
 /* ---- when somebody has something to do ---- */
 
@@ -345,6 +340,11 @@ int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len
     return 0;
 }
 
+void link_client_forget(struct link_client *client)
+{
+    free(TAKE(client->request));
+}
+
 void link_client_redial(struct link_client *client)
 {
     free(TAKE(client->request));
@@ -435,8 +435,9 @@ static void server_take(struct link_peer *peer, struct packet *packet)
         peer->tickets[peer->n_tickets++] = held->id;
         server->counts.requests++;
         server->counts.bytes_in += held->len;
-        net.tap.asked(peer->line->user, held->id, held->bytes, held->len);
+        tap_give(peer->line->user, held->id);
         server->handlers.on_request(server->handlers.user, peer, held->id, held->bytes, held->len);
+        tap_given();
         break;
     case PACKET_CLOSE:
         server_lose(peer, LINK_CLOSE_PEER);
@@ -516,7 +517,7 @@ void link_peer_answer(struct link_peer *peer, uint32_t ticket, const uint8_t *by
     peer->tickets[at] = peer->tickets[--peer->n_tickets];
     server->counts.answers++;
     server->counts.bytes_out += len;
-    net.tap.answered(peer->line->user, ticket, bytes, len);
+    tap_answer(peer->line->user, ticket, bytes, len);
     if (peer->client) {
         send_packet(peer, NET_DOWN, PACKET_MESSAGE, ticket, bytes, len);
         return;

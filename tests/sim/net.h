@@ -18,15 +18,8 @@ enum net_way { NET_UP, NET_DOWN }; /* to the collector, from it */
 struct line {
     int64_t least_us, most_us; /* delay, one way */
     int64_t cut_us[2];         /* until then nothing passes that way */
-    void *user;                /* the tap's */
+    void *user;                /* tap.h's */
 };
-
-/* Sees each request as the collector gets it and each answer as it leaves. */
-struct net_tap {
-    void (*asked)(void *user, uint32_t ticket, const uint8_t *bytes, size_t len);
-    void (*answered)(void *user, uint32_t ticket, const uint8_t *bytes, size_t len);
-};
-void net_set_tap(struct net_tap tap);
 
 void net_cut(struct line *line, enum net_way way, int64_t until_us);
 /* All its connections break; what was on its way may or may not have arrived. */

@@ -3,10 +3,14 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "collector/event/calendar.h"
+#include "collector/parts.h"
 #include "collector/watch/rules.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/hosts.h"
 
 #define TRY_AGAIN_US (5 * US_PER_S)
 
@@ -30,6 +34,15 @@ static void read_rules(void)
         world_fail("the rules as shipped are faulty");
 }
 
+/* The one the hosts know. */
+static void make_key(void)
+{
+    struct key_pair key;
+    host_collector_keys(&key);
+    if (mkdir(room.dir, 0700) < 0 || key_file_create(room.key, &key, NULL) < 0)
+        world_fail("cannot make %s", room.key);
+}
+
 void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher watcher)
 {
     room.dir = dir;
@@ -47,6 +60,7 @@ void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher wa
                                              .webhooks = { .at = room.webhooks, .n = 1 },
                                              .rule_rows = room.rules };
     read_rules();
+    make_key();
     disk_install();
 }
 
@@ -190,7 +204,16 @@ uint64_t room_add_tenant(const char *name)
     return row->id;
 }
 
-uint64_t room_add_host(uint64_t tenant, const char *name)
+/* As if it had joined. */
+static void let_in(uint64_t host, const struct public_key *key)
+{
+    struct host_key row = { .host = host, .state = KEY_ACTIVE, .since_us = world_wall_us() };
+    memcpy(row.key, key->bytes, sizeof row.key);
+    if (keyring_put_key(room.collector->keyring, &row) < 0 || store_put_host_key(room.collector->store, &row) < 0)
+        world_fail("a key was not taken");
+}
+
+uint64_t room_add_host(uint64_t tenant, const char *name, const struct public_key *key)
 {
     const struct host *row;
     struct err err;
@@ -198,6 +221,7 @@ uint64_t room_add_host(uint64_t tenant, const char *name)
     for (int i = 0; i < LIMIT_COUNT; i++)
         change.limits[i] = NAN;
     must(collector_enroll_host(asked(), tenant, name, &change, &row, &err), &err);
+    let_in(row->id, key);
     wait_written(STORE_REGISTRY, 0);
     return row->id;
 }

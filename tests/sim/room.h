@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "collector/collector.h"
+#include "proto/link/keys.h"
 #include "tests/sim/world.h"
 
 struct room_watcher {
@@ -44,7 +45,7 @@ const char *room_dir(void);
 
 /* Commands, waited for until they are on disk. No fault may be at work. */
 uint64_t room_add_tenant(const char *name);
-uint64_t room_add_host(uint64_t tenant, const char *name);
+uint64_t room_add_host(uint64_t tenant, const char *name, const struct public_key *key);
 /* Days of the window are those of `zone`, from the one it is there now. */
 uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int64_t days);
 void room_do_event(uint64_t event, enum event_verb verb);

@@ -102,6 +102,34 @@ static int check_states(struct fsck *fsck, enum store_file kind, uint64_t tenant
     return fsck_read_failed(fsck, "its rows of state", load_file(fsck->db, kind, tenant, NULL, &marks, err), err);
 }
 
+/* Who is let in hangs on these: each query finds rows that no program of ours has written. */
+static int check_keys(struct fsck *fsck, struct err *err)
+{
+    static const struct {
+        const char *fault;
+        const char *sql;
+    } wrong[] = {
+        { "a key is of this host, which is not there",
+          "SELECT host FROM host_key WHERE host NOT IN (SELECT id FROM host)" },
+        { "more than one active key is of this host",
+          "SELECT host FROM host_key WHERE state = 'active' GROUP BY host HAVING count(*) > 1" },
+        { "an invitation is of this host, which is not there",
+          "SELECT host FROM token WHERE host <> 0 AND host NOT IN (SELECT id FROM host)" },
+        { "more than one invitation is of this host",
+          "SELECT host FROM token WHERE host <> 0 GROUP BY host HAVING count(*) > 1" },
+        { "an invitation is of this tenant, which is not there",
+          "SELECT tenant FROM token WHERE tenant NOT IN (SELECT id FROM tenant)" },
+    };
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < sizeof wrong / sizeof *wrong; i++) {
+        AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+        rc = db_prepare(fsck->db, wrong[i].sql, &stmt, err);
+        while (rc >= 0 && (rc = db_step(stmt, err)) == DB_ROW)
+            fsck_find(fsck, "%016" PRIx64 ": %s", (uint64_t)sqlite3_column_int64(stmt, 0), wrong[i].fault);
+    }
+    return fsck_read_failed(fsck, "its keys", rc, err);
+}
+
 static void fsck_forget(struct fsck *fsck)
 {
     free(fsck->tables);
@@ -130,7 +158,7 @@ static int check_open_file(struct fsck *fsck, enum store_file kind, uint64_t ten
         return fsck_read_failed(fsck, "its head", rc, err);
     rc = check_states(fsck, kind, tenant, err);
     if (kind == STORE_REGISTRY)
-        return rc;
+        return rc < 0 ? rc : check_keys(fsck, err);
     if (rc == 0)
         rc = fsck_tables(fsck, err);
     if (rc == 0)

@@ -188,6 +188,47 @@ static void rows_that_contradict_each_other_are_named(void **state)
     open_store(world->f);
 }
 
+static void registry_sql(const char *text)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path_in(world->f, "registry.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void keys_and_invitations_that_cannot_be_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *what;
+    } cases[] = {
+        { "INSERT INTO host_key VALUES (randomblob(32), 99, 'active', 1)",
+          "0000000000000063: a key is of this host, which is not there" },
+        { "INSERT INTO host_key VALUES (randomblob(32), 1, 'active', 1), (randomblob(32), 1, 'active', 1)",
+          "0000000000000001: more than one active key" },
+        { "INSERT INTO host_key VALUES (randomblob(31), 1, 'active', 1)", "a row of host_key has no valid key" },
+        { "INSERT INTO token VALUES (randomblob(32), 1, 99, '', 1, 1, 1)", "an invitation is of this host" },
+        { "INSERT INTO token VALUES (randomblob(32), 1, 1, '', 1, 1, 1), (randomblob(32), 1, 1, '', 1, 1, 1)",
+          "more than one invitation" },
+        { "INSERT INTO token VALUES (randomblob(32), 9, 0, '', 1, 1, 1)", "an invitation is of this tenant" },
+    };
+    uint64_t ticks = fill();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct said said;
+        struct fsck_report report;
+        registry_sql(cases[i].sql);
+        assert_int_equal(check("all", &said, &report), 0);
+        if (said.n != 1 || !strstr(said.text, cases[i].what))
+            fail_msg("\"%s\" is not what is in: %s", cases[i].what, said.text);
+        registry_sql("DELETE FROM host_key; DELETE FROM token");
+    }
+    registry_sql(
+        "INSERT INTO host_key VALUES (randomblob(32), 1, 'active', 1), (randomblob(32), 1, 'revoked', 1);"
+        "INSERT INTO token VALUES (randomblob(32), 1, 0, 'web', 1, 1, 1), (randomblob(32), 1, 1, '', 1, 1, 1)");
+    finds_nothing(ticks);
+    open_store(world->f);
+}
+
 static void what_retention_took_is_not_missed(void **state)
 {
     (void)state;
@@ -366,6 +407,7 @@ int main(void)
         FSCK_TEST(sound_files_are_found_sound),
         FSCK_TEST(a_running_collector_is_not_disturbed),
         FSCK_TEST(rows_that_contradict_each_other_are_named),
+        FSCK_TEST(keys_and_invitations_that_cannot_be_are_found),
         FSCK_TEST(what_retention_took_is_not_missed),
         FSCK_TEST(a_host_that_stood_still_when_retention_came_by_misses_nothing),
         FSCK_TEST(a_row_is_as_coarse_as_it_says),
