@@ -22,9 +22,10 @@ struct call {
     struct control *control;
     struct collector *collector;
     unsigned ticket;
-    char by[64];  /* that user's name */
-    json_t *args; /* checked: only what the verb takes, of the right kind */
-    char *next;   /* continuation token; NULL: from the beginning */
+    char by[64];        /* that user's name */
+    uint64_t strangers; /* requests and readers that were not admitted, so far */
+    json_t *args;       /* checked: only what the verb takes, of the right kind */
+    char *next;         /* continuation token; NULL: from the beginning */
     json_t *data;
     char *more; /* continuation token of the answer; NULL: nothing behind it */
     enum store_file file;
@@ -133,7 +134,6 @@ int verb_import(struct call *call, struct err *err); /* import.c */
 int verb_backup(struct call *call, struct err *err); /* backup.c */
 struct backup_watch *backup_watch_new(void);         /* NULL: out of memory */
 void backup_watch_leave(struct backup_watch *watch); /* control closes */
-uint64_t call_refused(const struct call *call);      /* of strangers, so far */
 struct backup_watch *call_backup(const struct call *call);
 
 /* Rows as JSON (forms.c): new references, NULL when out of memory. */

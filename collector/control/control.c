@@ -111,11 +111,6 @@ static void on_stored(void *user, int rc)
 
 /* ---- requests ---- */
 
-uint64_t call_refused(const struct call *call)
-{
-    return call->control->refused;
-}
-
 struct backup_watch *call_backup(const struct call *call)
 {
     return call->control->backup;
@@ -175,6 +170,7 @@ static void run(struct control *control, unsigned ticket, uid_t uid, const struc
         return;
     }
     call->control = control;
+    call->strangers = control->refused;
     call->collector = control->collector;
     call->ticket = ticket;
     call->args = json_incref(request->args);

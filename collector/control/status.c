@@ -106,6 +106,6 @@ int verb_status(struct call *call, struct err *err)
         "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
         (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
         (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
-        "faults", faults(collector), "uplink", uplink(&status), "console", "refused", (json_int_t)call_refused(call));
+        "faults", faults(collector), "uplink", uplink(&status), "console", "refused", (json_int_t)call->strangers);
     return CALL_ANSWER;
 }

@@ -219,6 +219,27 @@ static void a_disk_that_hangs_holds_back_no_page(void **state)
     assert_int_equal(store_counts(f->store).failed, 0);
 }
 
+/* Stopped, or on a machine that slept: time passed, and the disk had none of it. */
+static void a_collector_that_stood_still_does_not_blame_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    add_tenants(f);
+    struct told told;
+    faulty_vfs_set(FAULTY_HANG, "tenant-1");
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    expect(f, &told, STORE_TENANT, 1);
+    run_until_writing(f);
+    for (int i = 0; i < 4; i++) {
+        clock_fake_pass(&f->fake, 2 * STORE_FAULT_US * NS_PER_US);
+        uv_run(&f->loop, UV_RUN_ONCE);
+        assert_false(store_fault(f->store, STORE_TENANT, 1));
+    }
+    run_until(f, &told.done); /* now it had time to answer */
+    assert_int_equal(told.rc, -ETIMEDOUT);
+    faulty_vfs_set(FAULTY_NOTHING, NULL);
+    run_until_fault_ends(f, 1);
+}
+
 static void what_follows_a_hang_is_written_though_what_gathered_was_dropped(void **state)
 {
     struct fixture *f = *state;
@@ -451,6 +472,7 @@ int main(void)
         STORE_TEST(a_faulty_file_holds_back_its_own_tenant_only),
         STORE_TEST(a_table_outlives_the_samples_it_came_with),
         STORE_TEST(a_disk_that_hangs_holds_back_no_page),
+        STORE_TEST(a_collector_that_stood_still_does_not_blame_the_disk),
         STORE_TEST(what_follows_a_hang_is_written_though_what_gathered_was_dropped),
         STORE_TEST(a_hanging_attempt_that_fails_at_last_drops_its_samples),
         STORE_TEST(closing_in_a_fault_says_what_is_lost),

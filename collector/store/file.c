@@ -15,7 +15,8 @@
 
 enum {
     WAL_RESTART_PAGES = 16384, /* 64 MiB: then the writer itself lets the WAL start anew */
-    CHECKPOINT_PASSES = 3      /* the second finds little left, so the WAL often ends up wholly copied */
+    CHECKPOINT_PASSES = 3,     /* the second finds little left, so the WAL often ends up wholly copied */
+    ASLEEP_US = US_PER_S       /* between two looks at an attempt, which are due each STORE_RETRY_US */
 };
 
 struct file {
@@ -47,6 +48,7 @@ struct file {
     struct job write; /* while `writing`, these are the writer's */
     bool writing;
     int64_t attempted_us;
+    int64_t looked_us; /* last, at the attempt under way */
     struct writer writer;
     bool restart_wal;
     bool prove;
@@ -315,10 +317,20 @@ static void note_slow(struct file *file)
     file->slow_until_us = now_us;
 }
 
+/* Between two looks we stood still ourselves, stopped or on a machine that slept: it tells nothing of the disk. */
+static bool was_asleep(struct file *file)
+{
+    int64_t before_us = file->looked_us;
+    file->looked_us = clock_mono_us(file->home->clock);
+    return file->looked_us - before_us >= ASLEEP_US;
+}
+
 /* A disk that hangs fails no attempt. What waits for the writes must go on all the same. */
 static void look_at_attempt(struct file *file)
 {
     uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
+    if (was_asleep(file))
+        return; /* the next look tells */
     note_slow(file);
     if (!file->failing && clock_mono_us(file->home->clock) - file->attempted_us >= STORE_FAULT_US) {
         file->failing = true;
@@ -377,7 +389,7 @@ static void attempt(struct file *file)
     file->prove = file->doubted;
     file->doubted = false;
     file->slow = false;
-    file->attempted_us = clock_mono_us(file->home->clock);
+    file->attempted_us = file->looked_us = clock_mono_us(file->home->clock);
     uv_timer_start(&file->timer, on_timer, STORE_RETRY_US / US_PER_MS, 0);
     worker_submit(file->worker, &file->write);
 }

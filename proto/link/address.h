@@ -28,8 +28,8 @@ bool address_is_loopback(const char *text);
 
 socklen_t address_len(const struct sockaddr_storage *address);
 
-/* What it counts as where addresses are counted: an IPv4 address by itself, also when it came as a mapped one; of an IPv6
- * address the /64, for whoever has one has all of it. The port does not matter. */
+/* What it counts as where addresses are counted: an IPv4 address by itself, also when it came as a mapped one; of an
+ * IPv6 address the /64, for whoever has one has all of it. The port does not matter. */
 uint64_t address_source(const struct sockaddr_storage *address);
 
 /* Writes it the way address_numeric() reads it. */

@@ -5,10 +5,10 @@
  *          big-endian length and a body that begins with the request id, a u32 with its top bit set
  * Why      nng 1.5.2's own listeners fall to hostile peers before they are authenticated (docs/decisions.md)
  * Limits   those of struct link_limits; a peer over one is closed and counted
- * Strangers a peer is one until link_peer_known(): its address may be anybody's, and a thousand agents may share one. So
- *          only strangers are counted by address, and it is the oldest of them that gives way, not the newest that is
- *          turned away: an honest agent is a stranger for as long as one exchange takes, whoever fills the places does it
- *          by staying. A flood thus costs honest ones nothing unless it renews all places within that exchange
+ * Strangers a peer is one until link_peer_known(): its address may be anybody's, and a thousand agents may share one.
+ *          So only strangers are counted by address, and it is the oldest of them that gives way, not the newest that
+ *          is turned away: an honest agent is a stranger for as long as one exchange takes, who fills the places does
+ *          it by staying. A flood costs honest ones nothing unless it renews all places within that exchange
  * Paused   a peer with `in_flight` unanswered requests, or with unread answers, is not read from until it has room, nor
  *          is its leaving noticed: every request gets its answer, or its peer link_peer_close()
  * Again    a request sent again while it is unanswered is not told twice: its answer serves both

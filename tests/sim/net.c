@@ -386,7 +386,8 @@ struct link_client *link_client_close(struct link_client *client)
 
 const char *link_close_name(enum link_close why)
 {
-    static const char *const names[LINK_CLOSE_COUNT] = { "peer", "handshake", "protocol", "slow", "full", "crowded", "ours" };
+    static const char *const names[LINK_CLOSE_COUNT] = { "peer", "handshake", "protocol", "slow",
+                                                         "full", "crowded",   "ours" };
     return names[why];
 }
 

@@ -1,8 +1,8 @@
 """Whoever comes to the collector's port, with whatever: honest agents go on, and nothing of it stays behind.
 
-Two real agents report each second, each over the one connection it has had from the beginning. An agent sends the next tick
-when the one before was acked; so a stored batch of more than one tick is an ack that took longer than a second, and a hole in
-the numbers is a tick that was lost. Who attacks comes from addresses of its own, except where the crowd is the attack.
+Two real agents report each second, each over the one connection it has had from the beginning. An agent sends what it has
+when the report before was acked: so a stored batch of two ticks is a tick that had to wait until there was another one, and a
+hole in the numbers is a tick that was lost. Who attacks comes from addresses of its own, except where the crowd is the attack.
 """
 import contextlib
 import os
@@ -130,7 +130,7 @@ class Hostile(unittest.TestCase):
         self.stored[name].update(self.rows(name, "first, n", "batch"))
         self.assertEqual([first for first, _ in self.intervals(name)], [1], f"{name}: a tick is missing")
         late = [number for number in numbers if self.stored[name].get(number) != 1]
-        self.assertEqual(late, [], f"{name}: waited for an ack until there was another one")
+        self.assertEqual(late, [], f"{name}: had to wait until there was another one")
 
     # ---- peers
 
