@@ -3,7 +3,8 @@
 
     relay.py LISTEN:PORT TARGET:PORT [RECORD]
 
-What it carries, either way, is kept in the file RECORD. Says `listening PORT` on its output, then takes a command a line: `cut` (bytes stay where they are, and connections too),
+What it carries, either way, is kept in the file RECORD. Says `listening PORT` on its output, then takes a command a line: `cut`
+(bytes stay where they are, and connections too),
 `slow` (a quarter of a second each way, for each piece of at most 2 KiB), `heal`, `reset` (every connection is reset).
 """
 import asyncio
