@@ -58,6 +58,14 @@ class Notify(unittest.TestCase):
             self.world.port = probe.getsockname()[1]
         self.world.configure(webhooks=[])
 
+    def make_agent(self):
+        """One that has joined, and whose collector is away."""
+        self.world.start_collector()
+        self.world.must("tenant", "add", "acme")
+        self.world.configure_agent()
+        self.world.join(self.world.invite("web-1", "--tenant", "acme"))
+        self.world.kill("collector", signal.SIGTERM)
+
     def start(self, program):
         self.world.start(program, BIN / f"warroom-{program}", "--config", self.world.folder / f"{program}.yaml")
 
@@ -87,7 +95,7 @@ class Notify(unittest.TestCase):
             self.assertNotIn("READY=1", manager.heard())
 
     def test_the_agent_is_ready_and_fed_and_says_when_it_goes(self):
-        self.world.configure_agent("0123456789abcdef")
+        self.make_agent()
         with Manager(self.world, False) as manager:
             self.start("agent")
             self.assertLessEqual(set(manager.hear_until("READY=1")), {"WATCHDOG=1"})
@@ -97,7 +105,7 @@ class Notify(unittest.TestCase):
             manager.hear_until("STOPPING=1")
 
     def test_an_address_that_is_none_keeps_them_from_starting(self):
-        self.world.configure_agent("0123456789abcdef")
+        self.make_agent()
         os.environ["NOTIFY_SOCKET"] = "nonsense"
         try:
             for program in ("collector", "agent"):

@@ -95,17 +95,21 @@ class FrontedWorld(World):
 
     tap = None
 
+    def configure(self, *args, **keys):
+        super().configure(*args, **keys)
+        self.agents_port = free_port()
+        with open(self.folder / "collector.yaml", "a", encoding="utf-8") as file:
+            file.write(f"public: ['127.0.0.1:{self.agents_port}']\n")
+
     def __exit__(self, *how):
         super().__exit__(*how)
         if self.tap:
             self.tap.close()
 
-    def configure_agent(self, host_id, extra=""):
+    def configure_agent(self, extra=""):
         self.certify("collector.example.com")
         self.make_way()
-        super().configure_agent(host_id, extra)
-        path = self.folder / "agent.yaml"
-        path.write_text(path.read_text().replace(f"collector: 127.0.0.1:{self.port}\n", f"collector: 127.0.0.1:{self.agents_port}\n"))
+        super().configure_agent(extra)
 
     def certify(self, name):
         """A certificate that vouches for itself: to those who trust it, it is the authority as well."""
@@ -114,7 +118,7 @@ class FrontedWorld(World):
                         "-out", self.folder / "collector.pem"], check=True, capture_output=True, timeout=DEADLINE_S)
 
     def make_way(self):
-        self.agents_port, self.tls_port = free_port(), free_port()
+        self.tls_port = free_port()
         self.tap = Tap(self.tls_port)
         (self.folder / "ca.pem").write_bytes((self.folder / "collector.pem").read_bytes())
         self.start_stunnel("front", "the collector's machine", {":::9743": f"127.0.0.1:{self.tls_port}",

@@ -61,7 +61,9 @@ class Units(unittest.TestCase):
         self.assertIn(f"#state: /var/lib/{collector['StateDirectory']}\n", settings)
         self.assertIn(f"#control: /run/{collector['RuntimeDirectory']}/control.sock\n", settings)
         self.assertIn(f"#feed: /run/{collector['RuntimeDirectory']}/feed.sock\n", settings)
-        self.assertIn(f"#spool: /var/lib/{agent['StateDirectory']}\n", (PACKAGING / "agent.yaml").read_text(encoding="utf-8"))
+        settings = (PACKAGING / "agent.yaml").read_text(encoding="utf-8")
+        self.assertIn(f"#identity: /var/lib/{agent['StateDirectory']}/identity\n", settings)
+        self.assertIn(f"#spool: /var/lib/{agent['StateDirectory']}/spool\n", settings)
 
     def test_their_users_are_made_by_systemd(self):
         text = (PACKAGING / "warroom.sysusers").read_text(encoding="utf-8")

@@ -42,8 +42,8 @@ class NobodysWorld(World):
         path = self.folder / "collector.yaml"
         path.write_text(path.read_text().replace(f"url: '{self.url()}'", f"url_file: {secret}") + "user: nobody\nconsole_group: games\n")
 
-    def configure_agent(self, host_id, extra=""):
-        super().configure_agent(host_id, extra + "user: nobody\n")
+    def configure_agent(self, extra=""):
+        super().configure_agent(extra + "user: nobody\n")
 
     def facts(self, name):
         text = pathlib.Path(f"/proc/{self.running[name].pid}/status").read_text(encoding="ascii")
@@ -83,7 +83,7 @@ class User(unittest.TestCase):
         self.assertNotIn("event=runs_as_root", world.log("collector") + world.log("agent"))
         world.host.use_memory(0.97)
         wait_for("the page goes to the secret address", lambda: world.incident_with("delivered"))
-        for path in [*(world.folder / "state").iterdir(), *(world.folder / "spool").iterdir()]:
+        for path in [world.folder / "identity", *(world.folder / "state").iterdir(), *(world.folder / "spool").iterdir()]:
             self.assertEqual((path.stat().st_uid, path.stat().st_gid), (NOBODY, NOBODY), path.name)
         self.assertEqual(world.kill("agent", signal.SIGTERM), 0)
         self.assertEqual(world.kill("collector", signal.SIGTERM), 0)
@@ -134,7 +134,7 @@ class User(unittest.TestCase):
     def test_a_user_that_is_not_there_keeps_both_from_starting(self):
         world = self.world
         world.configure(webhooks=[])
-        world.configure_agent("0123456789abcdef")
+        world.configure_agent()
         for program, event in (("collector", "collector_not_started"), ("agent", "agent_cannot_start")):
             path = world.folder / f"{program}.yaml"
             path.write_text(path.read_text().replace("user: nobody", "user: no-such-user"))
