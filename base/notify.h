@@ -2,8 +2,8 @@
  *
  * Shape    one datagram a word to the socket that NOTIFY_SOCKET names: sd_notify(3)'s protocol, without its library.
  *          Nobody who wants to hear: a NULL notifier, with which everything here does nothing.
- * Watchdog a third of WATCHDOG_USEC apart, from a timer of the loop: whatever holds the loop up stops it. The timer does
- *          not keep the loop going.
+ * Watchdog a third of WATCHDOG_USEC apart, from a timer of the loop: whatever holds the loop up stops it. The timer
+ *          does not keep the loop going.
  * Threads  the loop's thread
  */
 #pragma once

@@ -189,13 +189,12 @@ int collector_reload(struct collector *collector, const struct collector_config 
     const struct collector_config *before = collector->config;
     const struct {
         const char *key, *was, *is;
-    } fixed[] = { { "listen", before->listen, config->listen },
-                  { "state", before->state, config->state },
-                  { "key", before->key, config->key },
-                  { "control", before->control, config->control },
-                  { "feed", before->feed, config->feed },
-                  { "console_group", before->console_group, config->console_group },
-                  { "user", before->user, config->user } };
+    } fixed[] = {
+        { "listen", before->listen, config->listen }, { "state", before->state, config->state },
+        { "key", before->key, config->key },          { "control", before->control, config->control },
+        { "feed", before->feed, config->feed },       { "console_group", before->console_group, config->console_group },
+        { "user", before->user, config->user }
+    };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));

@@ -29,7 +29,8 @@ struct control_request {
 typedef void control_request_fn(void *user, const struct control_request *request);
 
 /* Listens on the path; one left by a dead collector is replaced, one that answers is -EADDRINUSE. -EEXIST: what is
- * there is not a socket; -ENAMETOOLONG: over 107 bytes; -ENOENT: no such folder; -EPERM: the gate's group is not ours. */
+ * there is not a socket; -ENAMETOOLONG: over 107 bytes; -ENOENT: no such folder; -EPERM: the gate's group is
+ * not ours. */
 int control_server_open(struct control_server **ret_server, uv_loop_t *loop, const char *path,
                         const struct ipc_gate *gate, control_request_fn *fn, void *user, struct err *err);
 

@@ -3,8 +3,8 @@
  * The socket's mode says the same, and the kernel holds it; this holds when somebody has loosened the mode, or a folder
  * has given the socket a wider group.
  *
- * Source   uid and gid are the peer's when it connected (SO_PEERCRED, unix(7)). What further groups it had then nng does
- *          not tell; those that the user database gives the user count instead.
+ * Source   uid and gid are the peer's when it connected (SO_PEERCRED, unix(7)). What further groups it had then nng
+ *          does not tell; those that the user database gives the user count instead.
  * Threads  any
  */
 #pragma once

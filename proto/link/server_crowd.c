@@ -1,5 +1,5 @@
-/* Strangers stand in two lines, each in the order they came: one of all, one of their address. Whoever is known stands in
- * neither, so what a crowd does at the door is nothing to those inside. */
+/* Strangers stand in two lines, each in the order they came: one of all, one of their address. Whoever is known stands
+ * in neither, so what a crowd does at the door is nothing to those inside. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
 /* warroom-feed: says again what a host once said, to a collector, over the uplink's protocol.
  *
- * Each line of its input is an invitation, each a host that joins. The hello's monotonic clock is ahead of that of the ticks, by how long ago they are to lie: the collector's anchor
- * puts them there. Each host sends its next batch when the one before it is stored. Prints one JSON object. */
+ * Each line of its input is an invitation, each a host that joins. The hello's monotonic clock is ahead of that of the
+ * ticks, by how long ago they are to lie: the collector's anchor puts them there. Each host sends its next batch when
+ * the one before it is stored. Prints one JSON object. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -2,9 +2,9 @@
  *
  * All agents join by one invitation, each with a key of its own, and leave. Then, for a while each: *logins*, in which
  * agents in turn connect, shake hands, see that the answer is the collector's, and hang up; and *sessions*, in which
- * they send one report as well, which is what makes a session count, and hang up when it is stored. At last, when a line
- * comes on its input, all connect, shake hands, report once and stay, silent, until another line comes. Prints a JSON
- * object for each. */
+ * they send one report as well, which is what makes a session count, and hang up when it is stored. At last, when a
+ * line comes on its input, all connect, shake hands, report once and stay, silent, until another line comes. Prints a
+ * JSON object for each. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

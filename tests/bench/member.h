@@ -1,7 +1,8 @@
 /* tests/bench/member.h - one simulated agent of a swarm.
  *
  * Shape    connects, joins by its tenant's invitation under a key of its own, sends one report with the table: then it
- *          is *joined*. From then on each member_due() is a tick; ticks go one a batch, live ones first, each when the answer before it is here
+ *          is *joined*. From then on each member_due() is a tick; ticks go one a batch, live ones first, each when the
+ *          answer before it is here
  * Returns  a crew that `returns` does what agents do when their line goes: dial again, after a random wait below a
  *          bound that doubles from 200 ms to 30 s, as nng does. What fell due meanwhile is backlog: sent behind the
  *          live ticks, oldest first, in full messages, one each `backlog_ns` at most. In a crew that does not, a

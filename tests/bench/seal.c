@@ -1,5 +1,5 @@
-/* warroom-seal: what the secure channel costs as code, without a socket: the collector's side of a handshake, and sealing
- * and opening the report that warroom-swarm sends, and the answer to it.
+/* warroom-seal: what the secure channel costs as code, without a socket: the collector's side of a handshake, and
+ * sealing and opening the report that warroom-swarm sends, and the answer to it.
  *
  * Everything is one thread's processor time. Messages are made and taken in rounds, so that the clock, which costs a
  * system call, is asked once a round. Prints one JSON object. */
