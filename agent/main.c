@@ -257,12 +257,13 @@ static int join_collector(struct options *options, const struct clock *clock)
     if (rc == 0)
         rc = join(&config, options->line, strlen(options->line), &joined, &err);
     explicit_bzero(options->line, sizeof options->line);
-    if (rc < 0)
+    if (rc != 0) {
         fprintf(stderr, "warroom-agent: %s\n", err.text);
-    else
-        printf("joined %s as %s of tenant %s (host %016" PRIx64 ")\n", joined.address, joined.name, joined.tenant,
-               joined.host);
-    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return EXIT_FAILURE;
+    }
+    printf("joined %s as %s of tenant %s (host %016" PRIx64 ")\n", joined.address, joined.name, joined.tenant,
+           joined.host);
+    return EXIT_SUCCESS;
 }
 
 /* ---- the agent ---- */
