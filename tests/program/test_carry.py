@@ -129,11 +129,18 @@ class Carry(unittest.TestCase):
 
     def test_an_import_that_breaks_off_goes_on_where_it_stopped(self):
         with self.world() as world:
-            file = made(world.folder / "in.csv", int(time.time()) - 90000, 60000)
-            with subprocess.Popen([BIN / "warroom", "--control", world.folder / "control.sock", "import", file, "--host",
+            file = made(world.folder / "in.csv", int(time.time()) - 150000, 120000)
+            rows = file.read_bytes().splitlines(keepends=True)
+            pipe = world.folder / "as-it-is-read.csv"
+            os.mkfifo(pipe)
+            with subprocess.Popen([BIN / "warroom", "--control", world.folder / "control.sock", "import", pipe, "--host",
                                    "web-1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as console:
-                wait_for("some of it is stored", lambda: world.must("status")["store"]["ticks"] >= 4000)
-                world.kill("collector")
+                with contextlib.suppress(BrokenPipeError), open(pipe, "wb") as reading:
+                    reading.writelines(rows[:90000])  # the console waits for the rest when the collector goes
+                    reading.flush()
+                    wait_for("some of it is stored", lambda: world.must("status")["store"]["ticks"] >= 4000)
+                    world.kill("collector")
+                    reading.writelines(rows[90000:])
                 _, error = console.communicate()
                 self.assertEqual(console.returncode, 1)
                 self.assertIn("run it again to go on", error)
@@ -141,7 +148,7 @@ class Carry(unittest.TestCase):
             told = world.must("import", file, "--host", "web-1")
             self.assertGreaterEqual(told["ticks"] - told["new"], 4000)
             self.assertGreater(told["new"], 0)
-            self.assertEqual([(first, last) for _, first, last in self.intervals(world)], [(1, 60000)])
+            self.assertEqual([(first, last) for _, first, last in self.intervals(world)], [(1, 120000)])
 
     def test_faults_are_told_with_their_line_and_nothing_is_imported_of_them(self):
         cases = [("", "the file is empty"),
