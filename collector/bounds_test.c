@@ -137,6 +137,25 @@ static void an_address_whose_handshakes_come_to_nothing_is_not_heard_for_a_while
     assert_stored(REPORT(agent, .first = 1), 1, 1);
 }
 
+static void a_host_with_a_session_shakes_hands_anew_whatever_strangers_do(void **state)
+{
+    struct fixture *f = *state;
+    key_of(f, f->host); /* it has joined before */
+    LIMIT(f, .handshakes_of_address = 1);
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    for (int i = 0; i < LIMITS_BURST_S; i++) { /* what its address has is used up */
+        struct agent *stranger = connect_stranger(f, 0);
+        assert_refused(hello(stranger), REFUSAL_UNKNOWN_HOST);
+        close_agent(stranger);
+    }
+    struct agent *stranger = connect_stranger(f, 0);
+    send_hello(stranger);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+    assert_int_equal(hello(agent)->answer.kind, ANSWER_WELCOME);
+    assert_stored(REPORT(agent, .first = 2), 1, 2);
+}
+
 static void who_gets_a_session_has_not_used_up_its_addresss_handshakes(void **state)
 {
     struct fixture *f = *state;
@@ -195,6 +214,7 @@ int main(void)
         COLLECTOR_TEST(a_clock_that_is_off_is_said_and_nothing_is_refused_for_it),
         COLLECTOR_TEST(a_tenant_has_so_many_hosts_and_no_more),
         COLLECTOR_TEST(an_address_whose_handshakes_come_to_nothing_is_not_heard_for_a_while),
+        COLLECTOR_TEST(a_host_with_a_session_shakes_hands_anew_whatever_strangers_do),
         COLLECTOR_TEST(who_gets_a_session_has_not_used_up_its_addresss_handshakes),
         COLLECTOR_TEST(of_too_many_strangers_the_oldest_goes_and_no_session_does),
         COLLECTOR_TEST(limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start),

@@ -72,6 +72,12 @@ void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusa
 
 /* ---- limits ---- */
 
+enum {
+    RENEWAL_BYTES = 16 << 10, /* a handshake's work, as bytes of messages */
+    HONEST_ASKS = 4,          /* hello, asked once or twice more, and a report */
+    SESSIONS_OF_HOST = INGEST_RUNS_MAX
+};
+
 void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session)
 {
     uint64_t times = limits_over(&collector->limits, limit, n, clock_mono_us(collector->clock));
@@ -81,24 +87,31 @@ void uplink_over(struct collector *collector, enum limit limit, uint64_t n, cons
                   KV_TEXT("host", session && session->host ? session->host->row->name : ""));
 }
 
-/* Whoever has no session yet pays for what he asks, and so does each handshake. */
+/* Whoever has no session yet pays for what he asks. A host with a session pays for a further handshake as for messages
+ * of its own: strangers can spend nothing of that. */
 static bool may_ask(struct session *session, enum envelope_kind kind)
 {
     struct collector *collector = session->collector;
-    if (session->host && kind != ENVELOPE_HANDSHAKE)
-        return true;
-    session->charged++;
-    if (limits_take_handshake(&collector->limits, link_peer_source(session->peer), clock_mono_us(collector->clock)))
-        return true;
-    uplink_over(collector, OVER_HANDSHAKES, 1, session);
-    return false;
+    int64_t now = clock_mono_us(collector->clock);
+    enum limit limit = OVER_HANDSHAKES;
+    bool may = true;
+    if (!session->host) {
+        session->charged++;
+        may = limits_take_handshake(&collector->limits, link_peer_source(session->peer), now);
+    } else if (kind == ENVELOPE_HANDSHAKE) {
+        may = limits_take_message(&collector->limits, &session->host->meter, RENEWAL_BYTES, now, &limit) == 0;
+    }
+    if (!may)
+        uplink_over(collector, limit, 1, session);
+    return may;
 }
 
-/* It is no stranger, and neither was it then. */
+/* It is no stranger, and neither was it then: not for what an honest one asks before its first report. */
 static void give_back(struct session *session)
 {
-    for (; session->charged > 0; session->charged--)
+    for (unsigned n = session->charged < HONEST_ASKS ? session->charged : HONEST_ASKS; n > 0; n--)
         limits_give_back_handshake(&session->collector->limits, link_peer_source(session->peer));
+    session->charged = 0;
 }
 
 /* Connections that the link closed by itself. */
@@ -215,6 +228,11 @@ static void enter_host(struct session *session, const struct opening *opening, s
     session->displaced_us = 0;
     session->told_unopened = false;
     put_in(session, &host->sessions);
+    int n;
+    struct session *one;
+    DL_COUNT(host->sessions, one, n);
+    if (n > SESSIONS_OF_HOST) /* the oldest gives way: an agent has one, and one more while its connection changes */
+        hang_up(host->sessions);
     snprintf(host->version, sizeof host->version, "%s", opening->version);
     log_event(&session->collector->log, LOG_INFO, "session_opened", KV_TEXT("host", host->row->name),
               KV_TEXT("peer", link_peer_address(session->peer)), KV_TEXT("agent", opening->version),
@@ -229,7 +247,7 @@ static int begin(struct session *session, struct err *err)
     const struct opening *opening = session->opening;
     struct collector *collector = session->collector;
     const struct host_key *key = keyring_key(collector->keyring, opening->key);
-    if (!key || key->state != KEY_ACTIVE)
+    if (!key || key->state != KEY_ACTIVE || key->host != opening->host->id)
         return err_set(err, -EPERM, "its key is heard no more");
     struct ingest_run *run;
     int rc = ingest_run(collector->ingest, opening->host->id, &opening->run, &run, err);
@@ -408,8 +426,17 @@ static void close_idle(struct collector *collector, struct session **list, int64
     }
 }
 
+/* Of each host the oldest stands in front, too. */
+static void close_old(struct collector *collector)
+{
+    for (struct host_state *host = collector->hosts; host; host = host->by_id.next)
+        while (host->sessions && is_too_old(host->sessions))
+            hang_up(host->sessions);
+}
+
 void uplink_tick(struct collector *collector)
 {
+    close_old(collector);
     count_turned_away(collector);
     close_idle(collector, &collector->strangers, HELLO_WITHIN_US, "session_never_said_hello");
     close_idle(collector, &collector->guests, REPORT_WITHIN_US, "session_never_reported");
