@@ -100,7 +100,7 @@ still_clean() {
 tidy() {
 	mkdir -p build/lint
 	configure || return 1
-	newest=$(ours '*.h' .clang-tidy CMakeLists.txt | xargs ls -t | head -n 1)
+	newest=$(ours '*.h' .clang-tidy CMakeLists.txt | xargs ls -t | sed -n 1p) # all of it is read: head would end ls by a signal
 	# "N warnings generated." counts what it has suppressed; findings themselves go to stdout
 	to_tidy | while read -r f; do still_clean "$f" || echo "$f"; done | xargs -r -P "$(nproc)" -n 1 sh -c '
 		mkdir -p "build/lint/${1%/*}"
