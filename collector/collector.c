@@ -47,7 +47,7 @@ void collector_tick(struct collector *collector)
     listen_anew_after_fault(collector, now);
     uplink_tick(collector);
     invite_tick(collector);
-    scope_tick(collector);
+    life_tick(collector);
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);

@@ -6,9 +6,9 @@
  *          ARCHITECTURE.md)
  * Files    collector.c life and timer · uplink.c connections and sessions · limits.c what they may ask · enrol.c their
  *          handshakes · report.c their reports · desk.c what follows from transitions, and pages out · trouble.c the
- *          disk's troubles · scope.c events over hosts, policies · restore.c the start · invite.c its key, invitations,
- *          hosts that are sent away · command.c what else people ask for · import.c history from elsewhere · backup.c
- *          copies · config.c its file
+ *          disk's troubles · scope.c events over hosts, policies · life.c the life of events · restore.c the start ·
+ *          invite.c its key, invitations, hosts that are sent away · command.c what else people ask for · import.c
+ *          history from elsewhere · backup.c copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */

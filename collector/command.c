@@ -122,44 +122,6 @@ int collector_change_host(struct collector *collector, uint64_t host, const stru
     return rc < 0 ? rc : command_keep_host(collector, &row, ret_row, err);
 }
 
-int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,
-                        struct err *err)
-{
-    for (size_t i = 0; i < collector->n_events; i++)
-        if (collector->events[i]->tenant == event->tenant && strcmp(collector->events[i]->name, event->name) == 0)
-            return err_set(err, -EEXIST, "this tenant already has an event %s", event->name);
-    struct event row = *event;
-    struct event *kept;
-    row.id = collector->last_event + 1;
-    row.created_us = now_us(collector);
-    int rc = scope_add_event(collector, &row, &kept);
-    if (rc == -ENOSPC)
-        return err_set(err, rc, "a collector keeps %d events at most", COLLECTOR_EVENTS_MAX);
-    if (rc < 0)
-        return err_set(err, rc, "out of memory");
-    collector->last_event = row.id;
-    *ret_row = kept;
-    desk_event_changed(collector, kept);
-    return 0;
-}
-
-int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb, const char *by,
-                       const struct event **ret_row, struct err *err)
-{
-    struct event *row = scope_event(collector, event);
-    if (!row)
-        return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
-    int rc = event_do(row, verb, now_us(collector), by, err);
-    if (rc < 0)
-        return rc;
-    log_event(&collector->log, LOG_INFO, "event_changed", KV_TEXT("name", row->name),
-              KV_TEXT("state", event_state_name(row->state)), KV_TEXT("by", row->by));
-    desk_event_changed(collector, row);
-    scope_refresh(collector, row->tenant);
-    *ret_row = row;
-    return 0;
-}
-
 int collector_acknowledge(struct collector *collector, uint64_t incident, const char *by, struct err *err)
 {
     int rc = pager_acknowledge(collector->pager, incident, by, now_us(collector), &collector->effects, err);

@@ -236,8 +236,9 @@ int scope_add_event(struct collector *collector, const struct event *event, stru
 struct event *scope_event(const struct collector *collector, uint64_t id);
 /* Where the first event of an id not below `id` stands. */
 size_t scope_event_index(const struct collector *collector, uint64_t id);
-/* What the clock alone does to events. */
-void scope_tick(struct collector *collector);
+
+/* life.c: what the clock alone does to events. Each second. */
+void life_tick(struct collector *collector);
 
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */

@@ -126,17 +126,3 @@ void scope_refresh(struct collector *collector, uint64_t tenant)
             refresh_host(collector, state);
     desk_settle(collector);
 }
-
-void scope_tick(struct collector *collector)
-{
-    int64_t now = now_us(collector);
-    for (size_t i = 0; i < collector->n_events; i++) {
-        struct event *event = collector->events[i];
-        if (!event_tick(event, now))
-            continue;
-        log_event(&collector->log, LOG_INFO, "event_changed", KV_TEXT("name", event->name),
-                  KV_TEXT("state", event_state_name(event->state)), KV_TEXT("by", event->by));
-        desk_event_changed(collector, event);
-        scope_refresh(collector, event->tenant);
-    }
-}
