@@ -14,7 +14,8 @@
 #include "base/clock.h"
 #include "base/moment.h"
 
-enum { S_PER_DAY = 86400, DAYS_MAX = 3660, DAY_TEXT = 10, ZONE_MAX = 63 };
+enum { S_PER_DAY = 86400, DAYS_MAX = 3660, ZONE_MAX = 63 };
+#define NUMBER_MAX INT64_C(2932896) /* 9999-12-31 */
 /* No zone is farther from UTC, so an instant this far away lies before or after the day. */
 #define AROUND_S (26 * 3600)
 
@@ -72,25 +73,64 @@ static int64_t first_instant(GTimeZone *zone, int64_t local_s)
     return high;
 }
 
-static int parse_day(const char *day, int64_t *ret_s)
+int calendar_number(const char *day, int64_t *ret, struct err *err)
 {
     char text[MOMENT_TEXT];
-    int64_t at_us;
-    if (strlen(day) != DAY_TEXT)
-        return -EINVAL;
-    int len = snprintf(text, sizeof text, "%sT00:00:00Z", day);
-    int rc = moment_parse(text, (size_t)len, &at_us);
-    if (rc == 0)
-        *ret_s = at_us / US_PER_S;
-    return rc;
+    int64_t at_us = 0;
+    int rc = -EINVAL;
+    if (strlen(day) == CALENDAR_DAY_TEXT - 1) {
+        int len = snprintf(text, sizeof text, "%sT00:00:00Z", day);
+        rc = moment_parse(text, (size_t)len, &at_us);
+    }
+    if (rc < 0)
+        return err_set(err, rc, "calendar: \"%.32s\" is not a day, want YYYY-MM-DD", day);
+    *ret = at_us / US_PER_S / S_PER_DAY;
+    return 0;
+}
+
+char *calendar_text(char day[CALENDAR_DAY_TEXT], int64_t number)
+{
+    char text[MOMENT_TEXT] = "-";
+    if (number >= 0 && number <= NUMBER_MAX)
+        moment_format(text, number * S_PER_DAY * US_PER_S);
+    snprintf(day, CALENDAR_DAY_TEXT, "%.10s", text);
+    return day;
+}
+
+enum weekday calendar_weekday(int64_t number)
+{
+    int64_t since_monday = (number + THURSDAY) % WEEKDAY_COUNT; /* 1970 began on a Thursday */
+    return (enum weekday)(since_monday < 0 ? since_monday + WEEKDAY_COUNT : since_monday);
+}
+
+static struct tm date_of(int64_t number)
+{
+    struct tm date = { 0 };
+    time_t at_s = number * S_PER_DAY;
+    gmtime_r(&at_s, &date);
+    return date;
+}
+
+int calendar_year(int64_t number)
+{
+    return date_of(number).tm_year + 1900;
+}
+
+int64_t calendar_years_on(int64_t number, int64_t years)
+{
+    struct tm date = date_of(number);
+    date.tm_year += (int)years;
+    return timegm(&date) / S_PER_DAY; /* it makes March 1 of a February 29 that is not there */
 }
 
 int calendar_days(const char *zone, const char *first_day, int64_t days, int64_t *ret_start_us, int64_t *ret_end_us,
                   struct err *err)
 {
-    int64_t day_s = 0; /* gcc cannot see that parse_day() sets it */
-    if (parse_day(first_day, &day_s) < 0)
-        return err_set(err, -EINVAL, "calendar: \"%.32s\" is not a day, want YYYY-MM-DD", first_day);
+    int64_t day = 0;
+    int rc = calendar_number(first_day, &day, err);
+    if (rc < 0)
+        return rc;
+    int64_t day_s = day * S_PER_DAY;
     if (days < 1 || days > DAYS_MAX)
         return err_set(err, -EINVAL, "calendar: %lld days, want 1..%d", (long long)days, DAYS_MAX);
     AUTO(unref_zone) GTimeZone *tz = find_zone(zone);
@@ -104,13 +144,36 @@ int calendar_days(const char *zone, const char *first_day, int64_t days, int64_t
     return 0;
 }
 
-int calendar_local_text(const char *zone, int64_t at_us, char text[32], struct err *err)
+/* What the zone's own clock shows, in seconds of that clock. */
+static int local_of(const char *zone, int64_t at_us, int64_t *ret_s, struct err *err)
 {
     AUTO(unref_zone) GTimeZone *tz = find_zone(zone);
     if (!tz)
         return no_such_zone(zone, err);
     int64_t at_s = at_us / US_PER_S - (at_us % US_PER_S < 0);
-    time_t local_s = at_s + offset_s(tz, at_s);
+    *ret_s = at_s + offset_s(tz, at_s);
+    return 0;
+}
+
+int calendar_day_of(const char *zone, int64_t at_us, char ret_day[CALENDAR_DAY_TEXT], struct err *err)
+{
+    int64_t local_s = 0;
+    int rc = local_of(zone, at_us, &local_s, err);
+    if (rc < 0)
+        return rc;
+    if (local_s < 0 || local_s / S_PER_DAY > NUMBER_MAX)
+        return err_set(err, -EINVAL, "calendar: an instant beyond the years 1970 to 9999");
+    calendar_text(ret_day, local_s / S_PER_DAY);
+    return 0;
+}
+
+int calendar_local_text(const char *zone, int64_t at_us, char text[32], struct err *err)
+{
+    int64_t at_s = 0;
+    int rc = local_of(zone, at_us, &at_s, err);
+    if (rc < 0)
+        return rc;
+    time_t local_s = at_s;
     struct tm parts;
     if (!gmtime_r(&local_s, &parts) || strftime(text, 32, "%Y-%m-%d %H:%M:%S", &parts) == 0)
         return err_set(err, -EINVAL, "calendar: an instant beyond all calendars");

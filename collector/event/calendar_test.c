@@ -224,6 +224,84 @@ static void an_instant_is_shown_by_the_zones_own_clock(void **state)
     assert_local("UTC", -1, "1969-12-31 23:59:59");
 }
 
+static int64_t number_of(const char *day)
+{
+    int64_t number = -1;
+    struct err err = { 0 };
+    if (calendar_number(day, &number, &err) != 0)
+        fail_msg("%s", err.text);
+    return number;
+}
+
+static void a_day_is_a_number_and_back(void **state)
+{
+    (void)state;
+    char text[CALENDAR_DAY_TEXT];
+    assert_int_equal(number_of("1970-01-01"), 0);
+    assert_int_equal(number_of("1970-01-02"), 1);
+    assert_int_equal(number_of("2024-02-29") + 1, number_of("2024-03-01"));
+    assert_int_equal(number_of("2025-02-28") + 1, number_of("2025-03-01"));
+    for (int64_t number = 0; number < 400 * 366; number++)
+        assert_int_equal(number_of(calendar_text(text, number)), number);
+    assert_string_equal(calendar_text(text, number_of("9999-12-31")), "9999-12-31");
+    assert_string_equal(calendar_text(text, number_of("9999-12-31") + 1), "-");
+    assert_string_equal(calendar_text(text, -1), "-");
+}
+
+static void what_is_no_date_is_no_number(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "",           "2026-02-29", "2026-13-01", "2026-1-01",   "26-01-01",
+                                       "2026/01/01", "2026-01-00", "2026-04-31", "2026-01-011", "1969-12-31",
+                                       "2026-01-1x" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct err err = { 0 };
+        int64_t number = 7;
+        assert_int_equal(calendar_number(bad[i], &number, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "YYYY-MM-DD"));
+        assert_int_equal(number, 7);
+    }
+}
+
+static void days_know_their_weekday_and_year(void **state)
+{
+    (void)state;
+    assert_int_equal(calendar_weekday(number_of("1970-01-01")), THURSDAY);
+    assert_int_equal(calendar_weekday(number_of("2026-11-23")), MONDAY);
+    assert_int_equal(calendar_weekday(number_of("2026-11-29")), SUNDAY);
+    assert_int_equal(calendar_year(number_of("2026-12-31")), 2026);
+    assert_int_equal(calendar_year(number_of("2027-01-01")), 2027);
+}
+
+static void an_anniversary_has_the_same_date_and_march_1_where_february_29_is_missing(void **state)
+{
+    (void)state;
+    assert_int_equal(calendar_years_on(number_of("2026-11-23"), 1), number_of("2027-11-23"));
+    assert_int_equal(calendar_years_on(number_of("2026-11-23"), 0), number_of("2026-11-23"));
+    assert_int_equal(calendar_years_on(number_of("2024-02-29"), 1), number_of("2025-03-01"));
+    assert_int_equal(calendar_years_on(number_of("2024-02-29"), 4), number_of("2028-02-29"));
+    assert_int_equal(calendar_years_on(number_of("2023-02-28"), 1), number_of("2024-02-28"));
+}
+
+static void an_instant_lies_in_the_day_its_zones_clock_shows(void **state)
+{
+    (void)state;
+    char day[CALENDAR_DAY_TEXT];
+    static const char *const zones[] = { "UTC", "Asia/Shanghai", "America/New_York", "Pacific/Apia", "Asia/Beirut" };
+    for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++) {
+        for (int64_t n = number_of("2024-03-01"); n < number_of("2024-04-10"); n++) {
+            char text[CALENDAR_DAY_TEXT];
+            struct window window = window_of(zones[i], calendar_text(text, n), 1);
+            assert_int_equal(calendar_day_of(zones[i], window.start_us, day, NULL), 0);
+            assert_string_equal(day, text);
+            assert_int_equal(calendar_day_of(zones[i], window.end_us - 1, day, NULL), 0);
+            assert_string_equal(day, text);
+        }
+    }
+    assert_int_equal(calendar_day_of("Mars/Olympus", 0, day, NULL), -EINVAL);
+    assert_int_equal(calendar_day_of("America/New_York", 0, day, NULL), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +319,11 @@ int main(void)
         cmocka_unit_test(a_count_of_days_out_of_range_is_refused),
         cmocka_unit_test(what_is_no_named_zone_is_refused),
         cmocka_unit_test(an_instant_is_shown_by_the_zones_own_clock),
+        cmocka_unit_test(a_day_is_a_number_and_back),
+        cmocka_unit_test(what_is_no_date_is_no_number),
+        cmocka_unit_test(days_know_their_weekday_and_year),
+        cmocka_unit_test(an_anniversary_has_the_same_date_and_march_1_where_february_29_is_missing),
+        cmocka_unit_test(an_instant_lies_in_the_day_its_zones_clock_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
