@@ -240,6 +240,25 @@ size_t scope_event_index(const struct collector *collector, uint64_t id);
 /* life.c: what the clock alone does to events. Each second. */
 void life_tick(struct collector *collector);
 
+/* contract.c: what tenants may draw (docs/entitlement.md). Nothing of it is for drills: the caller leaves them out.
+ * Days are those of the contract's zone. The rows join the tenant's group. */
+struct contract_finding {
+    bool late;               /* its lead time is not kept, or cannot be told */
+    bool enough;             /* its days could be drawn now */
+    char lead[ERR_TEXT_MAX]; /* both in words, as evidence */
+    char evidence[ERR_TEXT_MAX];
+};
+/* What a request for the event would find, were it made now; changes nothing. */
+void contract_look(const struct collector *collector, const struct event *event, struct contract_finding *ret);
+/* The event is requested: from now on its contract is locked. */
+int contract_lock(struct collector *collector, const struct event *event, const char *by);
+/* The event is accepted: draws its days. `evidence` says from where. -EPERM: not enough, or drawn already; -ENOENT: there
+ * is neither a contract nor a pack on its first day; -ENOMEM. */
+int contract_draw(struct collector *collector, const struct event *event, const char *by, char evidence[ERR_TEXT_MAX],
+                  struct err *err);
+/* The event is cancelled: gives its days back if its window has not begun. *ret_days: as many. */
+int contract_give_back(struct collector *collector, const struct event *event, const char *by, int *ret_days);
+
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */
 void trouble_tick(struct collector *collector);
