@@ -120,6 +120,7 @@ int collector_add_tenant(struct collector *collector, const char *name, const st
 
 struct host_change { /* what is NULL or NaN stays as it is */
     const char *group;
+    const char *labels; /* as labels_change() has it */
     double limits[LIMIT_COUNT];
 };
 int collector_enroll_host(struct collector *collector, uint64_t tenant, const char *name,

@@ -45,6 +45,11 @@ static int apply_change(struct host *row, const struct host_change *change, stru
             return rc;
         snprintf(row->group, sizeof row->group, "%s", change->group);
     }
+    if (change->labels) {
+        int rc = labels_change(row->labels, change->labels, err);
+        if (rc < 0)
+            return rc;
+    }
     for (int i = 0; i < LIMIT_COUNT; i++) {
         if (isnan(change->limits[i]))
             continue;

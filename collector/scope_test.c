@@ -194,6 +194,18 @@ static void a_change_that_is_refused_changes_nothing(void **state)
     assert_string_equal(fleet_host(collector_fleet(f->collector), f->host)->group, "web-1");
 }
 
+static void labels_hold_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    const struct host *row;
+    struct host_change change = { .labels = "site=sh,role=web" };
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        change.limits[i] = NAN;
+    assert_int_equal(collector_change_host(f->collector, f->host, &change, &row, &f->err), 0);
+    restart_collector(f);
+    assert_string_equal(fleet_host(collector_fleet(f->collector), f->host)->labels, "role=web,site=sh");
+}
+
 /* ---- groups ---- */
 
 static void hosts_of_one_group_share_an_incident(void **state)
@@ -233,6 +245,7 @@ int main(void)
         COLLECTOR_TEST(a_limit_that_is_taken_back_ends_the_alert),
         COLLECTOR_TEST(a_declared_limit_holds_after_a_restart),
         COLLECTOR_TEST(a_change_that_is_refused_changes_nothing),
+        COLLECTOR_TEST(labels_hold_after_a_restart),
         COLLECTOR_TEST(hosts_of_one_group_share_an_incident),
     };
     return cmocka_run_group_tests_name("collector.core.scope", tests, NULL, NULL);

@@ -77,7 +77,7 @@ struct arg {
     bool required;
 };
 
-enum { CALL_ARGS_MAX = 12 };
+enum { CALL_ARGS_MAX = 20 };
 
 struct verb {
     const char *name;

@@ -60,6 +60,15 @@ static json_t *host_limits(const struct host *row)
     return limits;
 }
 
+static json_t *host_labels(const struct host *row)
+{
+    json_t *labels = json_object();
+    struct host_label label;
+    for (const char *at = row->labels; labels_next(&at, &label);)
+        json_object_set_new(labels, label.key, json_string(label.value));
+    return labels;
+}
+
 static json_t *live_events_of(const struct collector *collector, const struct host *row)
 {
     json_t *names = json_array();
@@ -79,11 +88,12 @@ json_t *form_host(const struct collector *collector, const struct host *row)
 {
     struct host_view view;
     collector_host_view(collector, row->id, &view);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
                      form_host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
-                     row->group, "enrolled", form_instant(row->enrolled_us), "state", presences[view.presence], "key",
-                     host_admission_name(view.key), "cloned", form_instant(form_cloned_us(collector, &view)),
-                     "connected", view.connected, "last_tick", form_instant(view.last_tick_us), "interval_s",
+                     row->group, "labels", host_labels(row), "enrolled", form_instant(row->enrolled_us), "state",
+                     presences[view.presence], "key", host_admission_name(view.key), "cloned",
+                     form_instant(form_cloned_us(collector, &view)), "connected", view.connected, "last_tick",
+                     form_instant(view.last_tick_us), "interval_s",
                      view.interval_us ? form_seconds(view.interval_us) : json_null(), "agent", form_text(view.version),
                      "limits", host_limits(row), "cpu", form_real(view.cpu), "memory", form_real(view.memory), "alerts",
                      (int)view.firing, "events", live_events_of(collector, row));

@@ -51,7 +51,7 @@ int verb_tenant_list(struct call *call, struct err *err)
 
 struct host_change call_change(const struct call *call)
 {
-    struct host_change change = { .group = call_text(call, "group") };
+    struct host_change change = { .group = call_text(call, "group"), .labels = call_text(call, "labels") };
     for (int i = 0; i < LIMIT_COUNT; i++)
         change.limits[i] = call_real(call, host_limit_name((enum host_limit)i));
     return change;

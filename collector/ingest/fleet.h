@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "collector/ingest/labels.h"
 
 enum { NAME_MAX_BYTES = 63, TENANT_RESERVED = 0 }; /* tenant 0: the collector's own incidents */
 
@@ -39,7 +40,8 @@ struct host {
     uint64_t tenant;
     char name[NAME_MAX_BYTES + 1];  /* unique within its tenant */
     char group[NAME_MAX_BYTES + 1]; /* hosts whose alerts belong to one incident; the host's own name by default */
-    double limits[LIMIT_COUNT];     /* By/s, By/s, connections, connections/s, By/s, By/s; NaN: not declared */
+    char labels[LABELS_TEXT_MAX + 1];
+    double limits[LIMIT_COUNT]; /* By/s, By/s, connections, connections/s, By/s, By/s; NaN: not declared */
     int64_t enrolled_us;
     enum host_standing standing;
 };

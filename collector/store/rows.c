@@ -64,6 +64,7 @@ static const struct field host_fields[] = {
     INT64("tenant", host, tenant),
     TEXT("name", host, name),
     TEXT("host_group", host, group),
+    TEXT("labels", host, labels),
     REAL("limit_egress", host, limits[LIMIT_EGRESS]),
     REAL("limit_ingress", host, limits[LIMIT_INGRESS]),
     REAL("limit_connections", host, limits[LIMIT_CONNECTIONS]),

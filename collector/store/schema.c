@@ -24,6 +24,8 @@ static const char *const registry_steps[] = {
     "CREATE TABLE token (hash BLOB PRIMARY KEY /* BLAKE2b-256 */, tenant INTEGER NOT NULL,"
     "  host INTEGER NOT NULL /* 0: whoever comes, as a new host */, host_group TEXT NOT NULL,"
     "  uses_left INTEGER NOT NULL, expires_us INTEGER NOT NULL, created_us INTEGER NOT NULL) WITHOUT ROWID;",
+
+    "ALTER TABLE host ADD COLUMN labels TEXT NOT NULL DEFAULT '' /* 'role=web,site=sh' */;",
 };
 
 static const char *const tenant_steps[] = {

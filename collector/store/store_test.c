@@ -496,7 +496,7 @@ static void a_registry_of_a_newer_warroom_is_left_alone(void **state)
     run_sql(f, "registry.db", "PRAGMA user_version = 99");
     assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -ENOTSUP);
     assert_non_null(strstr(f->err.text, "newer Warroom"));
-    run_sql(f, "registry.db", "PRAGMA user_version = 2");
+    run_sql(f, "registry.db", "PRAGMA user_version = 3");
     uv_run(&f->loop, UV_RUN_DEFAULT);
     open_store(f);
 }
@@ -523,6 +523,7 @@ static void a_registry_of_before_there_were_keys_is_taken_over(void **state)
     assert_int_equal(f->loaded.hosts, 1);
     assert_string_equal(f->loaded.host[0].name, "web-1");
     assert_int_equal(f->loaded.host[0].standing, HOST_ACTIVE);
+    assert_string_equal(f->loaded.host[0].labels, "");
     assert_int_equal(f->loaded.host_keys, 0);
     assert_int_equal(f->loaded.tokens, 0);
     assert_int_equal(f->loaded.marks.beat_us, 12345);

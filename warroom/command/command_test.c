@@ -135,6 +135,13 @@ static void what_may_be_left_out_is_left_to_the_collector(void **state)
     asks(fake, "warroom coverage", "{'verb':'coverage','args':{}}");
 }
 
+static void what_is_given_again_is_added(void **state)
+{
+    struct fake *fake = *state;
+    asks(fake, "warroom host set web-1 --label role=web --label site=sh,rack=",
+         "{'verb':'host set','args':{'host':'web-1','labels':'role=web,site=sh,rack='}}");
+}
+
 static void a_step_is_a_time(void **state)
 {
     asks(*state, "warroom query web-1 m --step 5m --quantiles --to 2026-11-23T02:41:00Z",
@@ -463,6 +470,7 @@ int main(void)
         WITH(an_image_is_invited_without_a_name),
         WITH(options_that_are_left_out_have_their_defaults),
         WITH(what_may_be_left_out_is_left_to_the_collector),
+        WITH(what_is_given_again_is_added),
         WITH(a_step_is_a_time),
         WITH(options_of_all_verbs_stand_anywhere),
         WITH(words_behind_two_dashes_are_never_options),

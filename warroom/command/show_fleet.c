@@ -66,6 +66,20 @@ static void put_limits(const json_t *host, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+static void put_labels(const json_t *host, const struct sheet *sheet)
+{
+    const char *key, *gap = "labels: ";
+    const json_t *value;
+    json_object_foreach((json_t *)field_object(host, "labels"), key, value)
+    {
+        sheet_put(sheet, TONE_PLAIN, "%s%s=%s", gap, key,
+                  json_is_string(value) ? json_string_value(value) : FIELD_NONE);
+        gap = ", ";
+    }
+    if (gap[0] == ',')
+        fputc('\n', sheet->out);
+}
+
 static void put_clones(const json_t *host, const struct sheet *sheet)
 {
     char age[HUMAN_TEXT];
@@ -88,6 +102,7 @@ void show_host(const json_t *data, const struct sheet *sheet)
         sheet_put(sheet, TONE_PLAIN, ", key %s", field_text(host, "key"));
     fputc('\n', sheet->out);
     put_clones(host, sheet);
+    put_labels(host, sheet);
     put_limits(host, sheet);
 }
 

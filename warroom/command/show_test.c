@@ -41,7 +41,7 @@ static const char hosts[] =
 
 static const char host[] =
     "{'ok':true,'data':{'host':{'id':'1f2e3d4c5b6a7988','name':'web-1','tenant':'acme','group':'web',"
-    "'enrolled':'2026-11-20T08:00:00.000Z','state':'reporting',"
+    "'labels':{'role':'web','site':'sh'},'enrolled':'2026-11-20T08:00:00.000Z','state':'reporting',"
     "'last_tick':'2026-11-23T02:40:59.000Z','interval_s':1,'agent':'0.1.0','limits':{"
     "'egress':12500000,'ingress':null,'connections':null,'new_connections':null},'cpu':0.973,"
     "'memory':0.412,'alerts':1,'events':['launch']}}}";
@@ -225,6 +225,7 @@ static void setting_shows_the_host(void **state)
 {
     prints(*state, "warroom host set web-1 --egress 100Mbit", host,
            "web-1  id 1f2e3d4c5b6a7988, tenant acme, group web\n"
+           "labels: role=web, site=sh\n"
            "limits: egress 12.5 MB/s\n");
 }
 

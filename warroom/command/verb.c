@@ -13,6 +13,8 @@ static const struct param params[] = {
     { "metric", "metric", "METRIC", PARAM_TEXT, NULL, "a key of docs/metrics.md: system.cpu.utilization" },
     { "group", "group", "NAME", PARAM_TEXT, NULL,
       "hosts of one group share an incident; the host's own name if not given" },
+    { "labels", "label", "KEY=VALUE", PARAM_LIST, NULL,
+      "what events may mean it by; again for more, KEY= takes it away" },
     { "egress", "egress", "RATE", PARAM_RATE, NULL, "outgoing bandwidth it may use: 100Mbit, 1.5Gbit, 125MB" },
     { "ingress", "ingress", "RATE", PARAM_RATE, NULL, "incoming bandwidth, likewise" },
     { "connections", "connections", "N", PARAM_ID, NULL, "concurrent connections it is good for" },
@@ -42,7 +44,7 @@ static const struct param params[] = {
     { "output", "output", "FILE", PARAM_TEXT, NULL, "where to write it, - is standard output; also -o" },
 };
 
-#define LIMITS "group egress ingress connections new_connections disk_read disk_write"
+#define LIMITS "group labels egress ingress connections new_connections disk_read disk_write"
 
 static const struct verb verbs[] = {
     { "status", "", "status", show_status, "what the collector sees right now, on one screen" },
@@ -51,7 +53,7 @@ static const struct verb verbs[] = {
     { "hosts", "tenant", "hosts", show_hosts, "all hosts and how they are" },
     { "host enroll [name]", "tenant! uses expires_s " LIMITS, "host enroll", show_invited,
       "make a host known; prints the line that joins its agent" },
-    { "host set <host>", "tenant " LIMITS, "host set", show_host, "change a host's group or declared limits" },
+    { "host set <host>", "tenant " LIMITS, "host set", show_host, "change a host's group, labels or declared limits" },
     { "host rotate <host>", "tenant expires_s", "host rotate", show_rotated,
       "a new key for its agent; the old one is heard until then" },
     { "host revoke <host>", "tenant", "host revoke", show_revoked, "hear its agent no more, from now on" },

@@ -14,6 +14,7 @@
 
 enum param_kind {
     PARAM_TEXT,    /* not empty */
+    PARAM_LIST,    /* the same, as often as wanted: joined by commas */
     PARAM_ID,      /* a whole number from 1 */
     PARAM_RATE,    /* human_rate_parse(): By/s */
     PARAM_DAY,     /* 2026-11-23 */
@@ -40,7 +41,7 @@ struct verb {
     const char *help; /* one line */
 };
 
-enum { VERB_HOLES_MAX = 2, VERB_OPTIONS_MAX = 10 };
+enum { VERB_HOLES_MAX = 2, VERB_OPTIONS_MAX = 16 };
 
 struct verb_params { /* a verb's row, taken apart */
     size_t n_holes, n_options;

@@ -107,6 +107,7 @@ static int value_json(const struct param *param, const char *text, int64_t now_u
 {
     switch (param->kind) {
     case PARAM_TEXT:
+    case PARAM_LIST:
         return text_json(param, text, ret, err);
     case PARAM_ID:
         return number_json(param, text, ret, err);
@@ -137,12 +138,27 @@ static bool is_given(const struct reading *reading, const struct param *param)
     return json_object_get(reading->request.args, arg_of(param)) != NULL;
 }
 
+/* What was given before stands in front. */
+static int join_lists(const json_t *before, json_t **value, struct err *err)
+{
+    json_t *joined = json_sprintf("%s,%s", json_string_value(before), json_string_value(*value));
+    if (!joined)
+        return err_set(err, -ENOMEM, "out of memory");
+    json_decref(*value);
+    *value = joined;
+    return 0;
+}
+
 static int take_param(struct reading *reading, const struct param *param, const char *text, struct err *err)
 {
     json_t *value = NULL;
     int rc = value_json(param, text, reading->now_us, &value, err);
-    if (rc < 0)
+    if (rc == 0 && param->kind == PARAM_LIST && is_given(reading, param))
+        rc = join_lists(json_object_get(reading->request.args, arg_of(param)), &value, err);
+    if (rc < 0) {
+        json_decref(value);
         return rc;
+    }
     if (json_object_set_new(reading->request.args, arg_of(param), value) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     return 0;
