@@ -227,6 +227,7 @@ static json_t *common_annotations(const struct webhook_page *page)
     if (incident->resolved_by[0])
         rc |= put_text(object, "resolved_by", incident->resolved_by);
     rc |= put_instant(object, "budget_deadline", incident->crossed_us + PAGE_BUDGET_US);
+    rc |= put_flag(object, "drill", page->drill);
     rc |= put_flag(object, "late", incident->late);
     rc |= put_flag(object, "breached", incident->breached);
     rc |= put_flag(object, "possible_copy", page->page->possible_copy);

@@ -20,6 +20,7 @@ struct webhook_page { /* what the body is made of; borrowed during the call */
     size_t n_alerts;
     const char *tenant_name;
     const char *event_name; /* "" for none */
+    bool drill;             /* its event is an exercise */
     bool unrecorded;        /* sent while the disk could not take the record */
 };
 

@@ -84,7 +84,7 @@ static int setup(void **state)
                              .key = "12-trigger-1-6443b1d2a5c40-war-room",
                              .created_us = at("2026-11-23T02:40:41.201Z") };
     f->alerts[0] = an_alert("web-1", "cpu", ALERT_FIRING);
-    f->what = (struct webhook_page){ &f->page, &f->incident, f->alerts, 1, "acme", "launch", false };
+    f->what = (struct webhook_page){ &f->page, &f->incident, f->alerts, 1, "acme", "launch", false, false };
     return 0;
 }
 
@@ -230,12 +230,14 @@ static void an_incident_without_alerts_or_event_still_pages(void **state)
     f->what.n_alerts = 0;
     f->what.alerts = NULL;
     f->what.event_name = "";
+    f->what.drill = true;
     f->what.unrecorded = true;
     f->page.possible_copy = true;
     make(f);
     assert_int_equal(json_array_size(json_object_get(f->json, "alerts")), 0);
     assert_string_equal(text(f->json, "commonLabels", "event"), "(none)");
     assert_string_equal(text(f->json, "commonLabels", "incident"), "12");
+    assert_string_equal(text(f->json, "commonAnnotations", "drill"), "true");
     assert_string_equal(text(f->json, "commonAnnotations", "unrecorded"), "true");
     assert_string_equal(text(f->json, "commonAnnotations", "possible_copy"), "true");
     assert_string_equal(text(f->json, "commonAnnotations", "budget_deadline"), "2026-11-23T02:50:11.123Z");

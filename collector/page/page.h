@@ -113,6 +113,7 @@ struct page_scope { /* where a transition belongs */
     uint64_t tenant;
     uint64_t event;         /* the live event its host is in; 0: none */
     const char *host_name;  /* borrowed */
+    bool drill;             /* the event is an exercise: the title says so */
     const char *host_group; /* borrowed */
     const char *summary;    /* of the rule, as watch_summary() has it; borrowed */
 };
@@ -144,7 +145,10 @@ int pager_restore_page(struct pager *pager, const struct page *page);
 /* An alert changed. -ENOMEM. */
 int pager_alert(struct pager *pager, const struct transition *transition, const struct page_scope *scope,
                 int64_t now_us, struct page_effects *out);
-struct page_own { /* an incident of the collector's own (tenant TENANT_RESERVED): its downtime within a window, say */
+struct page_own {    /* an incident that no alert opens: downtime within a window, a window that nobody armed */
+    uint64_t tenant; /* TENANT_RESERVED: of the collector itself */
+    uint64_t event;  /* 0: none */
+    bool drill;
     const char *group; /* what it is about, in a word */
     const char *title;
     enum severity severity;

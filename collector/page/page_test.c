@@ -987,6 +987,27 @@ static void the_collectors_own_incident_ends_with_its_cause(void **state)
     assert_int_equal(f->out.n_incidents, 0);
 }
 
+static void what_happens_in_a_drill_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct transition t = { .from = ALERT_PENDING,
+                            .detected_us = f->now_us,
+                            .alert = { .host = 1, .state = ALERT_FIRING, .page = true, .crossed_us = f->now_us } };
+    const struct page_scope scope = {
+        .tenant = SHOP, .event = 7, .drill = true, .host_name = "web-1", .host_group = "web", .summary = "CPU high"
+    };
+    assert_int_equal(pager_alert(f->pager, &t, &scope, f->now_us, &f->out), 0);
+    assert_string_equal(incident(f, 1)->title, "DRILL: CPU high on web-1");
+    const struct page_own own = {
+        .tenant = SHOP, .event = 7, .drill = true, .group = "window", .title = "Not armed", .crossed_us = f->now_us
+    };
+    uint64_t id;
+    assert_int_equal(pager_own(f->pager, &own, f->now_us, &id, &f->out), 0);
+    assert_string_equal(incident(f, id)->title, "DRILL: Not armed");
+    assert_int_equal(incident(f, id)->event, 7);
+    assert_int_equal(incident(f, id)->tenant, SHOP);
+}
+
 /* ---- at start ---- */
 
 struct stored {
@@ -1321,6 +1342,7 @@ int main(void)
         TEST(a_breach_stays_on_record_over_a_new_clock),
         TEST(the_collectors_own_incidents_are_each_told_by_themselves),
         TEST(the_collectors_own_incident_ends_with_its_cause),
+        TEST(what_happens_in_a_drill_says_so),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
         TEST(deadlines_go_on_while_the_process_is_down),

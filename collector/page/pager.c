@@ -150,7 +150,7 @@ static void trigger(struct paging *p, struct dossier *dossier, const struct tran
 {
     char title[sizeof dossier->row.title];
     dossier->row.severity = t->alert.severity;
-    title_text(title, sizeof title, scope->summary, &t->alert, scope->host_name);
+    title_text(title, sizeof title, scope, &t->alert);
     dossier_trigger(p, dossier, title, t->alert.crossed_us, t->detected_us, t->late);
 }
 
@@ -180,7 +180,7 @@ static void record(struct paging *p, const struct transition *t, const struct pa
     row->late = true;
     row->crossed_us = t->alert.crossed_us;
     row->detected_us = t->detected_us;
-    title_text(row->title, sizeof row->title, scope->summary, &t->alert, scope->host_name);
+    title_text(row->title, sizeof row->title, scope, &t->alert);
     if (join(p, dossier, &t->alert, scope))
         dossier_resolve(p, dossier, BY_RECORD);
     else
@@ -291,12 +291,14 @@ int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, u
               struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    const struct page_scope scope = { .tenant = TENANT_RESERVED, .host_group = own->group };
+    const struct page_scope scope = { .tenant = own->tenant, .event = own->event, .host_group = own->group };
+    char title[sizeof((struct incident *)NULL)->title];
     struct dossier *dossier = open_dossier(&p, &scope); /* in no group: each is told by itself */
     if (!dossier)
         return p.rc;
     dossier->row.severity = own->severity;
-    dossier_trigger(&p, dossier, own->title, own->crossed_us, now_us, false);
+    snprintf(title, sizeof title, "%s%s", title_mark(own->drill), own->title);
+    dossier_trigger(&p, dossier, title, own->crossed_us, now_us, false);
     *ret_incident = dossier->row.id;
     return p.rc;
 }

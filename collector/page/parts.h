@@ -145,5 +145,7 @@ void holder_free(struct pager *pager, struct holder *holder);
 
 /* The summary with its threshold spelled out: "CPU utilisation above 90 %". Cut at `size`. Returns `text`. */
 char *summary_text(char *text, size_t size, const char *summary, const struct alert *alert);
-/* The same, of which series and host: "... (vda) on web-1". Returns `text`. */
-char *title_text(char *text, size_t size, const char *summary, const struct alert *alert, const char *host_name);
+/* The same, of which series and host: "... (vda) on web-1"; of a drill "DRILL: ...". Returns `text`. */
+char *title_text(char *text, size_t size, const struct page_scope *scope, const struct alert *alert);
+/* "DRILL: " or "". */
+const char *title_mark(bool drill);

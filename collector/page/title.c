@@ -79,9 +79,15 @@ char *summary_text(char *text, size_t size, const char *summary, const struct al
     return text;
 }
 
-char *title_text(char *text, size_t size, const char *summary, const struct alert *alert, const char *host_name)
+const char *title_mark(bool drill)
 {
-    summary_text(text, size, summary, alert);
+    return drill ? "DRILL: " : "";
+}
+
+char *title_text(char *text, size_t size, const struct page_scope *scope, const struct alert *alert)
+{
+    int mark = snprintf(text, size, "%s", title_mark(scope->drill));
+    summary_text(text + mark, size - (size_t)mark, scope->summary, alert);
     if (alert->instance[0]) {
         char instance[INSTANCE_SHOWN_MAX + 1] = "";
         append(instance, sizeof instance, alert->instance, strlen(alert->instance));
@@ -90,6 +96,6 @@ char *title_text(char *text, size_t size, const char *summary, const struct aler
         append(text, size, ")", 1);
     }
     append(text, size, " on ", 4);
-    append(text, size, host_name, strlen(host_name));
+    append(text, size, scope->host_name, strlen(scope->host_name));
     return text;
 }
