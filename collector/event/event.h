@@ -33,6 +33,16 @@ enum event_state {
 
 enum event_verb { EVENT_START, EVENT_CLOSE, EVENT_VERB_COUNT };
 
+struct event_patrol {     /* what is on record of its rounds: collector/patrol/schedule.h */
+    int64_t interval_us;  /* between rounds while it is live; 0: as patrol has it */
+    int64_t preparing_us; /* when the first one was due while it was prepared; 0: there was none... */
+    unsigned preparing;   /* ...and how many of these are on record */
+    int64_t from_us;      /* when round 0 was due while it was live; 0: not yet... */
+    unsigned rounds;      /* ...and how many of these are on record */
+    bool closed;          /* the closing one is on record as well */
+    int64_t last_us;      /* when one was last made; 0: never */
+};
+
 struct event {
     uint64_t id; /* unique in the collector */
     uint64_t tenant;
@@ -46,6 +56,7 @@ struct event {
     int64_t started_us; /* 0: not yet */
     int64_t closed_us;
     char by[64]; /* who last changed its state: "clock" or a user's name */
+    struct event_patrol patrol;
 };
 
 /* "draft"...: as shown and stored. */
