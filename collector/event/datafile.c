@@ -1,0 +1,30 @@
+#include "collector/event/datafile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "collector/event/calendar.h"
+
+bool datafile_name(const char *path, char *ret, size_t size, struct config_faults *faults)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    if (len == 0 || len >= size || strcmp(name + len, ".yaml") != 0) {
+        config_fault(faults, path, 0,
+                     "its name is that of what it holds: 1 to %zu small letters, digits, dashes and .yaml", size - 1);
+        return false;
+    }
+    snprintf(ret, size, "%.*s", (int)len, name);
+    return true;
+}
+
+bool datafile_day(const char *path, int line, const char *key, const char *text, int64_t *ret,
+                  struct config_faults *faults)
+{
+    if (calendar_number(text, ret, NULL) == 0)
+        return true;
+    config_fault(faults, path, line, "`%s`: \"%.32s\" is not a day, want YYYY-MM-DD", key, text);
+    return false;
+}
