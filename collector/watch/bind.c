@@ -22,6 +22,14 @@ static int check_names(const struct rule *rules, size_t n, struct err *err)
     return 0;
 }
 
+static int check_rules(const struct rule *rules, size_t n, struct err *err)
+{
+    int rc = check_names(rules, n, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = rules_check_depends(rules, n, i, err);
+    return rc;
+}
+
 /* From the last to the first, so that a chain runs in the order of the file. -ENOMEM. */
 static int index_rules(struct rule_set *set)
 {
@@ -46,7 +54,7 @@ static int index_rules(struct rule_set *set)
 
 int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, struct err *err)
 {
-    int rc = check_names(rules, n, err);
+    int rc = check_rules(rules, n, err);
     if (rc < 0)
         return rc;
     struct rule_set set = {
@@ -152,7 +160,8 @@ static uint32_t meet(const struct judging *j, struct pair *ret)
         struct metric_rules *head;
         HASH_FIND_STR(set->by_metric, series->metric, head);
         for (int r = head ? head->first : -1; r >= 0; r = set->next[r]) {
-            if (!rule_applies(&set->rules[r], j->host) || fnmatch(set->rules[r].instance, series->instance, 0) != 0)
+            if (set->rules[r].condition != CONDITION_LEVEL || !rule_applies(&set->rules[r], j->host) ||
+                fnmatch(set->rules[r].instance, series->instance, 0) != 0)
                 continue;
             if (ret)
                 ret[n] = make_pair(j->host, &set->rules[r], (uint16_t)r, series, c);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "collector/watch/form.h"
 
 enum { WORDS_BYTES_MAX = 4 << 20, IN_WINDOW = EVENT_STATE_COUNT + 1, IN_NORMAL };
-enum { PAGE_NO, PAGE_YES, PAGE_BY_SEVERITY };
 
 #define WINDOW_STATES (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))
 
@@ -18,7 +18,7 @@ enum { PAGE_NO, PAGE_YES, PAGE_BY_SEVERITY };
 static const char *const severities[] = { "info", "warning", "critical", NULL };
 static const char *const yes_or_no[] = { "false", "true", NULL };
 
-static const char *const limit_names[] = {
+const char *const rule_limit_names[LIMIT_COUNT + 1] = {
     [LIMIT_EGRESS] = "egress",
     [LIMIT_INGRESS] = "ingress",
     [LIMIT_CONNECTIONS] = "connections",
@@ -26,14 +26,6 @@ static const char *const limit_names[] = {
     [LIMIT_DISK_READ] = "disk_read",
     [LIMIT_DISK_WRITE] = "disk_write",
     [LIMIT_COUNT] = NULL,
-};
-static const char *const limit_units[LIMIT_COUNT] = {
-    [LIMIT_EGRESS] = "By/s",
-    [LIMIT_INGRESS] = "By/s",
-    [LIMIT_CONNECTIONS] = "{connection}",
-    [LIMIT_NEW_CONNECTIONS] = "{connection}/s",
-    [LIMIT_DISK_READ] = "By/s",
-    [LIMIT_DISK_WRITE] = "By/s",
 };
 
 /* Bits as of IN_FORCE(), then two words for what is meant nearly always. */
@@ -45,22 +37,6 @@ static const char *const in_force_names[] = {
     [IN_NORMAL] = "normal",          [IN_NORMAL + 1] = NULL,
 };
 
-struct item { /* a rule as the file says it */
-    const char *name;
-    const char *metric;
-    const char *instance;
-    double above; /* NaN: not given, as the next two */
-    double below;
-    double clear;
-    int limit;
-    int64_t hold_us;
-    int severity;
-    unsigned in_force;
-    int page;
-    const char *summary;
-    int line;
-};
-
 static const struct item item_defaults = {
     .instance = "*",
     .above = NAN,
@@ -69,6 +45,10 @@ static const struct item item_defaults = {
     .limit = -1,
     .in_force = IN_FORCE_ALWAYS,
     .page = PAGE_BY_SEVERITY,
+    .over_us = GIVEN_NOT,
+    .of_us = GIVEN_NOT,
+    .at_least_us = GIVEN_NOT,
+    .at_most_us = GIVEN_NOT,
 };
 
 static const struct config_field item_fields[] = {
@@ -95,12 +75,54 @@ static const struct config_field item_fields[] = {
     { .key = "above", .kind = CONFIG_REAL, .at = offsetof(struct item, above) },
     { .key = "below", .kind = CONFIG_REAL, .at = offsetof(struct item, below) },
     { .key = "clear", .kind = CONFIG_REAL, .at = offsetof(struct item, clear) },
-    { .key = "limit", .kind = CONFIG_CHOICE, .at = offsetof(struct item, limit), .choices = limit_names },
+    { .key = "limit", .kind = CONFIG_CHOICE, .at = offsetof(struct item, limit), .choices = rule_limit_names },
     { .key = "hold",
       .kind = CONFIG_DURATION,
       .at = offsetof(struct item, hold_us),
       .most = RULE_HOLD_MAX_US,
       .help = "0s to 1h" },
+    { .key = "over",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct item, over_us),
+      .least = RULE_SPAN_MIN_US,
+      .most = RULE_SPAN_MAX_US,
+      .help = "1s to 1h" },
+    { .key = "of",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct item, of_us),
+      .least = RULE_SPAN_MIN_US,
+      .most = RULE_SPAN_MAX_US,
+      .help = "1s to 1h" },
+    { .key = "at_least",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct item, at_least_us),
+      .least = RULE_SPAN_MIN_US,
+      .most = RULE_SPAN_MAX_US,
+      .help = "1s to 1h" },
+    { .key = "at_most",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct item, at_most_us),
+      .most = RULE_SPAN_MAX_US,
+      .help = "0s to 1h" },
+    { .key = "per",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct item, per),
+      .least = 1,
+      .most = METRIC_KEY_MAX,
+      .help = "a key of docs/metrics.md" },
+    { .key = "per_instance",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct item, per_instance),
+      .least = 1,
+      .most = INSTANCE_MAX,
+      .help = "a device, mount point, target" },
+    { .key = "absent", .kind = CONFIG_BOOL, .at = offsetof(struct item, absent) },
+    { .key = "depends_on",
+      .kind = CONFIG_TEXTS,
+      .at = offsetof(struct item, depends_on),
+      .least = 1,
+      .most = RULE_DEPENDS_MAX,
+      .help = "1 to 8 names of rules" },
     { .key = "severity",
       .kind = CONFIG_CHOICE,
       .at = offsetof(struct item, severity),
@@ -137,87 +159,6 @@ static const struct config_field file_fields[] = {
     { .key = NULL },
 };
 
-/* ---- what single values cannot show ---- */
-
-struct check {
-    const char *file;
-    struct config_faults *faults;
-    const struct item *items;
-};
-
-#define FAULT(c, item, ...) config_fault((c)->faults, (c)->file, (item)->line, __VA_ARGS__)
-
-static void check_name(const struct check *c, const struct item *item)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    if (item->name[strspn(item->name, allowed)] != '\0')
-        FAULT(c, item, "rule name \"%s\", want letters, digits, dots, dashes, underscores", item->name);
-    if (strcmp(item->name, WATCH_SILENCE_RULE) == 0)
-        FAULT(c, item, "the name %s is kept for the collector's own rule", WATCH_SILENCE_RULE);
-    for (const struct item *other = c->items; other < item; other++) {
-        if (strcmp(other->name, item->name) == 0) {
-            FAULT(c, item, "rule %s stands in line %d already", item->name, other->line);
-            return;
-        }
-    }
-}
-
-static void check_thresholds(const struct check *c, const struct item *item)
-{
-    if (isnan(item->above) == isnan(item->below)) {
-        FAULT(c, item, "rule %s wants either `above` or `below`", item->name);
-        return;
-    }
-    if (!isnan(item->above) && item->clear > item->above)
-        FAULT(c, item, "rule %s: `clear` %g lies beyond `above` %g, want it there or below", item->name, item->clear,
-              item->above);
-    if (!isnan(item->below) && item->clear < item->below)
-        FAULT(c, item, "rule %s: `clear` %g lies beyond `below` %g, want it there or above", item->name, item->clear,
-              item->below);
-}
-
-static void check_limit(const struct check *c, const struct item *item, const struct metric *metric, double threshold)
-{
-    if (strcmp(limit_units[item->limit], metric->unit) != 0)
-        FAULT(c, item, "rule %s: limit %s is in %s, but %s in %s", item->name, limit_names[item->limit],
-              limit_units[item->limit], metric->key, metric->unit);
-    if (!(threshold > 0 && threshold <= 1))
-        FAULT(c, item, "rule %s: %g is no share of a limit, want above 0, at most 1", item->name, threshold);
-}
-
-static void check_metric(const struct check *c, const struct item *item)
-{
-    const struct metric *metric = metric_find(item->metric);
-    double threshold = isnan(item->above) ? item->below : item->above;
-    if (!metric) {
-        FAULT(c, item, "rule %s: there is no metric %s; docs/metrics.md lists them", item->name, item->metric);
-        return;
-    }
-    if (!metric->instance_label && strcmp(item->instance, "*") != 0)
-        FAULT(c, item, "rule %s: %s is one series a host, leave `instance` out", item->name, item->metric);
-    if (item->limit >= 0)
-        check_limit(c, item, metric, threshold);
-    else if (strcmp(metric->unit, "1") == 0 && (threshold < 0 || threshold > 1))
-        FAULT(c, item, "rule %s: %s runs from 0 to 1, not to %g: 90 %% is 0.9", item->name, item->metric, threshold);
-}
-
-static bool pages(const struct item *item)
-{
-    return item->page == PAGE_BY_SEVERITY ? item->severity == SEVERITY_CRITICAL : item->page == PAGE_YES;
-}
-
-static void check_rest(const struct check *c, const struct item *item)
-{
-    if (item->in_force == 0)
-        FAULT(c, item, "rule %s is never in force: `in_force` is empty", item->name);
-    if (pages(item) && item->hold_us > RULE_PAGE_HOLD_MAX_US)
-        FAULT(c, item, "rule %s pages, so it may hold for 300s at most: people must hear of it within ten minutes",
-              item->name);
-    for (const char *at = item->summary; (at = strchr(at, '{')); at++)
-        if (strncmp(at, "{threshold}", strlen("{threshold}")) != 0)
-            FAULT(c, item, "rule %s: `summary` knows {threshold}, nothing else in braces", item->name);
-}
-
 /* ---- into rules ---- */
 
 static unsigned spell_out(unsigned flags)
@@ -233,6 +174,7 @@ static unsigned spell_out(unsigned flags)
 static void fill(struct rule *ret, const struct item *item)
 {
     double threshold = isnan(item->above) ? item->below : item->above;
+    enum condition condition = rule_condition(item);
     *ret = (struct rule){
         .comparison = isnan(item->above) ? COMPARE_BELOW : COMPARE_ABOVE,
         .threshold = threshold,
@@ -241,12 +183,32 @@ static void fill(struct rule *ret, const struct item *item)
         .hold_us = item->hold_us,
         .severity = (enum severity)item->severity,
         .in_force = spell_out(item->in_force),
-        .page = pages(item),
+        .page = rule_pages(item),
+        .condition = condition,
+        .span_us = condition == CONDITION_RATE       ? item->over_us
+                   : condition == CONDITION_FRACTION ? item->of_us
+                                                     : 0,
+        .at_least_us = condition == CONDITION_FRACTION ? item->at_least_us : 0,
+        .at_most_us = item->at_most_us,
+        .n_depends = (unsigned)item->depends_on.n,
     };
     snprintf(ret->name, sizeof ret->name, "%s", item->name);
     snprintf(ret->metric, sizeof ret->metric, "%s", item->metric);
     snprintf(ret->instance, sizeof ret->instance, "%s", item->instance);
     snprintf(ret->summary, sizeof ret->summary, "%s", item->summary);
+    snprintf(ret->per, sizeof ret->per, "%s", item->per ? item->per : "");
+    snprintf(ret->per_instance, sizeof ret->per_instance, "%s", item->per_instance ? item->per_instance : "");
+    for (unsigned i = 0; i < ret->n_depends; i++)
+        snprintf(ret->depends_on[i], sizeof ret->depends_on[i], "%s", item->depends_on.at[i]);
+}
+
+/* Behind all else, for it wants names that are right. */
+static void check_depends(const struct check *c, const struct file *file, const struct rule *rules)
+{
+    struct err err;
+    for (size_t i = 0; i < file->rules.n; i++)
+        if (rules_check_depends(rules, file->rules.n, i, &err) < 0)
+            config_fault(c->faults, c->file, c->items[i].line, "%s", err.text);
 }
 
 static int take(const char *name, const struct file *file, struct rule *ret, size_t *ret_n,
@@ -254,16 +216,19 @@ static int take(const char *name, const struct file *file, struct rule *ret, siz
 {
     struct check c = { .file = name, .faults = faults, .items = file->rules.at };
     size_t before = faults->n;
-    for (size_t i = 0; i < file->rules.n; i++) {
-        check_name(&c, &c.items[i]);
-        check_thresholds(&c, &c.items[i]);
-        check_metric(&c, &c.items[i]);
-        check_rest(&c, &c.items[i]);
-    }
+    for (size_t i = 0; i < file->rules.n; i++)
+        check_item(&c, &c.items[i]);
     if (faults->n > before)
         return -EINVAL;
+    AUTO(auto_free) struct rule *rules = calloc(file->rules.n, sizeof *rules);
+    if (!rules)
+        return config_fault(faults, name, 0, "out of memory");
     for (size_t i = 0; i < file->rules.n; i++)
-        fill(&ret[i], &c.items[i]);
+        fill(&rules[i], &c.items[i]);
+    check_depends(&c, file, rules);
+    if (faults->n > before)
+        return -EINVAL;
+    memcpy(ret, rules, file->rules.n * sizeof *rules);
     *ret_n = file->rules.n;
     return 0;
 }

@@ -3,7 +3,7 @@
  * Shape    a table for base/config; docs/rules.md describes it, share/rules/default.yaml is the shipped file
  * Errors   every fault with file:line: a metric the catalogue does not know, clear on the wrong side, a doubled
  *          name, an unknown state or limit, a share or ratio beyond 1, a hold that leaves a page too little of its
- *          budget
+ *          budget, keys of two conditions, a dependency that is no rule or leads back to itself
  * Threads  reads a file, otherwise pure
  */
 #pragma once
@@ -12,6 +12,9 @@
 
 #define RULE_HOLD_MAX_US      (3600 * US_PER_S)
 #define RULE_PAGE_HOLD_MAX_US (300 * US_PER_S) /* of a rule that pages: half of its ten minutes */
+
+#define RULE_SPAN_MIN_US      US_PER_S
+#define RULE_SPAN_MAX_US      (3600 * US_PER_S)
 
 /* On 0 `ret` holds *ret_n rules (room for RULES_MAX). -EINVAL: `faults` says why, nothing else is touched. */
 int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct config_faults *faults);

@@ -1,72 +1,9 @@
-#include "collector/watch/rules.h"
+#include "collector/watch/rules_fixture.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define S             US_PER_S
-#define WINDOW_STATES (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))
-
-struct fixture {
-    struct rule rules[RULES_MAX];
-    size_t n;
-    struct config_faults faults;
-};
-
-static int setup(void **state)
-{
-    *state = calloc(1, sizeof(struct fixture));
-    return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    free(*state);
-    return 0;
-}
-
-static int parse(struct fixture *f, const char *text)
-{
-    f->n = 0;
-    f->faults = (struct config_faults){ 0 };
-    return rules_parse("rules.yaml", text, strlen(text), f->rules, &f->n, &f->faults);
-}
-
-static const struct rule *parse_one(struct fixture *f, const char *text)
-{
-    if (parse(f, text) != 0)
-        fail_msg("%s", f->faults.at[0].text);
-    assert_int_equal(f->n, 1);
-    return &f->rules[0];
-}
-
-/* `body` stands behind "rules:\n  - name: r\n" */
-static void assert_fault(struct fixture *f, const char *body, const char *line, const char *says)
-{
-    char text[1024];
-    struct rule before;
-    snprintf(text, sizeof text, "rules:\n  - name: r\n%s", body);
-    memset(&f->rules[0], 0x5a, sizeof f->rules[0]);
-    before = f->rules[0];
-    assert_int_equal(parse(f, text), -EINVAL);
-    assert_in_range(f->faults.n, 1, 3);
-    bool found = false;
-    for (size_t i = 0; i < f->faults.n; i++)
-        found = found || (strstr(f->faults.at[i].text, says) && strstr(f->faults.at[i].text, line));
-    if (!found)
-        fail_msg("\"%s\" does not say %s %s", f->faults.at[0].text, line, says);
-    assert_memory_equal(&f->rules[0], &before, sizeof before);
-    assert_int_equal(f->n, 0);
-}
-
-#define CPU_RULE    "    metric: system.cpu.utilization\n"
-#define PLAIN       "    severity: warning\n    summary: bad\n"
-#define EGRESS_RULE "    metric: \"system.network.io.rate{direction=transmit}\"\n"
 
 static void a_rule_says_metric_threshold_severity_and_what_it_means(void **state)
 {
@@ -338,8 +275,6 @@ static void one_lost_attempt_of_five_is_no_critical_loss_until_it_lasts(void **s
             assert_true(rule->threshold >= 0.2 || rule->hold_us >= 60 * S);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -38,7 +38,13 @@
 #include "proto/codec/message.h"
 #include "proto/metric/metric.h"
 
-enum { RULE_NAME_MAX = 63, RULES_MAX = 256, WATCH_SILENCE_INTERVALS = 3, ALERTS_PER_HOST_MAX = 4096 };
+enum {
+    RULE_NAME_MAX = 63,
+    RULES_MAX = 256,
+    RULE_DEPENDS_MAX = 8,
+    WATCH_SILENCE_INTERVALS = 3,
+    ALERTS_PER_HOST_MAX = 4096
+};
 #define WATCH_INTERVAL_US (10 * US_PER_S) /* of a host that has confirmed none */
 
 /* Rule in force when a host is in no event, or by the state of its event. */
@@ -51,6 +57,15 @@ enum watch_answer { WATCH_GONE = 1 };
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
 enum comparison { COMPARE_ABOVE, COMPARE_BELOW };
 enum alert_state { ALERT_OK, ALERT_PENDING, ALERT_FIRING, ALERT_UNKNOWN };
+
+enum condition {                     /* what is held against the threshold */
+                 CONDITION_LEVEL,    /* the value */
+                 CONDITION_RATE,     /* its change per second over `span_us`, in its unit per second */
+                 CONDITION_FRACTION, /* the value, which must be bad for `at_least_us` of the last `span_us` */
+                 CONDITION_RATIO,    /* the value, divided by that of `per` in the same tick */
+                 CONDITION_ABSENCE,  /* nothing: that the series has no value is what is bad */
+                 CONDITION_COUNT
+};
 
 struct rule {
     char name[RULE_NAME_MAX + 1]; /* unique */
@@ -65,6 +80,14 @@ struct rule {
     double threshold;
     double clear; /* on the good side of threshold, or equal */
     int64_t hold_us;
+    enum condition condition;
+    int64_t span_us;                     /* rate, fraction; else 0 */
+    int64_t at_least_us;                 /* fraction; else 0 */
+    int64_t at_most_us;                  /* fraction: it ends when no more of the span is bad; -1: below at_least_us */
+    char per[METRIC_KEY_MAX + 1];        /* ratio; else "" */
+    char per_instance[INSTANCE_MAX + 1]; /* ratio: of `per`; "": the same as the value's */
+    unsigned n_depends;                  /* rules which, while they fire on the same host, explain this one's alerts */
+    char depends_on[RULE_DEPENDS_MAX][RULE_NAME_MAX + 1];
 };
 
 struct alert { /* also the row the store keeps */
@@ -101,9 +124,13 @@ void transitions_done(struct transitions *list);
 struct watch;   /* opaque */
 struct watched; /* opaque: what a watch has of a host */
 
-/* Copies the rules. On 0 the caller owns *ret_watch. -EINVAL: more than RULES_MAX, a name twice, or one that is kept
- * for silence; -ENOMEM. */
+/* Copies the rules. On 0 the caller owns *ret_watch. -EINVAL: more than RULES_MAX, a name twice, one that is kept for
+ * silence, or what rules_check_depends() refuses; -ENOMEM. */
 int watch_new(struct watch **ret_watch, const struct rule *rules, size_t n, struct err *err);
+
+/* What rule `i` of `rules` depends on: -EINVAL: a rule that is not among them, one twice, silence (of which every rule
+ * depends), or a circle, which is told at the first of its rules: "a -> b -> a". */
+int rules_check_depends(const struct rule *rules, size_t n, size_t i, struct err *err);
 
 /* Replaces the rules; alerts of rules that are gone, or no longer meet their series, turn ok, told in `out`. A failure
  * is one of watch_new()'s and leaves everything as it was. */
