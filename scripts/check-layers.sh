@@ -29,11 +29,11 @@ collector/capacity  base !base/work.h proto/metric proto/codec collector/event c
 collector/page      base !base/work.h proto/metric collector/event collector/ingest/fleet.h collector/watch
 collector/ingest    base proto/metric proto/codec
 collector/channel   base proto/metric collector/page
-collector/store     base proto/metric proto/codec collector !collector/channel !collector/control
+collector/store     base proto/metric proto/codec proto/ledger collector !collector/channel !collector/control
 collector/store/block  base proto/codec
 collector/store/pack   base proto/codec collector/store/block collector/store/db.h collector/store/file.h collector/store/schema.h collector/store/store.h collector/store/read/decoder.h collector/store/read/reader.h
-collector/store/read   base proto/codec collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/ask.h collector/store/rows.h
-collector/store/upkeep base proto/codec collector/ingest/fleet.h collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/load.h collector/store/pack/pack.h
+collector/store/read   base proto/codec proto/ledger collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/ask.h collector/store/rows.h
+collector/store/upkeep base proto/codec proto/ledger collector/ingest/fleet.h collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/load.h collector/store/pack/pack.h
 collector/control   base proto collector
 collector           base proto collector
 warroom/carry       base proto/metric proto/codec
@@ -50,7 +50,7 @@ libraries='
 nng/                proto/link
 protobuf-c/         proto/codec
 *.pb-c.h            proto/codec
-sodium.h            proto/codec proto/link
+sodium.h            proto/codec proto/ledger proto/link
 yaml.h              base/config*.c
 sqlite3.h           collector/store
 zstd.h              collector/store/block
@@ -60,7 +60,7 @@ glib.h              collector/event
 glib/               collector/event
 gio/                collector/event
 microhttpd.h        warroom/httpd
-jansson.h           agent collector/control collector/channel warroom
+jansson.h           agent collector/*.? collector/control collector/channel warroom
 uv.h                base/work* base/notify* proto/link agent collector/*.? collector/ingest collector/store collector/channel collector/control warroom/*.? warroom/httpd
 cmocka.h            *_test.c *_fixture.?
 '
