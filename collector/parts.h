@@ -1,6 +1,8 @@
 /* collector/parts.h - the collector's insides, for the files of this folder alone (see collector.h for which does
  * what). */
 #pragma once
+#include <jansson.h>
+
 #include "collector/channel/channel.h"
 #include "collector/collector.h"
 #include "collector/ingest/ingest.h"
@@ -258,6 +260,18 @@ int contract_draw(struct collector *collector, const struct event *event, const 
                   struct err *err);
 /* The event is cancelled: gives its days back if its window has not begun. *ret_days: as many. */
 int contract_give_back(struct collector *collector, const struct event *event, const char *by, int *ret_days);
+
+/* ledger.c: adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
+ * be. In either case there is none. */
+struct ledger_note {
+    const char *kind;  /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice",
+                          "incident", "page" */
+    uint64_t event;    /* 0: none */
+    uint64_t incident; /* 0: none */
+    const char *actor; /* a user, or "clock", "recovery"... */
+    json_t *body;      /* an object; handed over, also on failure */
+};
+int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note note);
 
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */

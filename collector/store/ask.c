@@ -264,6 +264,43 @@ int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
     return take(store, tenant, &of->read, err);
 }
 
+/* ---- the ledger ---- */
+
+struct ledger_read {
+    struct read read;
+    struct store_ledger_query query;
+    struct store_ledger result;
+    void (*fn)(void *user, const struct store_ledger *result, const struct err *err);
+    void *user;
+};
+
+static int answer_ledger(struct read *read, struct reading *reading, struct err *err)
+{
+    struct ledger_read *of = (struct ledger_read *)read;
+    return query_ledger(reading->db, &of->query, reading->arena, &of->result, err);
+}
+
+static void tell_ledger(struct read *read, const struct err *err)
+{
+    struct ledger_read *of = (struct ledger_read *)read;
+    of->fn(of->user, err ? NULL : &of->result, err);
+}
+
+int store_ledger(struct store *store, const struct store_ledger_query *query,
+                 void (*fn)(void *user, const struct store_ledger *result, const struct err *err), void *user,
+                 struct err *err)
+{
+    if (query->most < 1 || query->most > STORE_LEDGER_MOST)
+        return err_set(err, -EINVAL, "store: %zu entries asked for, want 1..%d", query->most, STORE_LEDGER_MOST);
+    struct ledger_read *of = make(sizeof *of, answer_ledger, tell_ledger, err);
+    if (!of)
+        return -ENOMEM;
+    of->query = *query;
+    of->fn = fn;
+    of->user = user;
+    return take(store, query->tenant, &of->read, err);
+}
+
 int store_find_run(struct store *store, uint64_t tenant, uint64_t host, const struct run_id *run,
                    void (*fn)(void *user, const struct store_run *result, const struct err *err), void *user,
                    struct err *err)

@@ -1,6 +1,6 @@
 /* kill -9 at any moment: a child stores ticks and says which are acknowledged; the parent kills it in the middle
  * and looks at what is left. Each group carries its ticks and an incident that counts them, so that half a group
- * would show. The child is this program started anew: a fork of a program with threads would be no honest
+ * would show, and an entry of the ledger that says the same. The child is this program started anew: a fork of a program with threads would be no honest
  * collector. */
 #include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/store_fixture.h"
@@ -47,7 +47,11 @@ static void store_more(struct child *child)
     *promise = (struct promise){ child, child->next - 1 };
     struct incident incident = incident_of(1, 0);
     incident.n_alerts = (uint32_t)promise->last;
-    if (store_batch(child->store, &packed.row, NULL) < 0 || store_put_incident(child->store, &incident) < 0 ||
+    char body[40];
+    snprintf(body, sizeof body, "{\"last\":%llu}", (unsigned long long)promise->last);
+    struct ledger_entry entry = { .at_us = ANCHOR_US, .kind = "round", .actor = "child", .body = body };
+    if (store_put_ledger(child->store, &entry) < 0 || store_batch(child->store, &packed.row, NULL) < 0 ||
+        store_put_incident(child->store, &incident) < 0 ||
         store_then(child->store, STORE_TENANT, 0, on_stored, promise) < 0)
         _exit(4);
     store_hurry(child->store, STORE_TENANT, 0);
@@ -114,6 +118,17 @@ static void count_ticks(void *user, uint64_t host, const struct series_table *ta
     *(uint64_t *)user += batch->n_ticks;
 }
 
+/* The whole chain as it was written, each hash worked out again; the last entry is of the last group. */
+static void check_chain(struct fixture *f, uint64_t last)
+{
+    char body[40];
+    struct ledger chain;
+    snprintf(body, sizeof body, "{\"last\":%llu}", (unsigned long long)last);
+    read_ledger(f, 0, &chain);
+    assert_true(chain.n > 0);
+    assert_string_equal(chain.last_body, body);
+}
+
 static void what_was_acknowledged_survives_and_nothing_is_there_twice(void **state)
 {
     struct fixture *f = *state;
@@ -133,6 +148,7 @@ static void what_was_acknowledged_survives_and_nothing_is_there_twice(void **sta
         stored = f->loaded.interval[0].last;
         assert_true(stored >= acknowledged);
         assert_int_equal(f->loaded.incident[0].n_alerts, stored); /* of the same group */
+        check_chain(f, stored);
         uint64_t ticks = 0;
         assert_int_equal(store_replay(f->store, 0, 0, count_ticks, &ticks, &f->err), 0);
         assert_int_equal(ticks, stored);

@@ -213,6 +213,35 @@ static int copy_bytes(struct group *group, struct bytes *bytes)
     return 0;
 }
 
+static int copy_text(struct group *group, const char **text)
+{
+    struct bytes bytes = { (const uint8_t *)*text, strlen(*text) + 1 };
+    int rc = copy_bytes(group, &bytes);
+    if (rc == 0)
+        *text = (const char *)bytes.at;
+    return rc;
+}
+
+int group_add_ledger(struct group *group, const struct op_ledger *ledger)
+{
+    struct key key = key_start(OP_LEDGER, 0);
+    key_add(&key, &ledger->seq, sizeof ledger->seq);
+    if (find(group, &key))
+        return 0; /* an entry is never put twice: it is the same one */
+    struct op_ledger copy = *ledger;
+    size_t len = strlen(copy.entry.body);
+    int rc = copy_text(group, &copy.entry.kind);
+    if (rc == 0)
+        rc = copy_text(group, &copy.entry.actor);
+    if (rc == 0)
+        rc = copy_text(group, &copy.entry.body);
+    if (rc == 0)
+        rc = put(group, OP_LEDGER, 0, &key, &copy, sizeof copy);
+    if (rc == 0)
+        group->bytes += len;
+    return rc;
+}
+
 static int put_table(struct group *group, const struct table_hash *hash, struct bytes bytes)
 {
     struct key key = key_start(OP_TABLE, 0);
@@ -274,6 +303,8 @@ static int absorb_op(struct group *group, const struct entry *entry)
         return group_add_pack(group, entry->op.pack);
     if (entry->op.kind == OP_TABLE)
         return put_table(group, &entry->op.table->hash, entry->op.table->bytes);
+    if (entry->op.kind == OP_LEDGER)
+        return group_add_ledger(group, entry->op.ledger);
     struct key key = { .len = 0 };
     key_add(&key, entry->key, entry->key_len);
     return put(group, entry->op.kind, entry->op.row, &key, entry->content, entry->size);

@@ -18,7 +18,7 @@
 
 struct group; /* opaque */
 
-enum op_kind { OP_ROW, OP_BATCH, OP_TABLE, OP_ANCHOR, OP_MARK, OP_DROPPED, OP_STEP, OP_PACK };
+enum op_kind { OP_ROW, OP_BATCH, OP_TABLE, OP_ANCHOR, OP_MARK, OP_DROPPED, OP_STEP, OP_LEDGER, OP_PACK };
 
 struct op_table { /* a series table that must be in the file from now on */
     struct table_hash hash;
@@ -28,6 +28,12 @@ struct op_table { /* a series table that must be in the file from now on */
 struct op_mark {
     char name[16];
     int64_t value;
+};
+
+struct op_ledger { /* an entry, and what tells it from all others: see chain.h */
+    int64_t life;
+    int64_t seq;
+    struct ledger_entry entry;
 };
 
 struct op {
@@ -41,6 +47,7 @@ struct op {
         const struct op_mark *mark;
         const struct store_dropped *dropped;
         const struct store_clock_step *step;
+        const struct op_ledger *ledger;
         struct pack_op *pack; /* held by the group */
     };
     struct op *next;
@@ -57,6 +64,7 @@ int group_put_anchor(struct group *group, const struct store_anchor *anchor);
 int group_put_mark(struct group *group, const char *name, int64_t value);
 int group_put_dropped(struct group *group, const struct store_dropped *dropped);
 int group_put_clock_step(struct group *group, const struct store_clock_step *step);
+int group_add_ledger(struct group *group, const struct op_ledger *ledger);
 int group_add_batch(struct group *group, const struct store_batch *batch);
 int group_add_pack(struct group *group, struct pack_op *pack); /* holds it until the group is cleared */
 int group_then(struct group *group, void (*fn)(void *user, int rc), void *user);

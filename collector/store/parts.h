@@ -33,6 +33,8 @@ struct store {
     struct backup *backup; /* NULL: none is under way */
     uv_timer_t tick;
     bool ticking;
+    int64_t life;      /* random: tells this store from those before it, see chain.h */
+    int64_t n_entries; /* of ledgers, put in this life */
 };
 
 /* The file of a tenant, made known when it is new. -ENOMEM, also for too many. */

@@ -94,6 +94,12 @@ static const char *const tenant_steps[] = {
     "CREATE TABLE clock_step (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at_us INTEGER NOT NULL,"
     "  step_us INTEGER NOT NULL);"
     "CREATE INDEX clock_step_by_run ON clock_step (run, at_us);",
+
+    "CREATE TABLE ledger (n INTEGER PRIMARY KEY /* from 1 without holes */, at_us INTEGER NOT NULL, kind TEXT NOT NULL,"
+    "  event INTEGER NOT NULL /* 0: none */, incident INTEGER NOT NULL /* 0: none */, actor TEXT NOT NULL,"
+    "  bytes BLOB NOT NULL /* the entry: the columns before are of it */,"
+    "  hash BLOB NOT NULL /* BLAKE2b-256 of the hash before and bytes */);"
+    "CREATE INDEX ledger_by_event ON ledger (event, kind, n);",
 };
 
 static const struct schema {

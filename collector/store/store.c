@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "uthash.h"
@@ -104,6 +105,13 @@ static int open_parts(struct store *store, const char *dir, struct err *err)
     return 0;
 }
 
+static int draw_life(int64_t *ret, struct err *err)
+{
+    if (getrandom(ret, sizeof *ret, 0) != (ssize_t)sizeof *ret)
+        return err_sys(err, -errno, "store: no random numbers to be had");
+    return 0;
+}
+
 int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const struct clock *clock,
                const struct log *log, struct err *err)
 {
@@ -114,7 +122,9 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
     store->lock_fd = -1;
     store->home =
         (struct file_home){ .loop = loop, .clock = clock, .log = log, .counts = &store->counts, .took = &store->took };
-    int rc = open_parts(store, dir, err);
+    int rc = draw_life(&store->life, err);
+    if (rc == 0)
+        rc = open_parts(store, dir, err);
     if (rc < 0) {
         store_close(store);
         return rc;
@@ -441,6 +451,19 @@ static int touched(struct file *file, int rc)
 {
     if (rc == 0)
         file_touched(file);
+    return rc;
+}
+
+int store_put_ledger(struct store *store, const struct ledger_entry *entry)
+{
+    struct op_ledger op = { .life = store->life, .seq = store->n_entries + 1, .entry = *entry };
+    struct file *file;
+    op.entry.n = 1; /* it is not known yet */
+    if (ledger_check(&op.entry, NULL) < 0)
+        return -EINVAL;
+    struct group *group = gathering_of(store, entry->tenant, &file);
+    int rc = group ? touched(file, group_add_ledger(group, &op)) : -ENOMEM;
+    store->n_entries += rc == 0;
     return rc;
 }
 

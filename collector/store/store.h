@@ -29,6 +29,7 @@
 #include "collector/page/page.h"
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
+#include "proto/ledger/ledger.h"
 
 #define STORE_GATHER_US   (20 * US_PER_MS)
 #define STORE_RETRY_US    (250 * US_PER_MS)
@@ -140,6 +141,10 @@ struct store_dropped { /* ticks first..last of a run will never come: the agent 
     int64_t told_us;
 };
 int store_put_dropped(struct store *store, uint64_t tenant, const struct store_dropped *row);
+
+/* Appends to the chain of entry->tenant. Its n is not looked at: the entry gets it, and its hash, as it is written, behind
+ * those put before it. -EINVAL: no entry can be like this. */
+int store_put_ledger(struct store *store, const struct ledger_entry *entry);
 
 struct store_clock_step { /* a run's corrected time jumped: what came before lies `step_us` off what came after */
     uint64_t host;
@@ -284,6 +289,35 @@ struct store_incident_detail {
 int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
                         void (*fn)(void *user, const struct store_incident_detail *result, const struct err *err),
                         void *user, struct err *err);
+
+/* ---- the ledger, see proto/ledger/ledger.h ---- */
+
+enum { STORE_LEDGER_MOST = 1000, STORE_LEDGER_PAGE_BYTES = 160 << 10 };
+
+struct store_ledger_query {
+    uint64_t tenant;
+    uint64_t event;                 /* 0: of all, and of none */
+    char kind[LEDGER_KIND_MAX + 1]; /* "": all */
+    bool oldest_first;
+    uint64_t behind; /* go on behind the entry of this number, in that order; 0: from the beginning */
+    size_t most;     /* 1..STORE_LEDGER_MOST; no more than STORE_LEDGER_PAGE_BYTES of them in any case, but one */
+};
+
+struct store_ledger_row {
+    struct ledger_entry entry;
+    struct ledger_hash hash;
+};
+
+struct store_ledger { /* borrowed during the callback */
+    size_t n;
+    const struct store_ledger_row *at;
+    bool more; /* behind the last one */
+};
+
+/* As store_query(). */
+int store_ledger(struct store *store, const struct store_ledger_query *query,
+                 void (*fn)(void *user, const struct store_ledger *result, const struct err *err), void *user,
+                 struct err *err);
 
 /* ---- import and export: history in and out ---- */
 

@@ -350,3 +350,57 @@ int put_batch(struct fixture *f, uint64_t tenant, uint64_t host, uint8_t run, ui
     pack(&packed, tenant, host, run, first, n, ANCHOR_US);
     return store_batch(f->store, &packed.row, &f->err);
 }
+
+/* ---- the ledger ---- */
+
+int put_entry(struct fixture *f, uint64_t tenant, const char *body)
+{
+    struct ledger_entry entry = { .tenant = tenant,
+                                  .at_us = ANCHOR_US,
+                                  .kind = "event",
+                                  .event = 7,
+                                  .incident = 41,
+                                  .actor = "alice",
+                                  .body = body };
+    return store_put_ledger(f->store, &entry);
+}
+
+struct reading_ledger {
+    struct ledger *ret;
+    uint64_t tenant;
+    struct ledger_hash hash;
+    bool done, more;
+};
+
+static void on_ledger(void *user, const struct store_ledger *result, const struct err *err)
+{
+    static uint8_t bytes[LEDGER_BYTES_MAX];
+    struct reading_ledger *reading = user;
+    assert_null(err);
+    for (size_t i = 0; i < result->n; i++) {
+        const struct store_ledger_row *row = &result->at[i];
+        size_t len;
+        assert_int_equal(row->entry.tenant, reading->tenant);
+        assert_int_equal(row->entry.n, ++reading->ret->n);
+        assert_int_equal(ledger_encode(&row->entry, bytes, &len, NULL), 0);
+        reading->hash = ledger_chain(&reading->hash, bytes, len);
+        assert_memory_equal(&row->hash, &reading->hash, sizeof row->hash);
+        snprintf(reading->ret->last_body, sizeof reading->ret->last_body, "%s", row->entry.body);
+    }
+    reading->more = result->more;
+    reading->done = true;
+}
+
+void read_ledger(struct fixture *f, uint64_t tenant, struct ledger *ret)
+{
+    *ret = (struct ledger){ 0 };
+    struct reading_ledger reading = { .ret = ret, .tenant = tenant, .more = true };
+    while (reading.more) {
+        struct store_ledger_query query = {
+            .tenant = tenant, .oldest_first = true, .behind = ret->n, .most = STORE_LEDGER_MOST
+        };
+        reading.done = false;
+        assert_int_equal(store_ledger(f->store, &query, on_ledger, &reading, &f->err), 0);
+        run_until(f, &reading.done);
+    }
+}

@@ -71,6 +71,15 @@ void expect(struct fixture *f, struct told *told, enum store_file file, uint64_t
 /* store_then(), hurried, waited for. */
 int commit(struct fixture *f, enum store_file file, uint64_t tenant);
 
+struct ledger { /* of a tenant, as it was read from the file */
+    uint64_t n;
+    char last_body[256];
+};
+/* Reads all of it, the oldest first, and fails the test unless it is one chain from its first entry on. */
+void read_ledger(struct fixture *f, uint64_t tenant, struct ledger *ret);
+/* Puts an entry with this body. */
+int put_entry(struct fixture *f, uint64_t tenant, const char *body);
+
 /* ---- sample rows: `n` makes them differ ---- */
 struct run_id run_of(uint8_t n);
 struct alert alert_of(unsigned n);

@@ -130,6 +130,8 @@ static int set_up(struct writer *writer, struct err *err)
         rc = load_file(writer->db, writer->kind, writer->tenant, NULL, NULL, err);
     if (rc == 0 && writer->kind == STORE_TENANT)
         rc = runs_open(&writer->runs, writer->db, err);
+    if (rc == 0 && writer->kind == STORE_TENANT)
+        rc = chain_open(&writer->chain, writer->db, err);
     if (rc < 0)
         return rc;
     sqlite3_wal_hook(writer->db, on_commit, writer);
@@ -151,6 +153,7 @@ void writer_close(struct writer *writer)
 {
     runs_close(&writer->runs);
     pack_apply_done(&writer->packs);
+    chain_close(&writer->chain);
     forget_tables(writer);
     for (int i = 0; i < STMT_COUNT; i++) {
         sqlite3_finalize(writer->stmts[i]);
@@ -405,6 +408,8 @@ static int write_op(struct writer *writer, const struct op *op, struct written *
         return write_dropped(writer, op->dropped, sum, err);
     case OP_STEP:
         return runs_put_clock_step(&writer->runs, op->step, err);
+    case OP_LEDGER:
+        return chain_append(&writer->chain, op->ledger, err);
     case OP_PACK:
         return write_pack(writer, op->pack, err);
     }
@@ -418,13 +423,17 @@ static int write_all(struct writer *writer, const struct group *group, struct wr
         if (rc != 0)
             return rc;
     }
-    return writer->kind == STORE_TENANT ? runs_flush(&writer->runs, err) : 0;
+    if (writer->kind != STORE_TENANT)
+        return 0;
+    int rc = runs_flush(&writer->runs, err);
+    return rc < 0 ? rc : chain_flush(&writer->chain, err);
 }
 
 static void roll_back(struct writer *writer)
 {
     run_plain(writer, STMT_ROLLBACK, NULL); /* fails when SQLite has rolled back by itself */
     runs_forget(&writer->runs);
+    chain_forget(&writer->chain);
     forget_tables(writer);
 }
 

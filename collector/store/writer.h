@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "collector/store/chain.h"
 #include "collector/store/group.h"
 #include "collector/store/pack/apply.h"
 #include "collector/store/run.h"
@@ -41,6 +42,7 @@ struct writer { /* zeroed but for the first four it is ready */
     sqlite3_stmt *stmts[STMT_COUNT];
     struct runs runs;
     struct pack_apply packs;
+    struct chain chain;
     struct known_table *tables;
     int wal_pages; /* in the WAL after the last commit */
 };

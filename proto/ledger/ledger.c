@@ -43,6 +43,12 @@ static const char *fault_of(const struct ledger_entry *entry)
     return is_body(entry->body) ? NULL : "a body that is no object, or too long";
 }
 
+int ledger_check(const struct ledger_entry *entry, struct err *err)
+{
+    const char *fault = fault_of(entry);
+    return fault ? err_set(err, -EINVAL, "ledger: %s", fault) : 0;
+}
+
 /* ---- bytes ---- */
 
 static void write_text(struct writer *writer, const char *text)
@@ -54,9 +60,9 @@ int ledger_encode(const struct ledger_entry *entry, uint8_t *bytes, size_t *ret_
 {
     struct writer writer = { .at = bytes, .end = bytes + LEDGER_BYTES_MAX };
     const uint8_t format = FORMAT;
-    const char *fault = fault_of(entry);
-    if (fault)
-        return err_set(err, -EINVAL, "ledger: %s", fault);
+    int rc = ledger_check(entry, err);
+    if (rc < 0)
+        return rc;
     write_bytes(&writer, &format, 1);
     write_varint(&writer, entry->tenant);
     write_varint(&writer, entry->n);

@@ -38,7 +38,10 @@ struct ledger_hash { /* zeroed: of the entry before the first */
     uint8_t bytes[LEDGER_HASH_BYTES];
 };
 
-/* Writes LEDGER_BYTES_MAX bytes at most. -EINVAL: a number or a text that no entry can have. */
+/* -EINVAL: a number or a text that no entry can have. */
+int ledger_check(const struct ledger_entry *entry, struct err *err);
+
+/* Writes LEDGER_BYTES_MAX bytes at most. -EINVAL: as ledger_check(). */
 int ledger_encode(const struct ledger_entry *entry, uint8_t *bytes, size_t *ret_len, struct err *err);
 
 /* The texts of *ret lie in `bytes`, borrowed. -EBADMSG: not an entry, or not as ledger_encode() writes it. */

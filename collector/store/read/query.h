@@ -39,4 +39,7 @@ int query_replay(struct reading *reading, int64_t from_us,
 int query_incidents(sqlite3 *db, uint64_t below, size_t most, struct arena *arena, struct store_incidents *ret,
                     struct err *err);
 
+int query_ledger(sqlite3 *db, const struct store_ledger_query *query, struct arena *arena, struct store_ledger *ret,
+                 struct err *err);
+
 int query_incident(sqlite3 *db, uint64_t id, struct arena *arena, struct store_incident_detail *ret, struct err *err);

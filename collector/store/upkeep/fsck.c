@@ -165,6 +165,8 @@ static int check_open_file(struct fsck *fsck, enum store_file kind, uint64_t ten
         rc = fsck_rows(fsck, err);
     if (rc == 0)
         rc = fsck_ticks(fsck, err);
+    if (rc == 0)
+        rc = fsck_ledger(fsck, tenant, err);
     fsck_forget(fsck);
     return rc;
 }

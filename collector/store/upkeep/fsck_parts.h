@@ -76,10 +76,12 @@ struct fsck_row {
 };
 const char *fsck_row_text(const struct fsck *fsck, const struct fsck_row *row, char text[FSCK_ROW_TEXT]);
 
-/* All of these: -ENOMEM, or 0 with what they found said. fsck_tables.c, fsck_rows.c, fsck_ticks.c */
+/* All of these: -ENOMEM, or 0 with what they found said. fsck_tables.c, fsck_rows.c, fsck_ticks.c,
+ * fsck_ledger.c */
 int fsck_tables(struct fsck *fsck, struct err *err);
 int fsck_rows(struct fsck *fsck, struct err *err);
 int fsck_ticks(struct fsck *fsck, struct err *err);
+int fsck_ledger(struct fsck *fsck, uint64_t tenant, struct err *err);
 
 /* A read that failed is a finding, not a failure, unless memory ran out. */
 int fsck_read_failed(struct fsck *fsck, const char *what, int rc, struct err *err);

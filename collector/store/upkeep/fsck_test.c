@@ -401,6 +401,42 @@ static void a_flipped_byte_is_found_or_harmless(void **state)
     open_store(world->f);
 }
 
+static void a_ledger_that_was_tampered_with_is_found(void **state)
+{
+    static const struct {
+        const char *sql, *finding;
+        size_t n;
+    } faults[] = {
+        { "UPDATE ledger SET actor = 'bob' WHERE n = 2", "ledger entry 2: its columns and its bytes contradict", 1 },
+        { "UPDATE ledger SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"x\":2', '\"x\":9') AS BLOB) WHERE n = 2",
+          "ledger entry 2: its hash is not that of its bytes", 1 },
+        { "DELETE FROM ledger WHERE n = 2", "ledger entry 3: it is the next one behind 1", 2 },
+        { "DELETE FROM ledger WHERE n = 1", "ledger entry 2: it is the next one behind 0", 2 },
+        { "UPDATE ledger SET bytes = x'' WHERE n = 3", "ledger entry 3: its bytes are no entry", 2 },
+        { "UPDATE ledger SET hash = x'00' WHERE n = 1", "ledger entry 1: its hash is not", 1 },
+    };
+    (void)state;
+    for (int i = 1; i <= 3; i++) {
+        char body[16];
+        snprintf(body, sizeof body, "{\"x\":%d}", i);
+        assert_int_equal(put_entry(world->f, WORLD_TENANT, body), 0);
+    }
+    close_store(world->f);
+    struct said said;
+    struct fsck_report report;
+    assert_int_equal(check("acme", &said, &report), 0);
+    assert_string_equal(said.text, "");
+    world_sql(world, "CREATE TABLE kept AS SELECT * FROM ledger");
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        world_sql(world, faults[i].sql);
+        assert_int_equal(check("acme", &said, &report), 0);
+        if (!strstr(said.text, faults[i].finding) || said.n != faults[i].n)
+            fail_msg("%s\nyields:\n%s", faults[i].sql, said.text);
+        world_sql(world, "DELETE FROM ledger; INSERT INTO ledger SELECT * FROM kept");
+    }
+    open_store(world->f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +450,7 @@ int main(void)
         FSCK_TEST(a_coarse_row_that_is_gone_is_missed_as_long_as_minutes_are_kept),
         FSCK_TEST(of_a_row_of_several_parts_nobody_knows_whose_time_is_whose),
         FSCK_TEST(a_row_has_any_number_of_its_host_and_day),
+        FSCK_TEST(a_ledger_that_was_tampered_with_is_found),
         FSCK_TEST(a_flipped_byte_is_found_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,70 @@
+/* Entries of the ledger, a page at a time, in either order. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/store/db.h"
+#include "collector/store/read/query.h"
+
+enum { SQL_MAX = 256 };
+
+/* An index of (event, kind, n) serves what names an event; anything else goes along the chain. */
+static void select_sql(char sql[SQL_MAX], const struct store_ledger_query *query)
+{
+    snprintf(sql, SQL_MAX, "SELECT bytes, hash FROM ledger WHERE n %s ?1%s%s ORDER BY n %s LIMIT ?4",
+             query->oldest_first ? ">" : "<", query->event ? " AND event = ?2" : "",
+             query->kind[0] ? " AND kind = ?3" : "", query->oldest_first ? "ASC" : "DESC");
+}
+
+static int prepare(sqlite3 *db, const struct store_ledger_query *query, sqlite3_stmt **ret, struct err *err)
+{
+    char sql[SQL_MAX];
+    select_sql(sql, query);
+    int rc = db_prepare(db, sql, ret, err);
+    if (rc < 0)
+        return rc;
+    bool whole = query->behind == 0 && !query->oldest_first;
+    sqlite3_bind_int64(*ret, 1, whole || query->behind > INT64_MAX ? INT64_MAX : (int64_t)query->behind);
+    sqlite3_bind_int64(*ret, 2, (int64_t)query->event);
+    sqlite3_bind_text(*ret, 3, query->kind, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(*ret, 4, (int64_t)query->most + 1); /* one more tells that there are more */
+    return 0;
+}
+
+static int read_row(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger_row *ret, struct err *err)
+{
+    const void *bytes = sqlite3_column_blob(stmt, 0);
+    const void *hash = sqlite3_column_blob(stmt, 1);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+    if (!bytes || !hash || sqlite3_column_bytes(stmt, 1) != LEDGER_HASH_BYTES)
+        return err_set(err, -EBADMSG, "store: a row of ledger has no valid bytes or hash");
+    uint8_t *copy = arena_alloc(arena, 1, len);
+    if (!copy)
+        return err_set(err, -ENOMEM, "store: the answer is too large");
+    memcpy(copy, bytes, len);
+    memcpy(ret->hash.bytes, hash, LEDGER_HASH_BYTES);
+    return ledger_decode(copy, len, &ret->entry, err);
+}
+
+int query_ledger(sqlite3 *db, const struct store_ledger_query *query, struct arena *arena, struct store_ledger *ret,
+                 struct err *err)
+{
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    struct store_ledger_row *rows = arena_alloc(arena, query->most, sizeof *rows);
+    size_t n = 0;
+    size_t bytes = 0;
+    int rc = rows ? prepare(db, query, &stmt, err) : err_set(err, -ENOMEM, "store: the answer is too large");
+    bool full = false;
+    while (rc == 0 && (rc = db_step(stmt, err)) == DB_ROW) {
+        bytes += (size_t)sqlite3_column_bytes(stmt, 0);
+        full = n == query->most || (n > 0 && bytes > STORE_LEDGER_PAGE_BYTES);
+        if (full)
+            break;
+        rc = read_row(stmt, arena, &rows[n++], err);
+    }
+    if (rc < 0)
+        return rc;
+    *ret = (struct store_ledger){ n, rows, full };
+    return 0;
+}

@@ -1,0 +1,68 @@
+/* The chain of the ledger from its first entry to its last: numbers without a hole, each hash worked out again from the
+ * one before it, and columns that say what the bytes say. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/store/db.h"
+#include "collector/store/upkeep/fsck_parts.h"
+#include "proto/ledger/ledger.h"
+
+enum { COLUMN_N, COLUMN_AT, COLUMN_KIND, COLUMN_EVENT, COLUMN_INCIDENT, COLUMN_ACTOR, COLUMN_BYTES, COLUMN_HASH };
+
+static bool is_text(sqlite3_stmt *stmt, int column, const char *text)
+{
+    const char *there = (const char *)sqlite3_column_text(stmt, column);
+    return there && strcmp(there, text) == 0;
+}
+
+/* NULL: they agree. */
+static const char *fault_of_columns(sqlite3_stmt *stmt, uint64_t tenant)
+{
+    struct ledger_entry entry;
+    if (ledger_decode(sqlite3_column_blob(stmt, COLUMN_BYTES), (size_t)sqlite3_column_bytes(stmt, COLUMN_BYTES), &entry,
+                      NULL) < 0)
+        return "its bytes are no entry";
+    if (entry.tenant != tenant)
+        return "it is of another tenant";
+    if (entry.n != (uint64_t)sqlite3_column_int64(stmt, COLUMN_N) ||
+        entry.at_us != sqlite3_column_int64(stmt, COLUMN_AT) ||
+        entry.event != (uint64_t)sqlite3_column_int64(stmt, COLUMN_EVENT) ||
+        entry.incident != (uint64_t)sqlite3_column_int64(stmt, COLUMN_INCIDENT) ||
+        !is_text(stmt, COLUMN_KIND, entry.kind) || !is_text(stmt, COLUMN_ACTOR, entry.actor))
+        return "its columns and its bytes contradict each other";
+    return NULL;
+}
+
+/* A broken link is said once: what follows is measured by the hash that is there. */
+static void check_entry(struct fsck *fsck, sqlite3_stmt *stmt, uint64_t tenant, int64_t *last, struct ledger_hash *hash)
+{
+    int64_t n = sqlite3_column_int64(stmt, COLUMN_N);
+    const void *there = sqlite3_column_blob(stmt, COLUMN_HASH);
+    const char *fault = fault_of_columns(stmt, tenant);
+    if (fault)
+        fsck_find(fsck, "ledger entry %" PRId64 ": %s", n, fault);
+    if (n != *last + 1)
+        fsck_find(fsck, "ledger entry %" PRId64 ": it is the next one behind %" PRId64, n, *last);
+    *hash =
+        ledger_chain(hash, sqlite3_column_blob(stmt, COLUMN_BYTES), (size_t)sqlite3_column_bytes(stmt, COLUMN_BYTES));
+    *last = n;
+    if (there && sqlite3_column_bytes(stmt, COLUMN_HASH) == LEDGER_HASH_BYTES &&
+        memcmp(there, hash->bytes, LEDGER_HASH_BYTES) == 0)
+        return;
+    fsck_find(fsck, "ledger entry %" PRId64 ": its hash is not that of its bytes behind the entry before it", n);
+    if (there && sqlite3_column_bytes(stmt, COLUMN_HASH) == LEDGER_HASH_BYTES)
+        memcpy(hash->bytes, there, LEDGER_HASH_BYTES);
+}
+
+int fsck_ledger(struct fsck *fsck, uint64_t tenant, struct err *err)
+{
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    struct ledger_hash hash = { { 0 } };
+    int64_t last = 0;
+    int rc = db_prepare(fsck->db, "SELECT n, at_us, kind, event, incident, actor, bytes, hash FROM ledger ORDER BY n",
+                        &stmt, err);
+    while (rc >= 0 && (rc = db_step(stmt, err)) == DB_ROW)
+        check_entry(fsck, stmt, tenant, &last, &hash);
+    return fsck_read_failed(fsck, "its ledger", rc, err);
+}
