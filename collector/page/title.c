@@ -1,10 +1,9 @@
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "collector/page/parts.h"
 
-enum { QUANTITY_TEXT = 48, INSTANCE_SHOWN_MAX = 48 };
+enum { INSTANCE_SHOWN_MAX = 48 };
 
 /* Writes `len` bytes of `text` behind what `to` holds, cut to fit, never within a character. */
 static void append(char *to, size_t size, const char *text, size_t len)
@@ -19,41 +18,6 @@ static void append(char *to, size_t size, const char *text, size_t len)
     to[used + len] = '\0';
 }
 
-static void scaled(char text[QUANTITY_TEXT], double value, const char *unit)
-{
-    static const char *const prefixes[] = { "", "k", "M", "G", "T", "P" };
-    int i = 0;
-    for (; i < 5 && fabs(value) >= 1000; i++)
-        value /= 1000;
-    snprintf(text, QUANTITY_TEXT, "%.3g %s%s", value, prefixes[i], unit);
-}
-
-/* UCUM's annotations in braces say what is counted; the summary says it better. */
-static void counted(char text[QUANTITY_TEXT], double value, const char *unit)
-{
-    const char *close = strchr(unit, '}');
-    if (fabs(value) < 10000)
-        snprintf(text, QUANTITY_TEXT, "%.4g%s", value, close ? close + 1 : "");
-    else
-        snprintf(text, QUANTITY_TEXT, "%.0f%s", value, close ? close + 1 : "");
-}
-
-static void quantity(char text[QUANTITY_TEXT], double value, const char *unit)
-{
-    if (strcmp(unit, "1") == 0)
-        snprintf(text, QUANTITY_TEXT, "%.4g %%", value * 100);
-    else if (strcmp(unit, "s") == 0 && fabs(value) < 1)
-        snprintf(text, QUANTITY_TEXT, "%.4g ms", value * 1000);
-    else if (strcmp(unit, "By") == 0)
-        scaled(text, value, "B");
-    else if (strcmp(unit, "By/s") == 0)
-        scaled(text, value, "B/s");
-    else if (unit[0] == '{')
-        counted(text, value, unit);
-    else
-        snprintf(text, QUANTITY_TEXT, "%.4g %s", value, unit);
-}
-
 static const char *unit_of(const struct alert *alert)
 {
     const struct metric *metric = metric_find(alert->metric);
@@ -65,8 +29,8 @@ static const char *unit_of(const struct alert *alert)
 char *summary_text(char *text, size_t size, const char *summary, const struct alert *alert)
 {
     static const char word[] = "{threshold}";
-    char threshold[QUANTITY_TEXT];
-    quantity(threshold, alert->threshold, unit_of(alert));
+    char threshold[METRIC_QUANTITY_TEXT];
+    metric_quantity_text(threshold, alert->threshold, unit_of(alert));
     text[0] = '\0';
     for (const char *at = summary, *found; *at; at = found) {
         found = strstr(at, word);

@@ -24,6 +24,11 @@ const char *severity_name(enum severity severity)
     return names[severity];
 }
 
+unsigned watch_strictest(unsigned in_force)
+{
+    return in_force & WINDOW_STATES ? in_force & WINDOW_STATES : in_force;
+}
+
 /* ---- transitions ---- */
 
 void transitions_clear(struct transitions *list)
@@ -120,7 +125,7 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
     if (!host)
         return -ENOMEM;
     struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
-    unsigned strictest = in_force & WINDOW_STATES ? in_force & WINDOW_STATES : in_force;
+    unsigned strictest = watch_strictest(in_force);
     bool same = strictest == host->in_force && same_limits(limits, host->limits);
     /* room for all that end, and for what a late lane still tells */
     size_t late = host->late ? HASH_COUNT(host->late->spells) : 0;

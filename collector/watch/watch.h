@@ -137,6 +137,9 @@ int rules_check_depends(const struct rule *rules, size_t n, size_t i, struct err
 int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int64_t now_us, struct transitions *out,
                     struct err *err);
 
+/* Those of a host's states that count: armed and live leave the others behind. */
+unsigned watch_strictest(unsigned in_force);
+
 /* Says what holds for a host from now on: the states of the live or coming events it is in (IN_FORCE(...) bits, or
  * IN_FORCE_NO_EVENT), its declared limits, the interval it confirmed (0: not yet). While one of the states is armed or
  * live the others do not count: the window's rules replace the ordinary ones. Rules that are no longer in force let

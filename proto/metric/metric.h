@@ -35,3 +35,8 @@ const struct metric *metric_find(const char *key);
 /* Writes a series as people read it, `system.disk.io.rate{device=vda,direction=read}`; a NULL label stands for
  * "instance". Cut at `size`. Returns `text`. */
 char *metric_series_text(char *text, size_t size, const char *key, const char *instance_label, const char *instance);
+
+/* A value with its unit as people read it: "90 %", "12.5 MB/s", "340 ms"; what a unit in braces counts is left to the
+ * words around it. Returns `text`. */
+enum { METRIC_QUANTITY_TEXT = 48 };
+char *metric_quantity_text(char text[METRIC_QUANTITY_TEXT], double value, const char *unit);

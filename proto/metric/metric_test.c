@@ -200,6 +200,25 @@ static void a_series_text_is_cut_where_its_room_ends(void **state)
     assert_string_equal(metric_series_text(text, 1, "abc", "d", "efgh"), "");
 }
 
+static void a_quantity_reads_with_its_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *unit, *want;
+    } rows[] = { { 0.905, "1", "90.5 %" },
+                 { 0.0123, "s", "12.3 ms" },
+                 { 4, "s", "4 s" },
+                 { 125e6, "By/s", "125 MB/s" },
+                 { 1.5e9, "By", "1.5 GB" },
+                 { 812, "{connection}", "812" },
+                 { 41234, "{packet}/s", "41234/s" },
+                 { 3, "", "3 " } };
+    char text[METRIC_QUANTITY_TEXT];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_string_equal(metric_quantity_text(text, rows[i].value, rows[i].unit), rows[i].want);
+}
+
 static void docs_metrics_md_is_what_the_catalogue_prints(void **state)
 {
     (void)state;
@@ -244,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_key_the_catalogue_lacks_is_not_found),
         cmocka_unit_test(a_series_reads_with_its_instance_among_the_attributes),
         cmocka_unit_test(a_series_text_is_cut_where_its_room_ends),
+        cmocka_unit_test(a_quantity_reads_with_its_unit),
         cmocka_unit_test(docs_metrics_md_is_what_the_catalogue_prints),
     };
     return cmocka_run_group_tests_name("metric", tests, NULL, NULL);
