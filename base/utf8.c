@@ -62,3 +62,28 @@ size_t utf8_clean(char *to, size_t room, const char *from, size_t len)
     }
     return end;
 }
+
+/* By their bytes: they have no other form. */
+static bool is_shown(const char *at, size_t len)
+{
+    const uint8_t *bytes = (const uint8_t *)at;
+    if (len == 1)
+        return bytes[0] >= ' ' && bytes[0] != 0x7f;
+    if (len == 2)
+        return bytes[0] != 0xc2 || bytes[1] >= 0xa0; /* U+0080..U+009F */
+    return len != 3 || (memcmp(at, "\u2028", 3) != 0 && memcmp(at, "\u2029", 3) != 0 && memcmp(at, "\ufeff", 3) != 0);
+}
+
+bool utf8_is_shown(const char *text, size_t least, size_t most, const char *also)
+{
+    size_t len = strnlen(text, most + 1);
+    if (len < least || len > most)
+        return false;
+    for (size_t at = 0; at < len;) {
+        size_t take = utf8_len(text + at, len - at);
+        if (take == 0 || !(is_shown(text + at, take) || strchr(also, text[at])))
+            return false;
+        at += take;
+    }
+    return true;
+}

@@ -193,7 +193,10 @@ uint64_t start_event(struct fixture *f, const char *name)
 {
     struct event event;
     const struct event *row;
-    int rc = event_init(&event, name, "UTC", "2026-11-23", 1, "web-*", &f->err);
+    struct event_plan plan = {
+        .name = name, .zone = "UTC", .first_day = "2026-11-23", .days = 1, .hosts = "web-*", .drill = true
+    };
+    int rc = event_init(&event, &plan, &f->err);
     event.tenant = f->tenant;
     if (rc == 0)
         rc = collector_add_event(f->collector, &event, &row, &f->err);

@@ -41,7 +41,9 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
     struct event *row = scope_event(collector, event);
     if (!row)
         return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
-    int rc = event_do(row, verb, now_us(collector), by, err);
+    struct event_change change;
+    struct event_ask ask = { .verb = verb, .role = ROLE_COMMANDER, .by = by, .now_us = now_us(collector) };
+    int rc = event_do(row, &ask, &change, err);
     if (rc < 0)
         return rc;
     tell(collector, row);
@@ -54,7 +56,8 @@ void life_tick(struct collector *collector)
     int64_t now = now_us(collector);
     for (size_t i = 0; i < collector->n_events; i++) {
         struct event *event = collector->events[i];
-        if (event_tick(event, now))
+        struct event_change change;
+        while (event_tick(event, NULL, now, &change))
             tell(collector, event);
     }
 }

@@ -51,9 +51,14 @@ int verb_event_create(struct call *call, struct err *err)
     const struct event *row;
     uint64_t tenant;
     int rc = call_tenant(call, &tenant, err);
+    struct event_plan plan = { .name = call_text(call, "name"),
+                               .zone = call_text(call, "zone"),
+                               .first_day = call_text(call, "first_day"),
+                               .days = call_int(call, "days", 0),
+                               .hosts = call_text(call, "hosts"),
+                               .drill = true };
     if (rc == 0)
-        rc = event_init(&draft, call_text(call, "name"), call_text(call, "zone"), call_text(call, "first_day"),
-                        call_int(call, "days", 0), call_text(call, "hosts"), err);
+        rc = event_init(&draft, &plan, err);
     if (rc < 0)
         return rc;
     draft.tenant = tenant;
@@ -129,7 +134,7 @@ int verb_event_show(struct call *call, struct err *err)
     json_t *hosts = json_array();
     const struct fleet *fleet = collector_fleet(call->collector);
     for (const struct host *host = NULL; (host = fleet_next_host(fleet, host));)
-        if (host->tenant == row->tenant && event_selects(row, host->name) && json_array_size(hosts) < HOSTS_SHOWN)
+        if (host->tenant == row->tenant && event_selects(row, host->name, "") && json_array_size(hosts) < HOSTS_SHOWN)
             json_array_append_new(hosts, form_host(call->collector, host));
     struct listing listing = { .collector = call->collector, .event = row->id, .rows = json_array() };
     pager_each(collector_pager(call->collector), add_incident, &listing);

@@ -31,15 +31,13 @@ static int tenant_of(const struct call *call, const struct event *event, uint64_
 /* Globs separated by commas, as in an event's selector. */
 static bool selects(const char *globs, const char *name)
 {
-    struct event scope = { .hosts = "" };
-    int len = snprintf(scope.hosts, sizeof scope.hosts, "%s", globs);
-    return (size_t)len < sizeof scope.hosts && event_selects(&scope, name);
+    return strlen(globs) <= SCOPE_HOSTS_MAX && scope_names(globs, name);
 }
 
 static bool is_meant(const struct call *call, const struct event *event, const struct host *row)
 {
     const char *globs = call_text(call, "hosts");
-    return (!event || event_selects(event, row->name)) && (!globs || selects(globs, row->name));
+    return (!event || event_selects(event, row->name, "")) && (!globs || selects(globs, row->name));
 }
 
 static int add_hosts(const struct call *call, const struct event *event, uint64_t after, size_t most,

@@ -31,6 +31,10 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->alert(to->user, load->tenant, row);
     if (kind == ROW_EVENT && to->event)
         to->event(to->user, row);
+    if (kind == ROW_EVENT_DOCUMENT && to->event_document)
+        to->event_document(to->user, row);
+    if (kind == ROW_GATE && to->gate)
+        to->gate(to->user, row);
     if (kind == ROW_INCIDENT && to->incident)
         to->incident(to->user, row);
     if (kind == ROW_INCIDENT_ALERT && to->incident_alert)
@@ -48,6 +52,8 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct token token;
         struct alert alert;
         struct event event;
+        struct event_document event_document;
+        struct gate gate;
         struct incident incident;
         struct incident_alert incident_alert;
         struct page page;
@@ -173,6 +179,8 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
     } parts[] = {
         { ROW_ALERT, "ORDER BY host, rule, metric, instance" },
         { ROW_EVENT, "ORDER BY id" },
+        { ROW_EVENT_DOCUMENT, "ORDER BY event" },
+        { ROW_GATE, "ORDER BY event, gate" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
         { ROW_PAGE, "WHERE incident IN " UNDER_WAY " ORDER BY id" },

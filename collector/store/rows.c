@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/event/document.h"
 #include "collector/event/event.h"
+#include "collector/event/gate.h"
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
@@ -29,6 +31,11 @@ static const struct names page_states = { 4, { "queued", "delivered", "failed", 
 static const struct names event_states = { EVENT_STATE_COUNT,
                                            { "draft", "requested", "accepted", "checked", "armed", "live", "closing",
                                              "reported", "closed", "cancelled" } };
+
+static const struct names gate_kinds = {
+    GATE_COUNT, { "entitlement", "verdict", "rehearsal", "lint", "contacts", "notices", "hosts" }
+};
+static const struct names gate_states = { GATE_STATE_COUNT, { "open", "passed", "failed", "overridden" } };
 
 struct field {
     const char *column;
@@ -111,13 +118,40 @@ static const struct field event_fields[] = {
     TEXT("name", event, name),
     TEXT("zone", event, zone),
     TEXT("hosts", event, hosts),
+    TEXT("labels", event, labels),
+    BOOL("drill", event, drill),
+    BOOL("late_request", event, late_request),
     NAME("state", event, state, &event_states),
+    INT("days", event, days),
     INT64("start_us", event, start_us),
     INT64("end_us", event, end_us),
     INT64("created_us", event, created_us),
+    INT64("requested_us", event, requested_us),
+    INT64("accepted_us", event, accepted_us),
+    INT64("arming_us", event, arming_us),
+    TEXT("arming_by", event, arming_by),
+    INT64("armed_us", event, armed_us),
+    INT64("unarmed_us", event, unarmed_us),
     INT64("started_us", event, started_us),
+    INT64("closing_us", event, closing_us),
+    INT64("reported_us", event, reported_us),
     INT64("closed_us", event, closed_us),
     TEXT("changed_by", event, by),
+};
+
+static const struct field event_document_fields[] = {
+    INT64("event", event_document, event, KEY),
+    TEXT("text", event_document, text),
+};
+
+static const struct field gate_fields[] = {
+    INT64("event", gate, event, KEY),
+    FIELD("gate", FIELD_NAME, gate, gate, .names = &gate_kinds, KEY),
+    NAME("state", gate, state, &gate_states),
+    TEXT("evidence", gate, evidence),
+    TEXT("actor", gate, by),
+    TEXT("reason", gate, reason),
+    INT64("at_us", gate, at_us),
 };
 
 static const struct field incident_fields[] = {
@@ -168,10 +202,16 @@ static const struct row {
     {                                                                                                                  \
 #name, sizeof(struct name), sizeof name##_fields / sizeof *name##_fields, name##_fields                        \
     }
-    [ROW_TENANT] = ROW(tenant),     [ROW_HOST] = ROW(host),
-    [ROW_HOST_KEY] = ROW(host_key), [ROW_TOKEN] = ROW(token),
-    [ROW_ALERT] = ROW(alert),       [ROW_EVENT] = ROW(event),
-    [ROW_INCIDENT] = ROW(incident), [ROW_INCIDENT_ALERT] = ROW(incident_alert),
+    [ROW_TENANT] = ROW(tenant),
+    [ROW_HOST] = ROW(host),
+    [ROW_HOST_KEY] = ROW(host_key),
+    [ROW_TOKEN] = ROW(token),
+    [ROW_ALERT] = ROW(alert),
+    [ROW_EVENT] = ROW(event),
+    [ROW_EVENT_DOCUMENT] = ROW(event_document),
+    [ROW_GATE] = ROW(gate),
+    [ROW_INCIDENT] = ROW(incident),
+    [ROW_INCIDENT_ALERT] = ROW(incident_alert),
     [ROW_PAGE] = ROW(page),
 };
 _Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");

@@ -19,6 +19,8 @@ enum row_kind {
     ROW_TOKEN,
     ROW_ALERT,
     ROW_EVENT,
+    ROW_EVENT_DOCUMENT,
+    ROW_GATE,
     ROW_INCIDENT,
     ROW_INCIDENT_ALERT,
     ROW_PAGE,

@@ -99,7 +99,25 @@ static const char *const tenant_steps[] = {
     "  event INTEGER NOT NULL /* 0: none */, incident INTEGER NOT NULL /* 0: none */, actor TEXT NOT NULL,"
     "  bytes BLOB NOT NULL /* the entry: the columns before are of it */,"
     "  hash BLOB NOT NULL /* BLAKE2b-256 of the hash before and bytes */);"
-    "CREATE INDEX ledger_by_event ON ledger (event, kind, n);",
+    "CREATE INDEX ledger_by_event ON ledger (event, kind, n);"
+
+    /* The life of an event, its document and its gates. Days were not written down before: a day has 22 to 26 h. */
+    "ALTER TABLE event ADD COLUMN labels TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE event ADD COLUMN drill INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN late_request INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN days INTEGER NOT NULL DEFAULT 1;"
+    "UPDATE event SET days = (end_us - start_us + 43200000000) / 86400000000;"
+    "ALTER TABLE event ADD COLUMN requested_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN accepted_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN arming_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN arming_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE event ADD COLUMN armed_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN unarmed_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN closing_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN reported_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE event_document (event INTEGER PRIMARY KEY, text TEXT NOT NULL /* YAML */);"
+    "CREATE TABLE gate (event INTEGER, gate TEXT, state TEXT NOT NULL, evidence TEXT NOT NULL, actor TEXT NOT NULL,"
+    "  reason TEXT NOT NULL, at_us INTEGER NOT NULL, PRIMARY KEY (event, gate)) WITHOUT ROWID;",
 };
 
 static const struct schema {

@@ -499,6 +499,16 @@ int store_put_event(struct store *store, const struct event *row)
     return put_row(store, STORE_TENANT, row->tenant, ROW_EVENT, row);
 }
 
+int store_put_event_document(struct store *store, uint64_t tenant, const struct event_document *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_EVENT_DOCUMENT, row);
+}
+
+int store_put_gate(struct store *store, uint64_t tenant, const struct gate *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_GATE, row);
+}
+
 int store_put_incident(struct store *store, const struct incident *row)
 {
     raise_to(&store->marks.incident, row->id);

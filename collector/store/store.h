@@ -23,7 +23,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "collector/event/document.h"
 #include "collector/event/event.h"
+#include "collector/event/gate.h"
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
@@ -77,6 +79,8 @@ struct store_loader {
     void (*anchor)(void *user, uint64_t tenant, const struct store_anchor *row);
     void (*alert)(void *user, uint64_t tenant, const struct alert *row);
     void (*event)(void *user, const struct event *row);
+    void (*event_document)(void *user, const struct event_document *row); /* behind the events of its file... */
+    void (*gate)(void *user, const struct gate *row);                     /* ...and so are these */
     void (*incident)(void *user, const struct incident *row);             /* not resolved, or with a queued page */
     void (*incident_alert)(void *user, const struct incident_alert *row); /* of those */
     void (*page)(void *user, const struct page *row);                     /* all of those */
@@ -131,6 +135,8 @@ int store_put_beat(struct store *store, int64_t now_us);
 int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row);
 int store_put_alert(struct store *store, uint64_t tenant, const struct alert *row); /* ok ones are deleted */
 int store_put_event(struct store *store, const struct event *row);
+int store_put_event_document(struct store *store, uint64_t tenant, const struct event_document *row);
+int store_put_gate(struct store *store, uint64_t tenant, const struct gate *row);
 int store_put_incident(struct store *store, const struct incident *row);
 int store_put_incident_alert(struct store *store, uint64_t tenant, const struct incident_alert *row);
 int store_put_page(struct store *store, const struct page *row);

@@ -234,7 +234,10 @@ uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int
     char today[32];
     must(calendar_local_text(zone, world_wall_us(), today, &err), &err);
     today[sizeof "2026-11-23" - 1] = '\0';
-    must(event_init(&event, name, zone, today, days, "*", &err), &err);
+    struct event_plan plan = {
+        .name = name, .zone = zone, .first_day = today, .days = days, .hosts = "*", .drill = true
+    };
+    must(event_init(&event, &plan, &err), &err);
     event.tenant = tenant;
     must(collector_add_event(asked(), &event, &row, &err), &err);
     wait_written(STORE_TENANT, tenant);
