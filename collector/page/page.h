@@ -6,7 +6,8 @@
  *          acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a person. A
  *          paging alert of a higher severity triggers it again with a new clock and new stamps; any other that fires
  *          while it is open joins, and so does one that was ok and fires again: nobody is paged twice for them.
- *          Alerts that do not page join, but open nothing
+ *          Alerts that do not page join, but open nothing, unless their scope says so: then without a page, and with
+ *          clock 0 until one that pages joins
  * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page a channel took),
  *          acknowledged; the budget from crossed to delivered and to acknowledged is PAGE_BUDGET_US. They are those
  *          of the alert that triggered the clock: an alert that joins moves none; when that alert turns out to have
@@ -53,9 +54,10 @@ struct incident { /* also the row the store keeps */
     char title[160]; /* of the alert that triggered it: "CPU utilisation above 90 % on web-1" */
     enum incident_state state;
     enum severity severity;
-    unsigned clock; /* which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record */
-    bool late;      /* found in ticks of a closed gap, or past its budget when detected */
-    bool breached;  /* the budget passed before it was delivered or acknowledged */
+    unsigned
+        clock; /* which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record, or nobody was paged yet */
+    bool late; /* found in ticks of a closed gap, or past its budget when detected */
+    bool breached; /* the budget passed before it was delivered or acknowledged */
     int64_t crossed_us;
     int64_t detected_us;
     int64_t delivered_us;    /* 0: not yet, as below */
@@ -116,6 +118,7 @@ struct page_scope { /* where a transition belongs */
     bool drill;             /* the event is an exercise: the title says so */
     const char *host_group; /* borrowed */
     const char *summary;    /* of the rule, as watch_summary() has it; borrowed */
+    bool opens;             /* an alert that does not page opens an incident all the same */
 };
 
 struct page_outcome { /* of one attempt */
@@ -190,6 +193,8 @@ const struct incident_alert *pager_alerts(const struct pager *pager, uint64_t id
 void pager_each(const struct pager *pager, void (*fn)(void *user, const struct incident *incident), void *user);
 void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_unacknowledged);
 size_t pager_count_queued(const struct pager *pager); /* pages neither delivered nor given up */
+/* Those of a tenant, and when the oldest of them was made; 0: there is none. */
+int64_t pager_oldest_queued_us(const struct pager *pager, uint64_t tenant, unsigned *ret_queued);
 /* Lets go of incidents resolved before `before_us` whose pages are all settled. They stay in the store. */
 void pager_forget(struct pager *pager, int64_t before_us);
 

@@ -81,6 +81,7 @@ struct change { /* of the CPU alert of web-1, firing since now, unless said othe
     uint64_t event;
     enum severity severity;
     bool no_page;
+    bool opens; /* an incident, all the same */
     bool late;
 };
 
@@ -107,7 +108,8 @@ static int change_rc(struct fixture *f, struct change c)
                                       .event = c.event,
                                       .host_name = host_name,
                                       .host_group = "web",
-                                      .summary = "CPU utilisation above {threshold}" };
+                                      .summary = "CPU utilisation above {threshold}",
+                                      .opens = c.opens };
     page_effects_clear(&f->out);
     int rc = pager_alert(f->pager, &t, &scope, f->now_us, &f->out);
     store(f);
@@ -946,6 +948,53 @@ static void a_breach_stays_on_record_over_a_new_clock(void **state)
     assert_int_equal(incident(f, 1)->clock, 2);
 }
 
+static void what_does_not_page_may_open_an_incident_without_a_page_and_without_a_clock(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f, .no_page = true, .opens = true, .severity = SEVERITY_WARNING);
+    const struct incident *row = incident(f, 1);
+    assert_true(row->state == INCIDENT_TRIGGERED && row->clock == 0 && row->severity == SEVERITY_WARNING);
+    assert_string_equal(row->title, "CPU utilisation above 90 % on web-1");
+    assert_int_equal(pager_count_queued(f->pager), 0);
+    set_contacts(f, 2, (const char *[]){ "ops", "lead" });
+    assert_int_equal(pager_count_queued(f->pager), 0);
+    at(f, 5000);
+    tick(f);
+    assert_false(incident(f, 1)->breached); /* nobody was to be told */
+    CHANGE(f, .from = ALERT_FIRING, .to = ALERT_OK);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+    assert_int_equal(pager_count_queued(f->pager), 0);
+}
+
+static void the_first_that_pages_of_such_an_incident_starts_its_clock(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f, .no_page = true, .opens = true, .severity = SEVERITY_CRITICAL);
+    at(f, 700);
+    FIRES(f, .rule = "steal", .opens = true);
+    const struct incident *row = incident(f, 1);
+    assert_int_equal(row->clock, 1);
+    assert_int_equal(row->crossed_us, T0 + 700 * S);
+    assert_int_equal(row->n_alerts, 2);
+    assert_int_equal(pager_count_queued(f->pager), 1);
+}
+
+static void the_oldest_page_of_a_tenant_that_still_waits_is_known(void **state)
+{
+    struct fixture *f = *state;
+    unsigned queued;
+    assert_int_equal(pager_oldest_queued_us(f->pager, SHOP, &queued), 0);
+    assert_int_equal(queued, 0);
+    FIRES(f);
+    at(f, 30);
+    FIRES(f, .event = SALE, .host = 2);
+    assert_int_equal(pager_oldest_queued_us(f->pager, SHOP, &queued), T0);
+    assert_int_equal(queued, 2);
+    assert_int_equal(pager_oldest_queued_us(f->pager, TENANT_RESERVED, &queued), 0);
+    deliver(f);
+    assert_int_equal(pager_oldest_queued_us(f->pager, SHOP, &queued), T0 + 30 * S);
+}
+
 /* ---- the collector's own ---- */
 
 static void the_collectors_own_incidents_are_each_told_by_themselves(void **state)
@@ -1090,6 +1139,17 @@ static void an_incident_put_back_with_nothing_that_holds_it_open_resolves(void *
     restart(f, &rows, true);
     tick(f);
     assert_int_equal(f->out.incidents[0].state, INCIDENT_RESOLVED);
+}
+
+static void an_incident_that_no_alert_opened_stays_open_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct incident row = { .id = 9, .tenant = SHOP, .event = 7, .group = "window", .clock = 1, .crossed_us = T0 };
+    assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+    tick(f);
+    assert_int_equal(incident(f, 9)->state, INCIDENT_TRIGGERED);
+    assert_int_equal(pager_own_ends(f->pager, 9, f->now_us, &f->out), 0);
+    assert_int_equal(incident(f, 9)->state, INCIDENT_RESOLVED);
 }
 
 static void deadlines_go_on_while_the_process_is_down(void **state)
@@ -1345,6 +1405,10 @@ int main(void)
         TEST(what_happens_in_a_drill_says_so),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
+        TEST(the_oldest_page_of_a_tenant_that_still_waits_is_known),
+        TEST(an_incident_that_no_alert_opened_stays_open_over_a_restart),
+        TEST(what_does_not_page_may_open_an_incident_without_a_page_and_without_a_clock),
+        TEST(the_first_that_pages_of_such_an_incident_starts_its_clock),
         TEST(deadlines_go_on_while_the_process_is_down),
         TEST(a_clock_set_back_holds_back_no_page),
         TEST(a_clock_set_back_stops_no_budget),

@@ -74,7 +74,7 @@ int pager_set_contacts(struct pager *pager, const struct page_contact *contacts,
         for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
             if (!reaches(pager, slip->row.contact, slip->row.tenant))
                 slips_cancel(&p, dossier, slip->row.contact);
-        if (dossier->known && dossier->row.state == INCIDENT_TRIGGERED)
+        if (dossier->known && dossier->row.state == INCIDENT_TRIGGERED && dossier->row.clock > 0)
             slips_trigger(&p, dossier);
     }
     return p.rc;
@@ -187,6 +187,24 @@ static void record(struct paging *p, const struct transition *t, const struct pa
         dossier_free(p->pager, dossier);
 }
 
+/* The first that pages of an incident nobody was paged for, or one that is worse than those before. */
+static bool must_page(const struct dossier *dossier, const struct transition *t)
+{
+    return t->alert.page && (dossier->row.clock == 0 || t->alert.severity > dossier->row.severity);
+}
+
+static void open_unpaged(struct paging *p, struct dossier *dossier, const struct transition *t,
+                         const struct page_scope *scope)
+{
+    struct incident *row = &dossier->row;
+    row->state = INCIDENT_TRIGGERED;
+    row->severity = t->alert.severity;
+    row->crossed_us = t->alert.crossed_us;
+    row->detected_us = t->detected_us;
+    title_text(row->title, sizeof row->title, scope, &t->alert);
+    dossier_tell(p, dossier);
+}
+
 static struct dossier *find_group(const struct pager *pager, const struct page_scope *scope)
 {
     struct dossier *dossier;
@@ -213,7 +231,7 @@ static void fires(struct paging *p, const struct transition *t, const struct pag
 {
     struct dossier *dossier = find_group(p->pager, scope);
     bool opens = !dossier;
-    if (opens && !t->alert.page)
+    if (opens && !t->alert.page && !scope->opens)
         return;
     if (t->late && scope->event == 0 && t->detected_us - t->alert.crossed_us > PAGE_BUDGET_US) {
         record(p, t, scope);
@@ -228,7 +246,9 @@ static void fires(struct paging *p, const struct transition *t, const struct pag
             dossier_free(p->pager, dossier);
         return;
     }
-    if (opens || (t->alert.page && t->alert.severity > dossier->row.severity))
+    if (opens && !t->alert.page)
+        open_unpaged(p, dossier, t, scope);
+    else if (opens || must_page(dossier, t))
         trigger(p, dossier, t, scope);
     else
         dossier_tell(p, dossier);
@@ -243,7 +263,7 @@ static void fires_on(struct paging *p, struct holder *holder, const struct trans
     if (t->late)
         return; /* another spell, in the past: the row is of the present one */
     write_row(p, dossier, holder->row, &t->alert, scope);
-    if (t->alert.page && t->alert.severity > dossier->row.severity) {
+    if (must_page(dossier, t)) {
         trigger(p, dossier, t, scope);
     } else if (before_us == dossier->row.crossed_us && t->alert.crossed_us < before_us) {
         dossier->row.crossed_us = t->alert.crossed_us;
@@ -378,7 +398,7 @@ void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out)
             continue;
         if (dossier_check_budget(&p, dossier))
             tell_incident(&p, dossier);
-        if (dossier->row.state != INCIDENT_RESOLVED && dossier->row.tenant != TENANT_RESERVED &&
+        if (dossier->row.state != INCIDENT_RESOLVED && dossier->row.n_alerts > 0 &&
             dossier->n_holders == 0) /* put back with nothing that holds it open */
             dossier_resolve(&p, dossier, BY_RECOVERY);
     }
@@ -422,6 +442,20 @@ size_t pager_count_queued(const struct pager *pager)
     for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next)
         n += slip->row.state == PAGE_QUEUED;
     return n;
+}
+
+int64_t pager_oldest_queued_us(const struct pager *pager, uint64_t tenant, unsigned *ret_queued)
+{
+    int64_t oldest_us = 0;
+    *ret_queued = 0;
+    for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next) {
+        if (slip->row.state != PAGE_QUEUED || slip->row.tenant != tenant)
+            continue;
+        ++*ret_queued;
+        if (oldest_us == 0 || slip->row.created_us < oldest_us)
+            oldest_us = slip->row.created_us;
+    }
+    return oldest_us;
 }
 
 static bool is_settled(const struct dossier *dossier)

@@ -34,7 +34,7 @@ int pager_restore_incident(struct pager *pager, const struct incident *incident)
     dossier->row = *incident;
     dossier->known = true;
     pager->last_incident = larger_of(pager->last_incident, incident->id);
-    if (incident->state != INCIDENT_RESOLVED && incident->tenant != TENANT_RESERVED)
+    if (incident->state != INCIDENT_RESOLVED && incident->n_alerts > 0)
         rc = dossier_join_group(pager, dossier);
     for (size_t i = 0; i < dossier->n_rows && rc == 0; i++)
         rc = hold(pager, dossier, (int)i);
