@@ -145,6 +145,42 @@ void commit(struct fixture *f, uint64_t tenant)
     commit_file(f, STORE_TENANT, tenant);
 }
 
+struct recording {
+    bool done;
+    size_t n;
+    struct recorded *at;
+};
+
+static void on_record(void *user, const struct store_ledger *result, const struct err *err)
+{
+    struct recording *recording = user;
+    assert_null(err);
+    for (size_t i = 0; i < result->n; i++) {
+        const struct ledger_entry *entry = &result->at[i].entry;
+        struct recorded *to = &recording->at[recording->n++];
+        json_t *body = json_loads(entry->body, 0, NULL);
+        const char *what = json_string_value(json_object_get(body, "what"));
+        *to = (struct recorded){ .event = entry->event, .incident = entry->incident };
+        snprintf(to->kind, sizeof to->kind, "%s", entry->kind);
+        snprintf(to->actor, sizeof to->actor, "%s", entry->actor);
+        snprintf(to->what, sizeof to->what, "%s", what ? what : "");
+        snprintf(to->body, sizeof to->body, "%s", entry->body);
+        json_decref(body);
+    }
+    recording->done = true;
+}
+
+size_t read_record(struct fixture *f, uint64_t tenant, const char *kind, struct recorded *ret, size_t most)
+{
+    struct recording recording = { .at = ret };
+    struct store_ledger_query query = { .tenant = tenant, .oldest_first = true, .most = most };
+    snprintf(query.kind, sizeof query.kind, "%s", kind);
+    commit(f, tenant);
+    must(f, store_ledger(collector_store(f->collector), &query, on_record, &recording, &f->err));
+    RUN_UNTIL(f, recording.done);
+    return recording.n;
+}
+
 uint64_t add_tenant(struct fixture *f, const char *name)
 {
     const struct tenant *row;

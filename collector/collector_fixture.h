@@ -105,6 +105,18 @@ enum host_admission admission(const struct fixture *f, uint64_t host);
 /* An event of web-* that is live; its window is the UTC day of the clock's start. */
 uint64_t start_event(struct fixture *f, const char *name);
 
+/* ---- the ledger ---- */
+
+struct recorded { /* an entry */
+    uint64_t event, incident;
+    char kind[LEDGER_KIND_MAX + 1], actor[LEDGER_ACTOR_MAX + 1];
+    char what[64]; /* of its body; "": it says none */
+    char body[1024];
+};
+/* The first `most` entries of a kind ("": all) that are on disk, once what was gathered is, the oldest first; how many
+ * there are, `most` at most. */
+size_t read_record(struct fixture *f, uint64_t tenant, const char *kind, struct recorded *ret, size_t most);
+
 /* ---- the disk ---- */
 
 /* Everything gathered for the tenant so far is on disk. */

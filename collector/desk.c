@@ -159,6 +159,13 @@ static void settle_effects(struct collector *collector, struct after **list)
     }
 }
 
+/* In the same groups as the rows they are of. */
+static void note_steps(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->effects.n_steps; i++)
+        ledger_note_incident(collector, &collector->effects.steps[i]);
+}
+
 void desk_settle(struct collector *collector)
 {
     struct after *list = NULL;
@@ -166,6 +173,7 @@ void desk_settle(struct collector *collector)
         settle_transition(collector, &collector->transitions.at[i], &list);
     transitions_clear(&collector->transitions);
     settle_effects(collector, &list);
+    note_steps(collector);
     bool urgent = collector->effects.urgent;
     page_effects_clear(&collector->effects);
     wait_for_groups(collector, list, urgent);
@@ -198,6 +206,24 @@ struct sending {
     char contact[CONTACT_NAME_MAX + 1];
 };
 
+static void count_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome)
+{
+    collector->pages_delivered += page->state == PAGE_DELIVERED;
+    collector->pages_failed += page->state == PAGE_FAILED;
+    ledger_note_attempt(collector, page, outcome);
+}
+
+/* What became of an attempt: into the pager, on record, and on. */
+static void settle_outcome(struct collector *collector, uint64_t page, const struct page_outcome *outcome)
+{
+    struct page_effects *effects = &collector->effects;
+    pager_outcome(collector->pager, page, outcome, now_us(collector), effects);
+    for (size_t i = 0; i < effects->n_pages; i++)
+        if (effects->pages[i].id == page)
+            count_attempt(collector, &effects->pages[i], outcome);
+    desk_settle(collector);
+}
+
 static void on_outcome(void *user, const struct page_outcome *outcome)
 {
     AUTO(auto_free) struct sending *sending = user;
@@ -210,12 +236,7 @@ static void on_outcome(void *user, const struct page_outcome *outcome)
         log_event(&collector->log, LOG_WARN, "page_refused", KV_COUNT("page", sending->page),
                   KV_TEXT("contact", sending->contact), KV_INT("status", outcome->status),
                   KV_TEXT("error", outcome->error));
-    pager_outcome(collector->pager, sending->page, outcome, now_us(collector), &collector->effects);
-    for (size_t i = 0; i < collector->effects.n_pages; i++) {
-        collector->pages_delivered += collector->effects.pages[i].state == PAGE_DELIVERED;
-        collector->pages_failed += collector->effects.pages[i].state == PAGE_FAILED;
-    }
-    desk_settle(collector);
+    settle_outcome(collector, sending->page, outcome);
 }
 
 static const struct webhook_config *webhook_named(const struct collector *collector, const char *name)
@@ -266,8 +287,7 @@ void desk_send_due(struct collector *collector)
         }
         log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", id), KV_TEXT("error", err.text));
         snprintf(outcome.error, sizeof outcome.error, "%s", err.text);
-        pager_outcome(collector->pager, id, &outcome, now_us(collector), &collector->effects);
-        desk_settle(collector);
+        settle_outcome(collector, id, &outcome);
     }
 }
 

@@ -1,6 +1,6 @@
 /* What is to be provable later: one entry of the tenant's ledger for each transition, attempt, override, round. It joins
- * the group that holds what it tells of. */
-#include <errno.h>
+ * the group that holds what it tells of. What cannot be said, in UTF-8 or for want of memory, is missing in an entry
+ * rather than the entry in the chain. */
 #include <stdlib.h>
 
 #include "base/auto.h"
@@ -10,13 +10,50 @@ int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note
 {
     AUTO(auto_free) char *body = json_dumps(note.body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(note.body);
-    if (!body)
-        return -ENOMEM;
     return store_put_ledger(collector->store, &(struct ledger_entry){ .tenant = tenant,
                                                                       .at_us = now_us(collector),
                                                                       .kind = note.kind,
                                                                       .event = note.event,
                                                                       .incident = note.incident,
                                                                       .actor = note.actor,
-                                                                      .body = body });
+                                                                      .body = body ? body : "{}" });
+}
+
+static const char *actor_of(const struct incident_taken *taken)
+{
+    if (taken->step == STEP_ACKNOWLEDGED)
+        return taken->incident.acknowledged_by;
+    return taken->step == STEP_RESOLVED || taken->step == STEP_RECORDED ? taken->incident.resolved_by : "collector";
+}
+
+void ledger_note_incident(struct collector *collector, const struct incident_taken *taken)
+{
+    const struct incident *row = &taken->incident;
+    json_t *body = json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "what", incident_step_name(taken->step),
+        "title", row->title, "group", row->group, "severity", severity_name(row->severity), "clock", (int)row->clock,
+        "late", row->late, "breached", row->breached, "crossed_us", (json_int_t)row->crossed_us, "detected_us",
+        (json_int_t)row->detected_us, "delivered_us", (json_int_t)row->delivered_us, "acknowledged_us",
+        (json_int_t)row->acknowledged_us, "resolved_us", (json_int_t)row->resolved_us);
+    ledger_note(
+        collector, row->tenant,
+        (struct ledger_note){
+            .kind = "incident", .event = row->event, .incident = row->id, .actor = actor_of(taken), .body = body });
+}
+
+void ledger_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome)
+{
+    const struct incident *incident = pager_incident(collector->pager, page->incident);
+    json_t *body =
+        json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:I}", "page", (json_int_t)page->id, "for",
+                  page->kind == PAGE_TRIGGER ? "trigger" : "resolve", "contact", page->contact, "key", page->key,
+                  "attempt", (int)page->attempts, "what", outcome->delivered ? "delivered" : "refused", "status",
+                  outcome->status, "error", outcome->error, "possible_copy", page->possible_copy, "unrecorded",
+                  pager_is_unrecorded(collector->pager, page->id), "created_us", (json_int_t)page->created_us);
+    ledger_note(collector, page->tenant,
+                (struct ledger_note){ .kind = "page",
+                                      .event = incident ? incident->event : 0,
+                                      .incident = page->incident,
+                                      .actor = "collector",
+                                      .body = body });
 }

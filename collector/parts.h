@@ -273,6 +273,10 @@ struct ledger_note {
 };
 int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note note);
 
+/* What was done about an incident, what became of an attempt at a page. */
+void ledger_note_incident(struct collector *collector, const struct incident_taken *taken);
+void ledger_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome);
+
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */
 void trouble_tick(struct collector *collector);

@@ -40,6 +40,10 @@ const char *call_text(const struct call *call, const char *name); /* NULL: not g
 double call_real(const struct call *call, const char *name);      /* NaN: not given */
 int64_t call_int(const struct call *call, const char *name, int64_t otherwise);
 
+/* Which tenant is meant where one must be: the argument `tenant`, that of `event` (may be NULL), the only one there is
+ * (scope.c). -ENOENT, -ENOTUNIQ. */
+int call_one_tenant(const struct call *call, const struct event *event, uint64_t *ret_id, struct err *err);
+
 /* The tenant of the argument `tenant`: *ret_id 0 when it was not given. -ENOENT. */
 int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err);
 
@@ -120,6 +124,8 @@ int verb_incident_list(struct call *call, struct err *err); /* incidents.c */
 int verb_incident_show(struct call *call, struct err *err);
 int verb_incident_ack(struct call *call, struct err *err);
 int verb_incident_resolve(struct call *call, struct err *err);
+
+int verb_ledger_list(struct call *call, struct err *err); /* ledger.c */
 
 int verb_query(struct call *call, struct err *err);           /* query.c */
 int verb_query_latest(struct call *call, struct err *err);    /* latest.c */

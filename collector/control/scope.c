@@ -9,14 +9,14 @@
 #include "collector/control/call.h"
 
 /* The one given, the event's, or the only one there is. */
-static int tenant_of(const struct call *call, const struct event *event, uint64_t *ret, struct err *err)
+int call_one_tenant(const struct call *call, const struct event *event, uint64_t *ret_id, struct err *err)
 {
     const struct fleet *fleet = collector_fleet(call->collector);
-    int rc = call_tenant(call, ret, err);
-    if (rc < 0 || *ret != 0)
+    int rc = call_tenant(call, ret_id, err);
+    if (rc < 0 || *ret_id != 0)
         return rc;
     if (event) {
-        *ret = event->tenant;
+        *ret_id = event->tenant;
         return 0;
     }
     const struct tenant *only = fleet_next_tenant(fleet, NULL);
@@ -24,7 +24,7 @@ static int tenant_of(const struct call *call, const struct event *event, uint64_
         return err_set(err, -ENOENT, "there is no tenant yet; warroom tenant add makes one");
     if (fleet_next_tenant(fleet, only))
         return err_set(err, -ENOTUNIQ, "there are several tenants: say which with --tenant");
-    *ret = only->id;
+    *ret_id = only->id;
     return 0;
 }
 
@@ -85,7 +85,7 @@ int call_hosts(const struct call *call, const struct event *event, uint64_t afte
     if (call_text(call, "host")) {
         rc = one_host(call, after, &hosts, err);
     } else {
-        rc = tenant_of(call, event, &hosts.tenant, err);
+        rc = call_one_tenant(call, event, &hosts.tenant, err);
         if (rc == 0)
             rc = add_hosts(call, event, after, most, &hosts, err);
     }

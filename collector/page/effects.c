@@ -5,7 +5,7 @@
 
 void page_effects_clear(struct page_effects *effects)
 {
-    effects->n_incidents = effects->n_alerts = effects->n_pages = 0;
+    effects->n_incidents = effects->n_alerts = effects->n_pages = effects->n_steps = 0;
     effects->urgent = false;
 }
 
@@ -14,6 +14,7 @@ void page_effects_done(struct page_effects *effects)
     free(effects->incidents);
     free(effects->alerts);
     free(effects->pages);
+    free(effects->steps);
     *effects = (struct page_effects){ 0 };
 }
 
@@ -65,4 +66,15 @@ void tell_page(struct paging *p, const struct slip *slip)
         return;
     *place = slip->row;
     out->n_pages++;
+}
+
+void tell_step(struct paging *p, const struct dossier *dossier, enum incident_step step)
+{
+    struct page_effects *out = p->out;
+    struct incident_taken *place =
+        room_for_one(p, (void **)&out->steps, out->n_steps, &out->steps_room, sizeof *out->steps);
+    if (!place)
+        return;
+    *place = (struct incident_taken){ step, dossier->row };
+    out->n_steps++;
 }

@@ -148,12 +148,13 @@ static bool is_breached(const struct incident *row, int64_t now_us)
     return (told_us > 0 ? told_us : now_us) > deadline_us || (noticed_us > 0 ? noticed_us : now_us) > deadline_us;
 }
 
-bool dossier_check_budget(const struct paging *p, struct dossier *dossier)
+bool dossier_check_budget(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
     if (row->breached || row->clock == 0 || !is_breached(row, p->now_us))
         return false;
     row->breached = true;
+    tell_step(p, dossier, STEP_BREACHED);
     return true;
 }
 
@@ -180,6 +181,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
     row->acknowledged_by[0] = '\0';
     snprintf(row->title, sizeof row->title, "%s", title);
     slips_trigger(p, dossier);
+    tell_step(p, dossier, row->clock == 1 ? STEP_OPENED : STEP_TRIGGERED_AGAIN);
     dossier_tell(p, dossier);
 }
 
@@ -191,5 +193,6 @@ void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by)
     leave_group(p->pager, dossier);
     let_go_of_holders(p->pager, dossier);
     slips_resolve(p, dossier);
+    tell_step(p, dossier, dossier->row.clock == 0 ? STEP_RECORDED : STEP_RESOLVED);
     dossier_tell(p, dossier);
 }

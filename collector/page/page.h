@@ -95,13 +95,31 @@ struct page {    /* row: telling one contact by one channel */
     char error[PAGE_ERROR_MAX + 1]; /* of the last attempt; "" when it went well */
 };
 
+enum incident_step { /* what is worth a line of its own in the record */
+                     STEP_OPENED,
+                     STEP_TRIGGERED_AGAIN,
+                     STEP_ACKNOWLEDGED,
+                     STEP_BREACHED,
+                     STEP_RESOLVED,
+                     STEP_RECORDED, /* as a crossing of the past */
+                     STEP_COUNT
+};
+/* "opened", "triggered-again"... */
+const char *incident_step_name(enum incident_step step);
+
+struct incident_taken { /* a step, and the incident as it was then */
+    enum incident_step step;
+    struct incident incident;
+};
+
 struct page_effects { /* what a call changed: copies, to be stored; zeroed memory is empty */
-    size_t n_incidents, n_alerts, n_pages;
-    size_t incidents_room, alerts_room, pages_room;
+    size_t n_incidents, n_alerts, n_pages, n_steps;
+    size_t incidents_room, alerts_room, pages_room, steps_room;
     struct incident *incidents;
     struct incident_alert *alerts;
     struct page *pages;
-    bool urgent; /* holds a page that must not wait for company */
+    struct incident_taken *steps; /* in the order they were taken */
+    bool urgent;                  /* holds a page that must not wait for company */
 };
 void page_effects_clear(struct page_effects *effects);
 void page_effects_done(struct page_effects *effects);

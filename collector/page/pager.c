@@ -18,6 +18,13 @@ const char *incident_state_name(enum incident_state state)
     return names[state];
 }
 
+const char *incident_step_name(enum incident_step step)
+{
+    static const char *const names[STEP_COUNT] = { "opened",   "triggered-again", "acknowledged",
+                                                   "breached", "resolved",        "recorded" };
+    return names[step];
+}
+
 const char *page_state_name(enum page_state state)
 {
     static const char *const names[] = { "queued", "delivered", "failed", "cancelled" };
@@ -365,6 +372,7 @@ int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, in
     stamp_acknowledged(dossier, by, now_us);
     dossier->row.state = INCIDENT_ACKNOWLEDGED;
     slips_cancel(&p, dossier, NULL);
+    tell_step(&p, dossier, STEP_ACKNOWLEDGED);
     dossier_tell(&p, dossier);
     return p.rc;
 }

@@ -93,6 +93,7 @@ struct paging { /* one call */
 void tell_incident(struct paging *p, const struct dossier *dossier);
 void tell_alert(struct paging *p, const struct incident_alert *row);
 void tell_page(struct paging *p, const struct slip *slip);
+void tell_step(struct paging *p, const struct dossier *dossier, enum incident_step step);
 
 /* ---- queue.c ---- */
 
@@ -130,7 +131,7 @@ int dossier_join_group(struct pager *pager, struct dossier *dossier);
 void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by);
 void dossier_free(struct pager *pager, struct dossier *dossier);
 /* True: its budget is breached, as of now. */
-bool dossier_check_budget(const struct paging *p, struct dossier *dossier);
+bool dossier_check_budget(struct paging *p, struct dossier *dossier);
 void dossier_tell(struct paging *p, struct dossier *dossier); /* it changed: its budget is looked at, too */
 /* Starts a clock: stamps, title, pages. The dossier's severity is set. */
 void dossier_trigger(struct paging *p, struct dossier *dossier, const char *title, int64_t crossed_us,

@@ -87,6 +87,9 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
         { "warroom incident show 12", "{'verb':'incident show','args':{'incident':12}}" },
         { "warroom incident ack 12", "{'verb':'incident ack','args':{'incident':12}}" },
         { "warroom incident resolve 12", "{'verb':'incident resolve','args':{'incident':12}}" },
+        { "warroom ledger list --tenant acme --event launch --kind page --oldest",
+          "{'verb':'ledger "
+          "list','args':{'tenant':'acme','event':'launch','kind':'page','oldest':true,'entries':100}}" },
         { "warroom coverage launch --tenant acme --host web-1 --from -1h",
           "{'verb':'coverage','args':{'event':'launch','tenant':'acme','host':'web-1',"
           "'from':'2026-11-23T01:41:00.000Z'}}" },

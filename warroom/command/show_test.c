@@ -308,6 +308,19 @@ static void an_incident_reads_like_a_page(void **state)
            "  trigger  duty-manager  queued         3  HTTP 503; next try in 4s; possibly a second copy\n");
 }
 
+static void the_ledger_is_a_table_of_who_did_what(void **state)
+{
+    prints(*state, "warroom ledger list --kind incident",
+           "{'ok':true,'data':{'entries':[{'n':12,'at':'2026-11-23T02:31:00.000Z','kind':'incident','event':'launch',"
+           "'incident':7,'by':'li','body':{'what':'acknowledged','title':'CPU above 90 % on web-1','late':true,"
+           "'breached':false,'clock':1,'crossed_us':1795400000000000},'hash':'00'},{'n':3,"
+           "'at':'2026-11-23T02:30:00.000Z','kind':'round','event':null,'incident':null,'by':'clock','body':{"
+           "'findings':[1,2]},'hash':'00'}]}}",
+           " N  AT        KIND      EVENT   INCIDENT  BY     SAYS\n"
+           "12  10:31:00  incident  launch         7  li     acknowledged title=CPU above 90 % on web-1 late cl…\n"
+           " 3  10:30:00  round     -              -  clock  findings=2\n");
+}
+
 static void acknowledging_says_so_in_a_line(void **state)
 {
     prints(*state, "warroom incident ack 12", incident,
@@ -466,6 +479,7 @@ int main(void)
         WITH(an_event_is_shown_with_hosts_and_incidents),
         WITH(an_event_without_hosts_is_warned_of),
         WITH(incidents_are_a_table_with_their_budget),
+        WITH(the_ledger_is_a_table_of_who_did_what),
         WITH(an_incident_reads_like_a_page),
         WITH(acknowledging_says_so_in_a_line),
         WITH(a_query_is_a_table_a_series),

@@ -1,0 +1,110 @@
+/* The ledger for people: entries by event and kind, the newest first or the oldest. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scan.h"
+#include "collector/control/call.h"
+
+enum { ENTRIES_SHOWN = 100, ENTRIES_MAX = 100000 };
+
+struct listing { /* lives in the call's token: where to go on, and how many entries are still wanted */
+    uint64_t behind;
+    uint64_t left;
+};
+
+static int continue_from(const struct call *call, struct listing *ret, struct err *err)
+{
+    int64_t wanted = call_int(call, "entries", ENTRIES_SHOWN);
+    if (wanted < 1 || wanted > ENTRIES_MAX)
+        return err_set(err, -EINVAL, "entries is to be 1 to %d", ENTRIES_MAX);
+    *ret = (struct listing){ .left = (uint64_t)wanted };
+    if (!call->next)
+        return 0;
+    struct scan scan = scan_over(call->next, strlen(call->next));
+    if (!scan_u64(&scan, &ret->behind) || !scan_char(&scan, ' ') || !scan_u64(&scan, &ret->left) || !scan_done(&scan) ||
+        ret->left < 1)
+        return err_set(err, -EINVAL, "\"next\" is not one that ledger list has given");
+    return 0;
+}
+
+static json_t *form_hash(const struct ledger_hash *hash)
+{
+    char text[2 * LEDGER_HASH_BYTES + 1];
+    for (size_t i = 0; i < LEDGER_HASH_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", hash->bytes[i]);
+    return json_string(text);
+}
+
+static json_t *form_number(uint64_t id)
+{
+    return id == 0 ? json_null() : json_integer((json_int_t)id);
+}
+
+/* The name, or the number of one that is not known any more. */
+static json_t *form_event_of(const struct collector *collector, uint64_t id)
+{
+    const struct event *event = id ? collector_event(collector, id) : NULL;
+    return event ? json_string(event->name) : form_number(id);
+}
+
+static json_t *form_entry(const struct collector *collector, const struct store_ledger_row *row)
+{
+    const struct ledger_entry *entry = &row->entry;
+    json_t *body = json_loads(entry->body, 0, NULL);
+    return json_pack("{s:I, s:o, s:s, s:o, s:o, s:s, s:o, s:o}", "n", (json_int_t)entry->n, "at",
+                     form_instant(entry->at_us), "kind", entry->kind, "event", form_event_of(collector, entry->event),
+                     "incident", form_number(entry->incident), "by", entry->actor, "body", body ? body : json_null(),
+                     "hash", form_hash(&row->hash));
+}
+
+/* How many are still wanted stands in the call's own token: the one it answers is made from it. */
+static void on_entries(void *user, const struct store_ledger *result, const struct err *err)
+{
+    struct call *call = user;
+    struct listing listing;
+    if (err) {
+        call_finish(call, err);
+        return;
+    }
+    json_t *entries = json_array();
+    for (size_t i = 0; i < result->n; i++)
+        json_array_append_new(entries, form_entry(call->collector, &result->at[i]));
+    call->data = json_pack("{s:o}", "entries", entries);
+    if (result->more && continue_from(call, &listing, NULL) == 0 && listing.left > result->n &&
+        asprintf(&call->more, "%" PRIu64 " %" PRIu64, result->at[result->n - 1].entry.n, listing.left - result->n) < 0)
+        call->more = NULL;
+    call_finish(call, NULL);
+}
+
+static int check_kind(const struct call *call, char ret[LEDGER_KIND_MAX + 1], struct err *err)
+{
+    const char *kind = call_text(call, "kind");
+    if (kind && (strlen(kind) > LEDGER_KIND_MAX || !*kind))
+        return err_set(err, -EINVAL, "kind is to be a word like event, gate, round, incident, page");
+    snprintf(ret, LEDGER_KIND_MAX + 1, "%s", kind ? kind : "");
+    return 0;
+}
+
+int verb_ledger_list(struct call *call, struct err *err)
+{
+    struct store_ledger_query query = { .oldest_first = json_is_true(json_object_get(call->args, "oldest")) };
+    const struct event *event = NULL;
+    struct listing listing;
+    int rc = call_text(call, "event") ? call_event(call, &event, err) : 0;
+    if (rc == 0)
+        rc = call_one_tenant(call, event, &query.tenant, err);
+    if (rc == 0)
+        rc = check_kind(call, query.kind, err);
+    if (rc == 0)
+        rc = continue_from(call, &listing, err);
+    if (rc < 0)
+        return rc;
+    query.event = event ? event->id : 0;
+    query.behind = listing.behind;
+    query.most = listing.left < ENTRIES_SHOWN ? (size_t)listing.left : ENTRIES_SHOWN;
+    rc = store_ledger(collector_store(call->collector), &query, on_entries, call, err);
+    return rc < 0 ? rc : CALL_LATER;
+}

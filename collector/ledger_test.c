@@ -1,0 +1,142 @@
+/* What the collector does of itself stands in the ledger: incidents and what became of them, each attempt at a page. */
+#include "collector/collector_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/parts.h"
+
+#define BAD  1.0
+#define GOOD 0.1
+
+static struct agent *fired(struct fixture *f)
+{
+    add_rule(f, "cpu-high", CPU, 0.9, 0);
+    restart_collector(f);
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1, .cpu = BAD), 1, 1);
+    return agent;
+}
+
+static void an_incident_is_on_record_from_its_opening_to_its_end(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t event = start_event(f, "sale");
+    fired(f);
+    assert_int_equal(pages_out(f), 1);
+    pass(f, 5);
+    assert_int_equal(collector_acknowledge(f->collector, 1, "alice", &f->err), 0);
+    assert_int_equal(collector_acknowledge(f->collector, 1, "bob", &f->err), 0); /* changes nothing */
+    assert_int_equal(collector_resolve(f->collector, 1, "carol", &f->err), 0);
+    assert_int_equal(pages_out(f), 2);
+    static const char *const lines[] = {
+        "incident opened by collector", "page delivered by collector", "incident acknowledged by alice",
+        "incident resolved by carol",   "page delivered by collector",
+    };
+    struct recorded recorded[16];
+    size_t n = read_record(f, f->tenant, "", recorded, 16);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(recorded[i].kind, "incident") != 0 && strcmp(recorded[i].kind, "page") != 0)
+            continue;
+        char line[200];
+        snprintf(line, sizeof line, "%s %s by %s", recorded[i].kind, recorded[i].what, recorded[i].actor);
+        assert_true(at < sizeof lines / sizeof *lines);
+        assert_string_equal(line, lines[at++]);
+        assert_int_equal(recorded[i].incident, 1);
+        assert_int_equal(recorded[i].event, event);
+    }
+    assert_int_equal(at, sizeof lines / sizeof *lines);
+}
+
+static void stamps_stand_in_the_entry_as_they_were_then(void **state)
+{
+    struct fixture *f = *state;
+    int64_t crossed_us = collector_now_us(f->collector);
+    fired(f);
+    pages_out(f);
+    struct recorded recorded[4];
+    char said[64];
+    assert_int_equal(read_record(f, f->tenant, "incident", recorded, 4), 1);
+    snprintf(said, sizeof said, "\"crossed_us\":%lld,", (long long)crossed_us);
+    assert_non_null(strstr(recorded[0].body, said));
+    assert_non_null(strstr(recorded[0].body, "\"delivered_us\":0,"));
+    assert_non_null(strstr(recorded[0].body, "\"title\":\"cpu-high above 90 % on web-1\""));
+}
+
+static void each_attempt_at_a_page_is_on_record_with_its_outcome(void **state)
+{
+    struct fixture *f = *state;
+    f->config.webhooks.n = 0;
+    add_webhook(f, "duty", "/no", NULL); /* no such path: refused */
+    struct agent *agent = fired(f);
+    (void)agent;
+    RUN_UNTIL(f, read_record(f, f->tenant, "page", (struct recorded[1]){ { 0 } }, 1) == 1);
+    pass(f, 61);
+    RUN_UNTIL(f, read_record(f, f->tenant, "page", (struct recorded[2]){ { 0 } }, 2) == 2);
+    struct recorded recorded[2];
+    assert_int_equal(read_record(f, f->tenant, "page", recorded, 2), 2);
+    for (int i = 0; i < 2; i++) {
+        char said[32];
+        snprintf(said, sizeof said, "\"attempt\":%d,", i + 1);
+        assert_string_equal(recorded[i].what, "refused");
+        assert_non_null(strstr(recorded[i].body, said));
+        assert_non_null(strstr(recorded[i].body, "\"contact\":\"duty\""));
+    }
+}
+
+static void a_breach_is_on_record_once(void **state)
+{
+    struct fixture *f = *state;
+    fired(f);
+    pages_out(f);
+    pass(f, PAGE_BUDGET_US / US_PER_S + 5);
+    struct recorded recorded[8];
+    assert_int_equal(read_record(f, f->tenant, "incident", recorded, 8), 2);
+    assert_string_equal(recorded[1].what, "breached");
+}
+
+static void what_happens_in_a_fault_of_the_disk_is_on_record_in_its_order_after_it(void **state)
+{
+    struct fixture *f = *state;
+    fired(f);
+    pages_out(f);
+    break_disk();
+    assert_int_equal(collector_acknowledge(f->collector, 1, "alice", &f->err), 0);
+    run_until_declared(f);
+    assert_int_equal(collector_resolve(f->collector, 1, "bob", &f->err), 0);
+    pages_out(f);
+    heal_disk();
+    run_until_recovered(f);
+    restart_collector(f);
+    static const char *const whats[] = { "opened", "acknowledged", "resolved" };
+    struct recorded recorded[8];
+    assert_int_equal(read_record(f, f->tenant, "incident", recorded, 8), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(recorded[i].what, whats[i]);
+    assert_int_equal(read_record(f, f->tenant, "page", recorded, 8), 2);
+    assert_non_null(strstr(recorded[1].body, "\"unrecorded\":true"));
+}
+
+static void what_cannot_be_said_leaves_an_entry_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_note note = { .kind = "note", .actor = "alice", .body = json_pack("{s:s}", "what", "\xff") };
+    assert_int_equal(ledger_note(f->collector, f->tenant, note), 0);
+    struct recorded recorded[1];
+    assert_int_equal(read_record(f, f->tenant, "note", recorded, 1), 1);
+    assert_string_equal(recorded[0].body, "{}");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        COLLECTOR_TEST(an_incident_is_on_record_from_its_opening_to_its_end),
+        COLLECTOR_TEST(stamps_stand_in_the_entry_as_they_were_then),
+        COLLECTOR_TEST(each_attempt_at_a_page_is_on_record_with_its_outcome),
+        COLLECTOR_TEST(a_breach_is_on_record_once),
+        COLLECTOR_TEST(what_happens_in_a_fault_of_the_disk_is_on_record_in_its_order_after_it),
+        COLLECTOR_TEST(what_cannot_be_said_leaves_an_entry_all_the_same),
+    };
+    return cmocka_run_group_tests_name("collector.core.ledger", tests, NULL, NULL);
+}
