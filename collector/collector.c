@@ -224,6 +224,7 @@ static void free_collector(uv_handle_t *handle)
     }
     desk_forget_sendings(collector);
     trouble_free(collector);
+    contract_free(collector);
     for (size_t i = 0; i < collector->n_events; i++)
         free(collector->events[i]);
     free(collector->events);

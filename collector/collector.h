@@ -23,6 +23,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "collector/event/entitlement.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
 #include "collector/limits.h"
@@ -59,16 +60,23 @@ struct collector_config { /* texts live in the arena it was read into */
     int public_line;
     const char *backup; /* folder for backups; NULL: none */
     int backup_line;
-    const char *rules;                /* path */
+    const char *rules;        /* path */
+    const char *plans_folder; /* NULL: PLANS_FOLDER, which may be missing; so the next one */
+    const char *calendars_folder;
     int log_level;                    /* enum log_level */
     struct store_retention retention; /* 0: as the store has it */
     struct limits_config limits;      /* 0: as limits_default() has it */
     struct config_list webhooks;      /* of struct webhook_config */
     struct rule *rule_rows;           /* read from `rules` */
     size_t n_rules;
+    struct plans plans; /* read from `plans_folder` */
+    struct calendars calendars;
 };
 
-/* Reads the file and the rule file it names. -EINVAL: `faults` says why. */
+#define PLANS_FOLDER     "/usr/share/warroom/plans"
+#define CALENDARS_FOLDER "/usr/share/warroom/calendars"
+
+/* Reads the file, the rule file it names, plans and calendars. -EINVAL: `faults` says why. */
 int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
                           struct config_faults *faults);
 
@@ -155,6 +163,31 @@ int collector_add_event(struct collector *collector, const struct event *event, 
 int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb, const char *by,
                        const struct event **ret_row, struct err *err);
 
+/* ---- contracts (contract.c, docs/entitlement.md) ---- */
+
+struct contract_terms { /* of the tenant's contract that begins on first_day, or of a new one */
+    const char *first_day;
+    const char *plan, *zone, *calendar; /* NULL: as they are */
+    int64_t years;                      /* 0: as they are; of a new one: 1 */
+};
+/* -EPERM: it is locked, or what is drawn would have no cover; -EEXIST: it would overlap another one; -ENOENT: there is no
+ * such plan or calendar; -EINVAL. */
+int collector_set_contract(struct collector *collector, uint64_t tenant, const struct contract_terms *terms,
+                           const char *by, const struct contract **ret_row, struct err *err);
+/* -ENOENT: none begins on that day; -EPERM: it is locked, the text says until when. */
+int collector_end_contract(struct collector *collector, uint64_t tenant, const char *first_day, const char *by,
+                           struct err *err);
+/* Its id and bought_us are given here. -EINVAL; -EPERM: the tenant has no contract. */
+int collector_buy_pack(struct collector *collector, const struct pack *pack, const struct pack **ret_row,
+                       struct err *err);
+/* Draws `days` working days of advice from first_day on. -EPERM: no contract, too soon (the text says from when on), no
+ * working day, not enough left. */
+int collector_advise(struct collector *collector, uint64_t tenant, const char *first_day, int64_t days, const char *by,
+                     struct draw ret[TAKES_MAX], size_t *ret_n, struct err *err);
+/* Gives a draw of advice back. -ENOENT: there is none of that number; -EPERM: it has begun. */
+int collector_cancel_advice(struct collector *collector, uint64_t tenant, uint64_t draw, const char *by,
+                            struct draw *ret, struct err *err);
+
 int collector_acknowledge(struct collector *collector, uint64_t incident, const char *by, struct err *err);
 int collector_resolve(struct collector *collector, uint64_t incident, const char *by, struct err *err);
 
@@ -229,6 +262,9 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
 /* NULL: no more; start with NULL. In the order they were created. */
 const struct event *collector_next_event(const struct collector *collector, const struct event *after);
 const struct event *collector_event(const struct collector *collector, uint64_t id);
+
+/* Never NULL: a tenant without any has an empty book. Borrowed until the next command. */
+const struct book *collector_book(const struct collector *collector, uint64_t tenant);
 
 struct collector_status {
     int64_t started_us;

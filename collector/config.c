@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "collector/channel/channel.h"
-#include "collector/collector.h"
+#include "collector/parts.h"
 #include "collector/watch/rules.h"
 #include "proto/link/address.h"
 
@@ -83,6 +83,18 @@ static const struct config_field fields[] = {
       .most = 1000,
       .help = "a folder's full path, of its own: /var/backups/warroom" },
     { .key = "rules", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, rules), .least = 1, .most = 1000 },
+    { .key = "plans",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct collector_config, plans_folder),
+      .least = 1,
+      .most = 1000,
+      .help = "a folder of *.yaml" },
+    { .key = "calendars",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct collector_config, calendars_folder),
+      .least = 1,
+      .most = 1000,
+      .help = "a folder of *.yaml" },
     { .key = "log_level",
       .kind = CONFIG_CHOICE,
       .at = offsetof(struct collector_config, log_level),
@@ -299,7 +311,8 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     if (!config.rule_rows || place_key(&config, arena) < 0)
         return config_fault(faults, path, 0, "out of memory");
     int rules_rc = rules_read(config.rules, config.rule_rows, &config.n_rules, faults);
-    if (rc < 0 || rules_rc < 0)
+    int shelf_rc = shelf_read(&config, arena, faults);
+    if (rc < 0 || rules_rc < 0 || shelf_rc < 0)
         return -EINVAL;
     *ret = config;
     return 0;

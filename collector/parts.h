@@ -5,6 +5,7 @@
 
 #include "collector/channel/channel.h"
 #include "collector/collector.h"
+#include "collector/event/lead.h"
 #include "collector/ingest/ingest.h"
 #include "collector/ingest/keyring.h"
 #include "proto/link/address.h"
@@ -141,7 +142,8 @@ struct collector {
     struct session *strangers; /* connections that were not welcomed, the oldest first */
     struct session *guests;    /* that were, and have not sent anything sealed */
     struct host_state *hosts;
-    struct event **events; /* in the order of their ids */
+    struct tenant_book *books; /* contract.c */
+    struct event **events;     /* in the order of their ids */
     size_t n_events;
     uv_timer_t second;
     int64_t started_us;
@@ -242,6 +244,9 @@ size_t scope_event_index(const struct collector *collector, uint64_t id);
 /* life.c: what the clock alone does to events. Each second. */
 void life_tick(struct collector *collector);
 
+/* shelf.c: fills config->plans and config->calendars. -EINVAL: `faults` says why. */
+int shelf_read(struct collector_config *config, struct arena *arena, struct config_faults *faults);
+
 /* contract.c: what tenants may draw (docs/entitlement.md). Nothing of it is for drills: the caller leaves them out.
  * Days are those of the contract's zone. The rows join the tenant's group. */
 struct contract_finding {
@@ -260,6 +265,12 @@ int contract_draw(struct collector *collector, const struct event *event, const 
                   struct err *err);
 /* The event is cancelled: gives its days back if its window has not begun. *ret_days: as many. */
 int contract_give_back(struct collector *collector, const struct event *event, const char *by, int *ret_days);
+
+/* Rows at start. -EBADMSG, -ENOMEM, -ENOSPC. */
+int contract_restore(struct collector *collector, const struct contract *row);
+int contract_restore_pack(struct collector *collector, const struct pack *row);
+int contract_restore_draw(struct collector *collector, const struct draw *row);
+void contract_free(struct collector *collector);
 
 /* ledger.c: adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
  * be. In either case there is none. */

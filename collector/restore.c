@@ -119,6 +119,24 @@ static void on_event(void *user, const struct event *row)
     failed(loading, scope_add_event(loading->collector, row, &kept));
 }
 
+static void on_contract(void *user, const struct contract *row)
+{
+    struct loading *loading = user;
+    failed(loading, contract_restore(loading->collector, row));
+}
+
+static void on_pack(void *user, const struct pack *row)
+{
+    struct loading *loading = user;
+    failed(loading, contract_restore_pack(loading->collector, row));
+}
+
+static void on_draw(void *user, const struct draw *row)
+{
+    struct loading *loading = user;
+    failed(loading, contract_restore_draw(loading->collector, row));
+}
+
 static void on_incident(void *user, const struct incident *row)
 {
     struct loading *loading = user;
@@ -326,6 +344,9 @@ int restore_all(struct collector *collector, struct err *err)
         .incident = on_incident,
         .incident_alert = on_incident_alert,
         .page = on_page,
+        .contract = on_contract,
+        .pack = on_pack,
+        .draw = on_draw,
         .user = &loading,
     };
     struct store_marks marks;

@@ -105,6 +105,8 @@ control: $dir/control.sock
 feed: $dir/feed.sock
 state: $dir/state
 rules: $root/share/rules/default.yaml
+plans: $root/share/plans
+calendars: $root/share/calendars
 webhooks:
   - name: quickstart
     url_file: $dir/webhook.url

@@ -242,6 +242,14 @@ int holidays_parse(const char *name, const char *text, size_t len, struct holida
 
 /* ---- asking ---- */
 
+const struct holidays *calendars_find(const struct calendars *calendars, const char *name)
+{
+    for (size_t i = 0; i < calendars->n; i++)
+        if (strcmp(calendars->at[i].name, name) == 0)
+            return &calendars->at[i];
+    return NULL;
+}
+
 int holidays_is_working(const struct holidays *holidays, int64_t day, bool *ret, struct err *err)
 {
     int year = calendar_year(day);

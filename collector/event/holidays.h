@@ -30,6 +30,14 @@ struct holidays {
     struct holidays_year years[HOLIDAYS_YEARS_MAX]; /* ascending, perhaps with gaps */
 };
 
+enum { CALENDARS_MAX = 64 };
+struct calendars { /* borrowed from whoever read them */
+    size_t n;
+    const struct holidays *at;
+};
+/* NULL: there is none of that name. */
+const struct holidays *calendars_find(const struct calendars *calendars, const char *name);
+
 /* -EINVAL: `faults` says why, *ret is untouched: a day of another year, off twice, off and worked on, worked on though
  * it is no day off... */
 int holidays_read(const char *path, struct holidays *ret, struct config_faults *faults);

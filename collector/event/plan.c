@@ -179,9 +179,6 @@ static void take_version(const struct taking *t, const struct version_item *item
     for (int i = 0; i < GRANT_COUNT; i++) {
         ret->days[i] = (int)item->days[i];
         ret->lead[i] = (int)item->lead[i];
-        if (ret->lead[i] > 0 && ret->days[i] == 0)
-            config_fault(t->faults, t->path, item->line, "`%s_lead` is of days that this plan has none of",
-                         grant_names[i]);
     }
     const struct response_item *responses = item->responses.at;
     for (size_t i = 0; i < item->responses.n; i++)

@@ -130,8 +130,6 @@ static void each_fault_is_told_with_its_line(void **state)
         { HEAD "  - { assurance_days: 1 }\n", "`from` is missing" },
         { HEAD "  - { from: 2026-01-01, assurance_days: -1 }\n", "assurance_days" },
         { HEAD "  - { from: 2026-01-01, assurance_days: 367 }\n", "assurance_days" },
-        { HEAD "  - { from: 2026-01-01, assurance_lead: 10 }\n",
-          "`assurance_lead` is of days that this plan has none" },
         { HEAD "  - { from: 2026-01-01, advice_days: 1, advice_lead: 61 }\n", "advice_lead" },
         { HEAD "  - { from: 2026-01-01 }\n  - { from: 2026-01-01 }\n", "gold.yaml:5: from 2026-01-01 is not behind" },
         { HEAD "  - from: 2026-01-01\n    responses:\n      - { class: guidance, within: 1h }\n"

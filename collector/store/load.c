@@ -41,6 +41,12 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->incident_alert(to->user, row);
     if (kind == ROW_PAGE && to->page)
         to->page(to->user, row);
+    if (kind == ROW_CONTRACT && to->contract)
+        to->contract(to->user, row);
+    if (kind == ROW_PACK && to->pack)
+        to->pack(to->user, row);
+    if (kind == ROW_DRAW && to->draw)
+        to->draw(to->user, row);
 }
 
 static int load_rows(const struct load *load, enum row_kind kind, const char *where, struct err *err)
@@ -57,6 +63,9 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct incident incident;
         struct incident_alert incident_alert;
         struct page page;
+        struct contract contract;
+        struct pack pack;
+        struct draw draw;
     } row;
     char sql[ROW_SQL_MAX];
     AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
@@ -181,6 +190,9 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
         { ROW_EVENT, "ORDER BY id" },
         { ROW_EVENT_DOCUMENT, "ORDER BY event" },
         { ROW_GATE, "ORDER BY event, gate" },
+        { ROW_CONTRACT, "ORDER BY id" },
+        { ROW_PACK, "ORDER BY id" },
+        { ROW_DRAW, "ORDER BY id" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
         { ROW_PAGE, "WHERE incident IN " UNDER_WAY " ORDER BY id" },

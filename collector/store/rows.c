@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/event/book.h"
 #include "collector/event/document.h"
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
@@ -28,6 +29,8 @@ static const struct names severities = { 3, { "info", "warning", "critical" } };
 static const struct names incident_states = { 3, { "triggered", "acknowledged", "resolved" } };
 static const struct names page_kinds = { 2, { "trigger", "resolve" } };
 static const struct names page_states = { 4, { "queued", "delivered", "failed", "cancelled" } };
+static const struct names grants = { GRANT_COUNT, { "assurance", "advice" } };
+static const struct names draw_states = { DRAW_STATE_COUNT, { "taken", "returned" } };
 static const struct names event_states = { EVENT_STATE_COUNT,
                                            { "draft", "requested", "accepted", "checked", "armed", "live", "closing",
                                              "reported", "closed", "cancelled" } };
@@ -192,6 +195,27 @@ static const struct field page_fields[] = {
     TEXT("error", page, error),
 };
 
+static const struct field contract_fields[] = {
+    INT64("id", contract, id, KEY),          INT64("tenant", contract, tenant), TEXT("plan", contract, plan),
+    TEXT("first_day", contract, first_day),  INT("years", contract, years),     TEXT("zone", contract, zone),
+    TEXT("calendar", contract, calendar),    INT64("set_us", contract, set_us), TEXT("set_by", contract, set_by),
+    INT64("locked_us", contract, locked_us),
+};
+
+static const struct field pack_fields[] = {
+    INT64("id", pack, id, KEY),          INT64("tenant", pack, tenant),
+    NAME("kind", pack, kind, &grants),   INT("days", pack, days),
+    TEXT("from_day", pack, from_day),    TEXT("to_day", pack, to_day),
+    INT64("bought_us", pack, bought_us), TEXT("bought_by", pack, bought_by),
+};
+
+static const struct field draw_fields[] = {
+    INT64("id", draw, id, KEY),         INT64("tenant", draw, tenant),     NAME("kind", draw, kind, &grants),
+    INT64("event", draw, event),        INT64("contract", draw, contract), INT64("pack", draw, pack),
+    TEXT("first_day", draw, first_day), INT("days", draw, days),           NAME("state", draw, state, &draw_states),
+    INT64("at_us", draw, at_us),        TEXT("changed_by", draw, by),
+};
+
 static const struct row {
     const char *table;
     size_t size;
@@ -213,6 +237,9 @@ static const struct row {
     [ROW_INCIDENT] = ROW(incident),
     [ROW_INCIDENT_ALERT] = ROW(incident_alert),
     [ROW_PAGE] = ROW(page),
+    [ROW_CONTRACT] = ROW(contract),
+    [ROW_PACK] = ROW(pack),
+    [ROW_DRAW] = ROW(draw),
 };
 _Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");
 
@@ -339,6 +366,8 @@ bool row_is_gone(enum row_kind kind, const void *row)
         return ((const struct host_key *)row)->state == KEY_FORGOTTEN;
     case ROW_TOKEN:
         return ((const struct token *)row)->uses_left == 0;
+    case ROW_CONTRACT:
+        return ((const struct contract *)row)->years == 0;
     default:
         return false;
     }

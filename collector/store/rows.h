@@ -24,6 +24,9 @@ enum row_kind {
     ROW_INCIDENT,
     ROW_INCIDENT_ALERT,
     ROW_PAGE,
+    ROW_CONTRACT,
+    ROW_PACK,
+    ROW_DRAW,
     ROW_KIND_COUNT
 };
 enum { ROW_KEY_MAX = 512, ROW_SQL_MAX = 768 };

@@ -117,7 +117,20 @@ static const char *const tenant_steps[] = {
     "ALTER TABLE event ADD COLUMN reported_us INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE event_document (event INTEGER PRIMARY KEY, text TEXT NOT NULL /* YAML */);"
     "CREATE TABLE gate (event INTEGER, gate TEXT, state TEXT NOT NULL, evidence TEXT NOT NULL, actor TEXT NOT NULL,"
-    "  reason TEXT NOT NULL, at_us INTEGER NOT NULL, PRIMARY KEY (event, gate)) WITHOUT ROWID;",
+    "  reason TEXT NOT NULL, at_us INTEGER NOT NULL, PRIMARY KEY (event, gate)) WITHOUT ROWID;"
+
+    /* What tenants have by contract. */
+    "CREATE TABLE contract (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, plan TEXT NOT NULL,"
+    "  first_day TEXT NOT NULL /* in its zone; contract years begin on its anniversaries */, years INTEGER NOT NULL,"
+    "  zone TEXT NOT NULL, calendar TEXT NOT NULL, set_us INTEGER NOT NULL, set_by TEXT NOT NULL,"
+    "  locked_us INTEGER NOT NULL /* 0: not yet */);"
+    "CREATE TABLE pack (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, kind TEXT NOT NULL, days INTEGER NOT NULL,"
+    "  from_day TEXT NOT NULL, to_day TEXT NOT NULL /* both included */, bought_us INTEGER NOT NULL,"
+    "  bought_by TEXT NOT NULL);"
+    "CREATE TABLE draw (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, kind TEXT NOT NULL,"
+    "  event INTEGER NOT NULL /* 0: advice */, contract INTEGER NOT NULL /* 0: of a pack */,"
+    "  pack INTEGER NOT NULL /* 0: of a contract */, first_day TEXT NOT NULL, days INTEGER NOT NULL,"
+    "  state TEXT NOT NULL /* 'taken' or 'returned' */, at_us INTEGER NOT NULL, changed_by TEXT NOT NULL);",
 };
 
 static const struct schema {

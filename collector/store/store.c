@@ -526,6 +526,21 @@ int store_put_page(struct store *store, const struct page *row)
     return put_row(store, STORE_TENANT, row->tenant, ROW_PAGE, row);
 }
 
+int store_put_contract(struct store *store, const struct contract *row)
+{
+    return put_row(store, STORE_TENANT, row->tenant, ROW_CONTRACT, row);
+}
+
+int store_put_pack(struct store *store, const struct pack *row)
+{
+    return put_row(store, STORE_TENANT, row->tenant, ROW_PACK, row);
+}
+
+int store_put_draw(struct store *store, const struct draw *row)
+{
+    return put_row(store, STORE_TENANT, row->tenant, ROW_DRAW, row);
+}
+
 int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user)
 {
     struct file *to;

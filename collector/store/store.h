@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "collector/event/book.h"
 #include "collector/event/document.h"
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
@@ -84,6 +85,9 @@ struct store_loader {
     void (*incident)(void *user, const struct incident *row);             /* not resolved, or with a queued page */
     void (*incident_alert)(void *user, const struct incident_alert *row); /* of those */
     void (*page)(void *user, const struct page *row);                     /* all of those */
+    void (*contract)(void *user, const struct contract *row);
+    void (*pack)(void *user, const struct pack *row);
+    void (*draw)(void *user, const struct draw *row);
     void *user;
 };
 
@@ -140,6 +144,9 @@ int store_put_gate(struct store *store, uint64_t tenant, const struct gate *row)
 int store_put_incident(struct store *store, const struct incident *row);
 int store_put_incident_alert(struct store *store, uint64_t tenant, const struct incident_alert *row);
 int store_put_page(struct store *store, const struct page *row);
+int store_put_contract(struct store *store, const struct contract *row); /* cancelled ones are deleted */
+int store_put_pack(struct store *store, const struct pack *row);
+int store_put_draw(struct store *store, const struct draw *row);
 
 struct store_dropped { /* ticks first..last of a run will never come: the agent said so */
     uint64_t host;

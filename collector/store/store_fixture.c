@@ -185,6 +185,21 @@ static void on_page(void *user, const struct page *row)
     KEEP((struct loaded *)user, page, pages);
 }
 
+static void on_contract(void *user, const struct contract *row)
+{
+    KEEP((struct loaded *)user, contract, contracts);
+}
+
+static void on_pack(void *user, const struct pack *row)
+{
+    KEEP((struct loaded *)user, pack, packs);
+}
+
+static void on_draw(void *user, const struct draw *row)
+{
+    KEEP((struct loaded *)user, draw, draws);
+}
+
 int load_store(struct fixture *f)
 {
     memset(&f->loaded, 0, sizeof f->loaded);
@@ -200,6 +215,9 @@ int load_store(struct fixture *f)
         .incident = on_incident,
         .incident_alert = on_incident_alert,
         .page = on_page,
+        .contract = on_contract,
+        .pack = on_pack,
+        .draw = on_draw,
         .user = &f->loaded,
     };
     return store_load(f->store, &loader, &f->loaded.marks, &f->err);

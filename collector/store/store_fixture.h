@@ -17,6 +17,7 @@ enum { FIXTURE_KEPT = 64 };
 
 struct loaded { /* counts may exceed what is kept */
     size_t tenants, hosts, host_keys, tokens, intervals, anchors, alerts, events, incidents, incident_alerts, pages;
+    size_t contracts, packs, draws;
     struct tenant tenant[FIXTURE_KEPT];
     struct host host[FIXTURE_KEPT];
     struct host_key host_key[FIXTURE_KEPT];
@@ -29,6 +30,9 @@ struct loaded { /* counts may exceed what is kept */
     struct incident incident[FIXTURE_KEPT];
     struct incident_alert incident_alert[FIXTURE_KEPT];
     struct page page[FIXTURE_KEPT];
+    struct contract contract[FIXTURE_KEPT];
+    struct pack pack[FIXTURE_KEPT];
+    struct draw draw[FIXTURE_KEPT];
     struct store_marks marks;
 };
 

@@ -124,6 +124,54 @@ static void alerts_events_incidents_and_pages_come_back_as_they_were(void **stat
     assert_int_equal(f->loaded.marks.page, 21);
 }
 
+static void contracts_packs_and_draws_come_back_as_they_were(void **state)
+{
+    struct fixture *f = *state;
+    static struct contract contract = { .id = 1,
+                                        .tenant = 1,
+                                        .plan = "enterprise",
+                                        .first_day = "2026-01-01",
+                                        .years = 2,
+                                        .zone = "Asia/Shanghai",
+                                        .calendar = "cn",
+                                        .set_us = 5,
+                                        .set_by = "li",
+                                        .locked_us = 6 };
+    static struct pack pack = { .id = 2,
+                                .tenant = 1,
+                                .kind = GRANT_ADVICE,
+                                .days = 4,
+                                .from_day = "2026-01-01",
+                                .to_day = "2026-12-31",
+                                .bought_us = 7,
+                                .bought_by = "li" };
+    static struct draw draw = { .id = 3,
+                                .tenant = 1,
+                                .kind = GRANT_ASSURANCE,
+                                .event = 9,
+                                .contract = 1,
+                                .first_day = "2026-06-01",
+                                .days = 3,
+                                .state = DRAW_RETURNED,
+                                .at_us = 8,
+                                .by = "wang" };
+    add_tenant(f, 1);
+    assert_int_equal(store_put_contract(f->store, &contract), 0);
+    assert_int_equal(store_put_pack(f->store, &pack), 0);
+    assert_int_equal(store_put_draw(f->store, &draw), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    reopen_store(f);
+    assert_memory_equal(&f->loaded.contract[0], &contract, sizeof contract);
+    assert_memory_equal(&f->loaded.pack[0], &pack, sizeof pack);
+    assert_memory_equal(&f->loaded.draw[0], &draw, sizeof draw);
+    contract.years = 0;
+    assert_int_equal(store_put_contract(f->store, &contract), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    reopen_store(f);
+    assert_int_equal(f->loaded.contracts, 0);
+    assert_int_equal(f->loaded.packs, 1);
+}
+
 static void a_row_written_twice_is_kept_as_it_was_last(void **state)
 {
     struct fixture *f = *state;
@@ -565,6 +613,7 @@ int main(void)
         STORE_TEST(tenants_and_hosts_come_back_as_they_were),
         STORE_TEST(keys_and_invitations_come_back_until_they_are_gone),
         STORE_TEST(alerts_events_incidents_and_pages_come_back_as_they_were),
+        STORE_TEST(contracts_packs_and_draws_come_back_as_they_were),
         STORE_TEST(a_row_written_twice_is_kept_as_it_was_last),
         STORE_TEST(alerts_that_are_ok_are_deleted),
         STORE_TEST(an_alert_may_have_no_value),

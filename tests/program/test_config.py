@@ -121,6 +121,27 @@ class Check(unittest.TestCase):
         rules.unlink()
         self.assert_faults("warroom-collector", text, [": cannot read the file: No such file or directory"], file=rules)
 
+    def test_faults_of_plans_and_calendars(self):
+        for key, good in ("plans", "title: T\nrank: 1\nversions:\n  - {from: 2026-01-01}\n"), \
+                         ("calendars", "title: T\nweekend: []\nyears:\n  - {year: 2026, off: []}\n"):
+            folder = self.world.folder / key
+            text = self.collector_file(f"{key}: {folder}\n")
+            self.assert_faults("warroom-collector", text, [": cannot read the folder: No such file or directory"], file=folder)
+            folder.mkdir()
+            (folder / "README").write_text("not read")
+            (folder / "good.yaml").write_text(good)
+            self.assertEqual(self.check("warroom-collector", text)[0], 0)
+            (folder / "worse.yaml").write_text(good.replace("2026", "never"))
+            (folder / "bad.yaml").write_text(good + "colour: red\n")
+            status, out, error = self.check("warroom-collector", text)
+            self.assertEqual(status, 1)
+            self.assertRegex(error.splitlines()[0], f"^{folder}/bad.yaml:5: unknown key `colour`")
+            self.assertRegex(error.splitlines()[1], f"^{folder}/worse.yaml:4: ")
+
+    def test_what_is_shipped_is_taken(self):
+        share = f"plans: {ROOT}/share/plans\ncalendars: {ROOT}/share/calendars\n"
+        self.assertEqual(self.check("warroom-collector", self.collector_file(share))[0], 0)
+
     def test_a_collector_says_where_agents_reach_it(self):
         for address in ("0.0.0.0:9740", "[::]:9740"):
             text = self.collector_file(f"listen: '{address}'\n")

@@ -151,6 +151,7 @@ class World:
         (self.folder / "collector.yaml").write_text(
             f"listen: 127.0.0.1:{self.port}\ncontrol: {self.folder}/control.sock\nfeed: {self.folder}/feed.sock\n"
             f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\n"
+            f"plans: {ROOT}/share/plans\ncalendars: {ROOT}/share/calendars\n"
             + (f"webhooks:\n{listing}" if listing else ""))
 
     def start_collector(self):
