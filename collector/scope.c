@@ -98,7 +98,7 @@ static void refresh_host(struct collector *collector, struct host_state *state)
     state->event = 0;
     for (size_t i = 0; i < collector->n_events; i++) {
         const struct event *event = collector->events[i];
-        if (event->tenant != state->row->tenant || !holds(event) || !event_selects(event, state->row->name, ""))
+        if (event->tenant != state->row->tenant || !holds(event) || !event_selects(event, state->row->name, state->row->labels))
             continue;
         in_force |= IN_FORCE(event->state);
         seconds = seconds || event_wants_seconds(event);

@@ -22,7 +22,7 @@ agent/probe         base proto/metric proto/codec proto/link/address.h agent/rea
 agent/spool         base proto/codec
 agent/uplink        base proto agent/read/readings.h agent/spool
 agent               base proto agent
-collector/event     base !base/work.h
+collector/event     base !base/work.h proto/metric collector/ingest/fleet.h
 collector/watch     base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h
 collector/patrol    base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h collector/watch
 collector/capacity  base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h

@@ -134,7 +134,7 @@ int verb_event_show(struct call *call, struct err *err)
     json_t *hosts = json_array();
     const struct fleet *fleet = collector_fleet(call->collector);
     for (const struct host *host = NULL; (host = fleet_next_host(fleet, host));)
-        if (host->tenant == row->tenant && event_selects(row, host->name, "") && json_array_size(hosts) < HOSTS_SHOWN)
+        if (host->tenant == row->tenant && event_selects(row, host->name, host->labels) && json_array_size(hosts) < HOSTS_SHOWN)
             json_array_append_new(hosts, form_host(call->collector, host));
     struct listing listing = { .collector = call->collector, .event = row->id, .rows = json_array() };
     pager_each(collector_pager(call->collector), add_incident, &listing);

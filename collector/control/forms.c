@@ -73,7 +73,7 @@ static json_t *live_events_of(const struct collector *collector, const struct ho
 {
     json_t *names = json_array();
     for (const struct event *event = NULL; (event = collector_next_event(collector, event));)
-        if (event->tenant == row->tenant && event->state == EVENT_LIVE && event_selects(event, row->name, ""))
+        if (event->tenant == row->tenant && event->state == EVENT_LIVE && event_selects(event, row->name, row->labels))
             json_array_append_new(names, json_string(event->name));
     return names;
 }
@@ -110,7 +110,7 @@ static int hosts_in_scope(const struct collector *collector, const struct event 
 {
     int n = 0;
     for (const struct host *host = NULL; (host = fleet_next_host(collector_fleet(collector), host));)
-        n += host->tenant == row->tenant && event_selects(row, host->name, "");
+        n += host->tenant == row->tenant && event_selects(row, host->name, host->labels);
     return n;
 }
 

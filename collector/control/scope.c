@@ -37,7 +37,7 @@ static bool selects(const char *globs, const char *name)
 static bool is_meant(const struct call *call, const struct event *event, const struct host *row)
 {
     const char *globs = call_text(call, "hosts");
-    return (!event || event_selects(event, row->name, "")) && (!globs || selects(globs, row->name));
+    return (!event || event_selects(event, row->name, row->labels)) && (!globs || selects(globs, row->name));
 }
 
 static int add_hosts(const struct call *call, const struct event *event, uint64_t after, size_t most,

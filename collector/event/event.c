@@ -44,7 +44,7 @@ static int copy_scope(struct event *event, const struct event_plan *plan, struct
 {
     int rc = scope_copy_hosts(event->hosts, plan->hosts ? plan->hosts : "", err);
     if (rc == 0)
-        rc = scope_copy_labels(event->labels, plan->labels ? plan->labels : "", true, err);
+        rc = scope_copy_labels(event->labels, plan->labels ? plan->labels : "", err);
     if (rc < 0)
         return err_within(err, rc, "event");
     if (!event->hosts[0] && !event->labels[0])

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define KEY_CHARS  "abcdefghijklmnopqrstuvwxyz0123456789._-"
 enum { PAIRS_MAX = (SCOPE_LABELS_MAX + 1) / 4 }; /* "a=b," */
 
 struct piece {
@@ -32,12 +31,12 @@ static bool is_pattern(struct piece text)
     return !open;
 }
 
-static bool is_word(struct piece text, const char *chars)
+static bool is_word(struct piece text)
 {
     if (text.len < 1 || text.len > SCOPE_WORD_MAX)
         return false;
     for (size_t i = 0; i < text.len; i++)
-        if (!text.at[i] || !strchr(chars, text.at[i]))
+        if (!text.at[i] || !strchr(NAME_CHARS, text.at[i]))
             return false;
     return true;
 }
@@ -126,14 +125,14 @@ int scope_copy_hosts(char ret[SCOPE_HOSTS_MAX + 1], const char *hosts, struct er
     return 0;
 }
 
-static int check_label(struct piece pair, bool globs, struct err *err)
+static int check_label(struct piece pair, struct err *err)
 {
     struct piece key, value;
     split(pair, &key, &value);
-    if (is_word(key, KEY_CHARS) && (globs ? is_pattern(value) : is_word(value, NAME_CHARS)))
+    if (is_word(key) && is_pattern(value))
         return 0;
-    return err_set(err, -EINVAL, "labels: \"%.*s\" is no label; want such as role=web%s", shown(pair), pair.at,
-                   globs ? " or site=sh-*" : "");
+    return err_set(err, -EINVAL, "labels: \"%.*s\" is no label; want such as role=web or site=sh-*", shown(pair),
+                   pair.at);
 }
 
 static int by_key(const void *a, const void *b)
@@ -146,12 +145,12 @@ static int by_key(const void *a, const void *b)
     return order ? order : (left.len > right.len) - (left.len < right.len);
 }
 
-static int gather(const char *labels, bool globs, struct piece pairs[PAIRS_MAX], size_t *ret_n, struct err *err)
+static int gather(const char *labels, struct piece pairs[PAIRS_MAX], size_t *ret_n, struct err *err)
 {
     struct piece pair;
     size_t n = 0;
     for (const char *at = start_of(labels); next_piece(&at, &pair);) {
-        int rc = check_label(pair, globs, err);
+        int rc = check_label(pair, err);
         if (rc < 0)
             return rc;
         if (n == PAIRS_MAX)
@@ -163,12 +162,12 @@ static int gather(const char *labels, bool globs, struct piece pairs[PAIRS_MAX],
     return 0;
 }
 
-int scope_copy_labels(char ret[SCOPE_LABELS_MAX + 1], const char *labels, bool globs, struct err *err)
+int scope_copy_labels(char ret[SCOPE_LABELS_MAX + 1], const char *labels, struct err *err)
 {
     struct writing w = { .most = SCOPE_LABELS_MAX };
     struct piece pairs[PAIRS_MAX];
     size_t n = 0;
-    int rc = gather(labels, globs, pairs, &n, err);
+    int rc = gather(labels, pairs, &n, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < n; i++) {

@@ -3,8 +3,7 @@
  * Shape    two texts. Hosts: "web-*,db-1", names or globs (fnmatch), any of them is enough. Labels: "role=web,site=sh*",
  *          key=value or key=glob, all of them must fit. A host is in scope when it is named or when its labels fit;
  *          an empty text fits nothing
- * Labels   a host has its own as one text too, "role=web,site=sh": sorted by key, each key once, as scope_copy_labels()
- *          writes it; keys are lower-case letters, digits, dots, dashes, underscores
+ * Labels   a host's own are one text too, "role=web,site=sh": collector/ingest/labels.h
  * Limits   SCOPE_HOSTS_MAX and SCOPE_LABELS_MAX bytes, SCOPE_WORD_MAX each name, key or value
  * Threads  pure functions
  */
@@ -25,9 +24,8 @@ struct scope_host { /* as far as a scope looks at one; texts borrowed */
  * untouched. */
 int scope_copy_hosts(char ret[SCOPE_HOSTS_MAX + 1], const char *hosts, struct err *err);
 
-/* The same for labels, sorted by key. `globs`: values may be patterns, as in a selector; else they are a host's own.
- * -EINVAL: also for a key that comes twice. */
-int scope_copy_labels(char ret[SCOPE_LABELS_MAX + 1], const char *labels, bool globs, struct err *err);
+/* The same for labels, sorted by key. -EINVAL: also for a key that comes twice. */
+int scope_copy_labels(char ret[SCOPE_LABELS_MAX + 1], const char *labels, struct err *err);
 
 /* On texts the functions above have written; others select nothing they would not. */
 bool scope_names(const char *hosts, const char *name);
