@@ -2,8 +2,9 @@
  *
  * Alert rows are written in the transaction of the ticks they came from, pending ones too, so they are the watch's
  * state at the last stored tick, and they win. Stored ticks of the longest hold are judged again beside them, by a
- * watch of its own, for what the rows cannot know: a rule that is new since. What that finds bad becomes pending
- * with its true crossing; only a new tick can make it fire, so nothing already stored pages again. */
+ * watch of its own, for what the rows cannot know: a rule that is new since, and what conditions over time remember.
+ * What that finds bad becomes pending with its true crossing; only a new tick can make it fire, so nothing already
+ * stored pages again. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -186,12 +187,14 @@ static void on_found_bad(void *user, const struct alert *found)
     watch_restore(collector->watch, &pending);
 }
 
-static int64_t longest_hold_us(const struct collector_config *config)
+static int64_t longest_look_back_us(const struct collector_config *config)
 {
     int64_t longest_us = 0;
-    for (size_t i = 0; i < config->n_rules; i++)
-        if (config->rule_rows[i].hold_us > longest_us)
-            longest_us = config->rule_rows[i].hold_us;
+    for (size_t i = 0; i < config->n_rules; i++) {
+        int64_t back_us = config->rule_rows[i].span_us + config->rule_rows[i].hold_us;
+        if (back_us > longest_us)
+            longest_us = back_us;
+    }
     return longest_us;
 }
 
@@ -220,11 +223,13 @@ static int judge_again(struct collector *collector, struct err *err)
     for (const struct host_state *state = collector->hosts; state; state = state->by_id.next)
         watch_set_host(replay.watch, state->id, state->in_force, state->row->limits, INTERVAL_CALM_US, replay.now_us,
                        &replay.ignored);
-    int64_t from_us = replay.now_us - longest_hold_us(collector->config);
+    int64_t from_us = replay.now_us - longest_look_back_us(collector->config);
     for (const struct tenant *tenant = NULL; rc == 0 && (tenant = fleet_next_tenant(collector->fleet, tenant));)
         rc = replay_tenant(collector, tenant->id, from_us, &replay, err);
     if (rc == 0)
         watch_each(replay.watch, on_found_bad, collector);
+    if (rc == 0)
+        watch_remember(collector->watch, replay.watch);
     transitions_done(&replay.ignored);
     watch_free(replay.watch);
     return rc;

@@ -36,6 +36,7 @@ static int index_rules(struct rule_set *set)
     for (size_t i = set->n; i-- > 0;) {
         const char *metric = set->rules[i].metric;
         struct metric_rules *head;
+        set->absences = set->absences || set->rules[i].condition == CONDITION_ABSENCE;
         HASH_FIND_STR(set->by_metric, metric, head);
         if (head) {
             set->next[i] = head->first;
@@ -135,51 +136,159 @@ static double power_of_ten(int exponent)
     return power; /* exact: a series' exponent is 12 at most */
 }
 
-static struct pair make_pair(const struct watched *host, const struct rule *rule, uint16_t index,
-                             const struct series *series, uint32_t column)
+struct pair column_pair(const struct series *series, uint32_t column)
 {
-    double unit = rule->limit < 0 ? 1 : host->limits[rule->limit];
     return (struct pair){
         .column = column,
-        .rule = index,
-        .below = rule->comparison == COMPARE_BELOW,
         .divide = series->exponent < 0,
         .scale = power_of_ten(abs(series->exponent)),
-        .threshold = rule->threshold * unit,
-        .clear = rule->clear * unit,
     };
 }
 
-/* Writes the pairs to `ret` if there is one; returns their number. */
-static uint32_t meet(const struct judging *j, struct pair *ret)
+static struct pair make_pair(const struct watched *host, const struct rule *rule, uint16_t index, struct pair of)
 {
-    const struct rule_set *set = &j->watch->set;
-    uint32_t n = 0;
-    for (uint32_t c = 0; c < j->table->n; c++) {
-        const struct series *series = &j->table->at[c];
-        struct metric_rules *head;
-        HASH_FIND_STR(set->by_metric, series->metric, head);
-        for (int r = head ? head->first : -1; r >= 0; r = set->next[r]) {
-            if (set->rules[r].condition != CONDITION_LEVEL || !rule_applies(&set->rules[r], j->host) ||
-                fnmatch(set->rules[r].instance, series->instance, 0) != 0)
-                continue;
-            if (ret)
-                ret[n] = make_pair(j->host, &set->rules[r], (uint16_t)r, series, c);
-            n++;
+    double unit = rule->limit < 0 ? 1 : host->limits[rule->limit];
+    of.rule = index;
+    of.below = rule->comparison == COMPARE_BELOW;
+    of.threshold = rule->condition == CONDITION_ABSENCE ? NAN : rule->threshold * unit;
+    of.clear = rule->clear * unit;
+    return of;
+}
+
+struct meeting { /* of a table and the rules: counted first, then written where there is room */
+    const struct judging *j;
+    uint32_t n;
+    uint32_t n_views;
+    struct pair *pairs; /* NULL: counting */
+    struct view *views;
+};
+
+static bool find_column(const struct series_table *table, const char *metric, const char *instance, uint32_t *ret)
+{
+    for (uint32_t c = 0; c < table->n; c++) {
+        if (strcmp(table->at[c].metric, metric) == 0 && strcmp(table->at[c].instance, instance) == 0) {
+            *ret = c;
+            return true;
         }
     }
-    return n;
+    return false;
+}
+
+/* The series a ratio divides by: the named one, the one of the same instance, or the host's only one. */
+static bool find_per(const struct series_table *table, const struct rule *rule, const char *instance, uint32_t *ret)
+{
+    if (rule->per_instance[0])
+        return find_column(table, rule->per, rule->per_instance, ret);
+    return find_column(table, rule->per, instance, ret) || find_column(table, rule->per, "", ret);
+}
+
+static void meet_view(struct meeting *m, uint16_t r, uint32_t column, const struct expected *expected)
+{
+    const struct rule *rule = &m->j->watch->set.rules[r];
+    const struct series *series = column == COLUMN_NONE ? NULL : &m->j->table->at[column];
+    struct pair of = series ? column_pair(series, column) : (struct pair){ .column = COLUMN_NONE, .scale = 1 };
+    struct view view = { .condition = rule->condition, .expected = expected };
+    uint32_t per;
+    if (rule->condition == CONDITION_RATIO) {
+        if (!find_per(m->j->table, rule, series->instance, &per))
+            return;
+        view.per = column_pair(&m->j->table->at[per], per);
+    }
+    view.pair = make_pair(m->j->host, rule, r, of);
+    if (m->views)
+        m->views[m->n_views] = view;
+    m->n_views++;
+}
+
+static void meet_column(struct meeting *m, uint16_t r, uint32_t column)
+{
+    const struct rule *rule = &m->j->watch->set.rules[r];
+    const struct series *series = &m->j->table->at[column];
+    struct expected *expected = NULL;
+    if (rule->condition == CONDITION_ABSENCE)
+        expected = expected_find(m->j->host, series->metric, series->instance);
+    if (expected)
+        expected->met = m->j->host->stamp;
+    if (!rule_applies(rule, m->j->host) || fnmatch(rule->instance, series->instance, 0) != 0)
+        return;
+    if (rule->condition != CONDITION_LEVEL) {
+        meet_view(m, r, column, NULL);
+        return;
+    }
+    if (m->pairs)
+        m->pairs[m->n] = make_pair(m->j->host, rule, r, column_pair(series, column));
+    m->n++;
+}
+
+/* What is expected and not in the table. */
+static void meet_missing(struct meeting *m)
+{
+    const struct rule_set *set = &m->j->watch->set;
+    for (const struct expected *at = m->j->host->expected; at; at = at->hh.next) {
+        struct metric_rules *head;
+        HASH_FIND_STR(set->by_metric, at->metric, head);
+        for (int r = head && at->met != m->j->host->stamp ? head->first : -1; r >= 0; r = set->next[r])
+            if (set->rules[r].condition == CONDITION_ABSENCE && rule_applies(&set->rules[r], m->j->host) &&
+                fnmatch(set->rules[r].instance, at->instance, 0) == 0)
+                meet_view(m, (uint16_t)r, COLUMN_NONE, at);
+    }
+}
+
+static void meet(struct meeting *m)
+{
+    const struct rule_set *set = &m->j->watch->set;
+    m->n = m->n_views = 0;
+    m->j->host->stamp++;
+    for (uint32_t c = 0; c < m->j->table->n; c++) {
+        struct metric_rules *head;
+        HASH_FIND_STR(set->by_metric, m->j->table->at[c].metric, head);
+        for (int r = head ? head->first : -1; r >= 0; r = set->next[r])
+            meet_column(m, (uint16_t)r, c);
+    }
+    if (set->absences)
+        meet_missing(m);
+}
+
+static void free_binding(struct binding *binding)
+{
+    if (binding)
+        free(binding->views);
+    free(binding);
 }
 
 static struct binding *make_binding(const struct judging *j)
 {
-    uint32_t n = meet(j, NULL);
-    struct binding *binding = malloc(sizeof *binding + n * sizeof *binding->at);
-    if (!binding)
+    struct meeting m = { .j = j };
+    meet(&m);
+    struct binding *binding = malloc(sizeof *binding + m.n * sizeof *binding->at);
+    struct view *views = calloc(m.n_views + 1, sizeof *views);
+    if (!binding || !views) {
+        free(binding);
+        free(views);
         return NULL;
-    *binding = (struct binding){ .table = j->table->hash, .n = n };
-    meet(j, binding->at);
+    }
+    *binding = (struct binding){
+        .table = j->table->hash, .expected = j->host->n_expected, .n = m.n, .n_views = m.n_views, .views = views
+    };
+    m.pairs = binding->at;
+    m.views = views;
+    meet(&m);
     return binding;
+}
+
+const struct pair *binding_pair(const struct binding *binding, int slot)
+{
+    uint32_t at = (uint32_t)slot;
+    return at < binding->n ? &binding->at[at] : &binding->views[at - binding->n].pair;
+}
+
+struct series_name slot_name(const struct judging *j, const struct binding *binding, int slot)
+{
+    const struct pair *pair = binding_pair(binding, slot);
+    if (pair->column != COLUMN_NONE)
+        return (struct series_name){ j->table->at[pair->column].metric, j->table->at[pair->column].instance };
+    const struct expected *expected = binding->views[(uint32_t)slot - binding->n].expected;
+    return (struct series_name){ expected->metric, expected->instance };
 }
 
 static bool in_use(const struct watched *host, const struct binding *binding)
@@ -205,16 +314,22 @@ static struct binding *find_binding(const struct judging *j)
 {
     for (int i = 0; i < BINDINGS_PER_HOST; i++) {
         struct binding *binding = j->host->bindings[i];
-        if (binding && memcmp(&binding->table, &j->table->hash, sizeof binding->table) == 0)
+        if (binding && binding->expected == j->host->n_expected &&
+            memcmp(&binding->table, &j->table->hash, sizeof binding->table) == 0)
             return binding;
     }
     struct binding *made = make_binding(j);
     if (!made)
         return NULL;
     struct binding **place = place_for(j->host);
-    free(*place);
+    free_binding(*place);
     *place = made;
     return made;
+}
+
+static int binding_slots(const struct binding *binding)
+{
+    return (int)(binding->n + binding->n_views);
 }
 
 /* Each spell of the lane finds its pair in the new table; one that finds none has lost its series. */
@@ -224,15 +339,14 @@ static void attach(const struct judging *j, struct lane *lane)
     HASH_ITER(hh, lane->spells, spell, next)
     spell->slot = SLOT_NONE;
     lane->n_lost = HASH_COUNT(lane->spells);
-    for (uint32_t i = 0; lane->spells && i < lane->binding->n; i++) {
-        const struct pair *pair = &lane->binding->at[i];
-        const struct series *series = &j->table->at[pair->column];
+    for (int i = 0; lane->spells && i < binding_slots(lane->binding); i++) {
+        const struct pair *pair = binding_pair(lane->binding, i);
+        const struct series_name name = slot_name(j, lane->binding, i);
         const char *rule = j->watch->set.rules[pair->rule].name;
-        spell =
-            spell_find(lane, spell_key(rule, series->metric, series->instance), rule, series->metric, series->instance);
+        spell = spell_find(lane, spell_key(rule, name.metric, name.instance), rule, name.metric, name.instance);
         if (!spell || spell->slot != SLOT_NONE) /* a table that lists a series twice: the first column counts */
             continue;
-        spell->slot = (int)i;
+        spell->slot = i;
         lane->n_lost--;
         spell->rule = pair->rule;
         lane->slots[i] = spell;
@@ -243,7 +357,7 @@ int lane_bind(const struct judging *j, struct lane *lane)
 {
     lane->binding = NULL;
     struct binding *binding = find_binding(j);
-    struct spell **slots = binding ? calloc(binding->n + 1, sizeof(struct spell *)) : NULL;
+    struct spell **slots = binding ? calloc((size_t)binding_slots(binding) + 1, sizeof(struct spell *)) : NULL;
     if (!slots)
         return -ENOMEM;
     free(lane->slots);
@@ -251,7 +365,10 @@ int lane_bind(const struct judging *j, struct lane *lane)
     lane->binding = binding;
     binding->used = ++j->host->uses;
     attach(j, lane);
-    return 0;
+    int rc = windows_attach(j, lane);
+    if (rc < 0)
+        lane->binding = NULL;
+    return rc;
 }
 
 void host_unbind(struct watched *host)
@@ -260,7 +377,7 @@ void host_unbind(struct watched *host)
     if (host->late)
         host->late->binding = NULL;
     for (int i = 0; i < BINDINGS_PER_HOST; i++) {
-        free(host->bindings[i]);
+        free_binding(host->bindings[i]);
         host->bindings[i] = NULL;
     }
 }

@@ -13,25 +13,20 @@ int64_t gap_us(const struct watched *host)
     return 3 * interval_us; /* never less: ticks taken before the host went to seconds come ten seconds apart */
 }
 
-/* Both are false for NaN. */
-static bool passes_threshold(const struct pair *pair, double value)
+static inline double sample(const struct column *columns, const struct pair *pair, uint32_t tick)
 {
-    return pair->below ? value < pair->threshold : value > pair->threshold;
-}
-
-static bool reaches_clear(const struct pair *pair, double value)
-{
-    return pair->below ? value >= pair->clear : value <= pair->clear;
-}
-
-static inline double sample(const struct column *column, const struct pair *pair, uint32_t tick)
-{
+    const struct column *column = &columns[pair->column];
     if (column->real)
         return column->values[tick];
     if (column->fixed[tick] == FIXED_ABSENT)
         return NAN;
     double raw = (double)column->fixed[tick];
     return pair->divide ? raw / pair->scale : raw * pair->scale;
+}
+
+double pair_sample(const struct column *columns, const struct pair *pair, uint32_t tick)
+{
+    return sample(columns, pair, tick);
 }
 
 static void free_spell(struct lane *lane, struct spell *spell)
@@ -53,6 +48,8 @@ void lane_done(struct lane *lane)
         free(spell);
     }
     free(lane->slots);
+    free(lane->memory);
+    windows_free(lane->windows);
     *lane = (struct lane){ .late = lane->late };
 }
 
@@ -73,7 +70,7 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
     if (state == ALERT_OK)
         spell->alert.crossed_us = 0;
     if (spell->slot != SLOT_NONE && lane->binding)
-        spell->alert.threshold = lane->binding->at[spell->slot].threshold;
+        spell->alert.threshold = binding_pair(lane->binding, spell->slot)->threshold;
     if (lane->late)
         late_tell(j, spell, from);
     else
@@ -97,15 +94,15 @@ int spell_lose(struct judging *j, struct lane *lane, struct spell *spell, int64_
 }
 
 /* The spell begins, or begins anew, with this sample. */
-static void begin(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us, double value)
+static void begin(struct judging *j, struct lane *lane, struct spell *spell, const struct sight *sight)
 {
     const struct rule *rule = &j->watch->set.rules[spell->rule];
     if (transitions_reserve(j->out, 1) < 0) {
         j->rc = -ENOMEM;
         return;
     }
-    spell->alert.crossed_us = at_us;
-    spell_enter(j, lane, spell, rule->hold_us > 0 ? ALERT_PENDING : ALERT_FIRING, at_us, value);
+    spell->alert.crossed_us = sight->crossed_us;
+    spell_enter(j, lane, spell, rule->hold_us > 0 ? ALERT_PENDING : ALERT_FIRING, sight->at_us, sight->value);
 }
 
 /* A host whose instances come and go leaves spells behind that no data will ever end. When they fill the table the one
@@ -122,12 +119,12 @@ static int evict_lost(struct judging *j, struct lane *lane)
     return oldest ? spell_enter(j, lane, oldest, ALERT_OK, j->now_us, oldest->alert.value) : -ENOBUFS;
 }
 
-static struct spell *make_spell(struct judging *j, struct lane *lane, uint32_t slot)
+static struct spell *make_spell(struct judging *j, struct lane *lane, int slot)
 {
-    const struct pair *pair = &lane->binding->at[slot];
+    const struct pair *pair = binding_pair(lane->binding, slot);
     const struct rule *rule = &j->watch->set.rules[pair->rule];
-    const struct series *series = &j->table->at[pair->column];
-    uint64_t key = spell_key(rule->name, series->metric, series->instance);
+    const struct series_name name = slot_name(j, lane->binding, slot);
+    uint64_t key = spell_key(rule->name, name.metric, name.instance);
     struct spell *spell;
     HASH_FIND(hh, lane->spells, &key, sizeof key, spell);
     if (spell) /* a table that lists a series twice: the other column has it */
@@ -146,11 +143,11 @@ static struct spell *make_spell(struct judging *j, struct lane *lane, uint32_t s
     }
     spell->key = key;
     spell->rule = pair->rule;
-    spell->slot = (int)slot;
+    spell->slot = slot;
     spell->alert.host = j->host->id;
     snprintf(spell->alert.rule, sizeof spell->alert.rule, "%s", rule->name);
-    snprintf(spell->alert.metric, sizeof spell->alert.metric, "%s", series->metric);
-    snprintf(spell->alert.instance, sizeof spell->alert.instance, "%s", series->instance);
+    snprintf(spell->alert.metric, sizeof spell->alert.metric, "%s", name.metric);
+    snprintf(spell->alert.instance, sizeof spell->alert.instance, "%s", name.instance);
     HASH_ADD(hh, lane->spells, key, sizeof spell->key, spell);
     if (!spell->hh.tbl) {
         free(spell);
@@ -161,35 +158,34 @@ static struct spell *make_spell(struct judging *j, struct lane *lane, uint32_t s
     return spell;
 }
 
-static void first_bad(struct judging *j, struct lane *lane, uint32_t slot, int64_t at_us, double value)
+static void first_bad(struct judging *j, struct lane *lane, int slot, const struct sight *sight)
 {
     struct spell *spell = make_spell(j, lane, slot);
     if (!spell)
         return;
-    begin(j, lane, spell, at_us, value);
+    begin(j, lane, spell, sight);
     if (spell->alert.state == ALERT_OK) /* it could not be told: the next bad sample tries again */
         free_spell(lane, spell);
     else
-        spell->last_us = at_us;
+        spell->last_us = sight->at_us;
 }
 
 /* The spell that may still be pending: it was seen bad at its last sample, not so long ago. */
-static void judge_pending(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us, double value)
+static void judge_pending(struct judging *j, struct lane *lane, struct spell *spell, const struct sight *sight)
 {
-    const struct pair *pair = &lane->binding->at[spell->slot];
-    bool broken = at_us - spell->last_us > gap_us(j->host);
+    bool broken = sight->at_us - spell->last_us > gap_us(j->host);
     int64_t crossed_us = spell->alert.was_us ? spell->alert.was_us : spell->alert.crossed_us;
-    if (broken ? !passes_threshold(pair, value) : reaches_clear(pair, value)) {
-        spell_enter(j, lane, spell, ALERT_OK, at_us, value);
+    if (broken ? !sight->bad : sight->clear) {
+        spell_enter(j, lane, spell, ALERT_OK, sight->at_us, sight->value);
         return;
     }
     if (broken) {
-        begin(j, lane, spell, at_us, value);
-        spell->last_us = at_us;
+        begin(j, lane, spell, sight);
+        spell->last_us = sight->at_us;
         return;
     }
-    spell->last_us = at_us;
-    bool full = at_us - crossed_us >= j->watch->set.rules[spell->rule].hold_us;
+    spell->last_us = sight->at_us;
+    bool full = sight->at_us - crossed_us >= j->watch->set.rules[spell->rule].hold_us;
     if (!full && spell->alert.state == ALERT_PENDING)
         return;
     if (transitions_reserve(j->out, 1) < 0) {
@@ -197,54 +193,70 @@ static void judge_pending(struct judging *j, struct lane *lane, struct spell *sp
         return;
     }
     spell->alert.crossed_us = crossed_us;
-    spell_enter(j, lane, spell, full ? ALERT_FIRING : ALERT_PENDING, at_us, value);
+    spell_enter(j, lane, spell, full ? ALERT_FIRING : ALERT_PENDING, sight->at_us, sight->value);
 }
 
-static void judge_firing(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us, double value)
+static void judge_firing(struct judging *j, struct lane *lane, struct spell *spell, const struct sight *sight)
 {
-    spell->last_us = at_us;
-    if (reaches_clear(&lane->binding->at[spell->slot], value))
-        spell_enter(j, lane, spell, ALERT_OK, at_us, value);
+    spell->last_us = sight->at_us;
+    if (sight->clear)
+        spell_enter(j, lane, spell, ALERT_OK, sight->at_us, sight->value);
     else if (spell->alert.state == ALERT_UNKNOWN)
-        spell_enter(j, lane, spell, ALERT_FIRING, at_us, value);
+        spell_enter(j, lane, spell, ALERT_FIRING, sight->at_us, sight->value);
 }
 
-static void judge_unknown(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us, double value)
+static void judge_unknown(struct judging *j, struct lane *lane, struct spell *spell, const struct sight *sight)
 {
     if (spell->alert.crossed_us) {
-        judge_firing(j, lane, spell, at_us, value);
+        judge_firing(j, lane, spell, sight);
     } else if (spell->alert.was_us) {
-        judge_pending(j, lane, spell, at_us, value);
-    } else if (passes_threshold(&lane->binding->at[spell->slot], value)) {
-        spell->last_us = at_us;
-        begin(j, lane, spell, at_us, value);
+        judge_pending(j, lane, spell, sight);
+    } else if (sight->bad) {
+        spell->last_us = sight->at_us;
+        begin(j, lane, spell, sight);
     } else {
-        spell_enter(j, lane, spell, ALERT_OK, at_us, value);
+        spell_enter(j, lane, spell, ALERT_OK, sight->at_us, sight->value);
     }
 }
 
-static void judge_spell(struct judging *j, struct lane *lane, struct spell *spell, int64_t at_us, double value)
+void slot_judge(struct judging *j, struct lane *lane, int slot, const struct sight *sight)
 {
-    if (isnan(value))
+    struct spell *spell = lane->slots[slot];
+    if (!spell && sight->bad)
+        first_bad(j, lane, slot, sight);
+    if (!spell)
         return;
     if (spell->alert.state == ALERT_PENDING)
-        judge_pending(j, lane, spell, at_us, value);
+        judge_pending(j, lane, spell, sight);
     else if (spell->alert.state == ALERT_FIRING)
-        judge_firing(j, lane, spell, at_us, value);
+        judge_firing(j, lane, spell, sight);
     else
-        judge_unknown(j, lane, spell, at_us, value);
+        judge_unknown(j, lane, spell, sight);
+}
+
+static void judge_level(struct judging *j, struct lane *lane, uint32_t slot, int64_t at_us, double value)
+{
+    const struct pair *pair = &lane->binding->at[slot];
+    const struct sight sight = { .at_us = at_us,
+                                 .crossed_us = at_us,
+                                 .value = value,
+                                 .bad = passes_threshold(pair, value),
+                                 .clear = reaches_clear(pair, value) };
+    if (!isnan(value))
+        slot_judge(j, lane, (int)slot, &sight);
 }
 
 void lane_judge(struct judging *j, struct lane *lane, uint32_t tick, int64_t at_us)
 {
     const struct binding *binding = lane->binding;
+    const struct column *columns = j->batch->columns;
     for (uint32_t i = 0; i < binding->n; i++) {
         const struct pair *pair = &binding->at[i];
-        double value = sample(&j->batch->columns[pair->column], pair, tick);
-        if (lane->slots[i])
-            judge_spell(j, lane, lane->slots[i], at_us, value);
-        else if (passes_threshold(pair, value))
-            first_bad(j, lane, i, at_us, value);
+        double value = sample(columns, pair, tick);
+        if (lane->slots[i] || passes_threshold(pair, value))
+            judge_level(j, lane, i, at_us, value);
     }
+    if (binding->n_views > 0)
+        lane_judge_views(j, lane, tick, at_us);
     lane->last_us = at_us;
 }

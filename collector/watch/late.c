@@ -17,6 +17,8 @@ static void forget_open(struct hole *hole)
         next = spell->hh.next;
         free(spell);
     }
+    windows_free(hole->windows);
+    hole->windows = NULL;
 }
 
 void holes_forget(struct watched *host)
@@ -45,8 +47,10 @@ static void keep_open(struct watched *host, struct hole *hole)
     }
 }
 
-void holes_note(struct watched *host, int64_t at_us)
+/* What the live lane remembers ends where a gap begins; ticks that come to close it go on from there. */
+void holes_note(const struct judging *j, int64_t at_us)
 {
+    struct watched *host = j->host;
     int64_t before_us = host->live.last_us;
     if (before_us > 0 && at_us - before_us <= host_interval_us(host) * 3 / 2)
         return;
@@ -54,6 +58,8 @@ void holes_note(struct watched *host, int64_t at_us)
     forget_open(hole);
     *hole = (struct hole){ .from_us = before_us, .to_us = at_us };
     keep_open(host, hole);
+    if (at_us - before_us > gap_us(host))
+        hole->windows = windows_take(j, &host->live);
 }
 
 static struct hole *hole_at(struct watched *host, int64_t at_us)
@@ -79,8 +85,10 @@ struct lane *late_lane(struct judging *j, int64_t at_us)
             return NULL;
         lane->late = true;
         lane->to_us = to_us;
-        if (hole)
+        if (hole) {
             lane->spells = TAKE(hole->open);
+            lane->windows = TAKE(hole->windows);
+        }
     }
     lane->fed_us = j->now_us;
     return lane;
@@ -130,17 +138,59 @@ static bool is_one_spell(const struct judging *j, const struct lane *lane, const
     return lane->to_us > 0 && live->alert.crossed_us == lane->to_us && lane->to_us - spell->last_us <= gap_us(j->host);
 }
 
+/* A condition over time has said nothing in the live ticks yet, when it began with the first of them: from here on it
+ * does. */
+static void join_windows(const struct judging *j, struct lane *lane)
+{
+    for (struct window *window = lane->to_us > 0 ? lane->windows : NULL; window; window = window->hh.next) {
+        struct window *live = window_of(&j->host->live, window->key);
+        window->joined = live && !live->spoke && window_join(live, window, gap_us(j->host));
+    }
+}
+
+/* Whether only the next live tick will say how it is now. */
+static bool is_open(const struct lane *lane, const struct spell *spell)
+{
+    const struct window *window = window_of(lane, spell->key);
+    return window && window->joined;
+}
+
+/* It becomes a live alert; without memory it ends here. */
+static void adopt(struct judging *j, struct lane *lane, struct spell *spell)
+{
+    struct lane *live = &j->host->live;
+    HASH_DELETE(hh, lane->spells, spell);
+    spell->slot = SLOT_NONE;
+    spell->last_us = window_of(live, spell->key)->last_us;
+    HASH_ADD(hh, live->spells, key, sizeof spell->key, spell);
+    if (!spell->hh.tbl) {
+        free(spell);
+        j->rc = -ENOMEM;
+        return;
+    }
+    live->binding = NULL; /* so that it finds its view */
+    transitions_add(j->out, &spell->alert, ALERT_OK, j->now_us, false);
+}
+
+static bool may_adopt(const struct judging *j)
+{
+    return HASH_COUNT(j->host->live.spells) < ALERTS_PER_HOST_MAX && transitions_reserve(j->out, 1) == 0;
+}
+
 void late_close(struct judging *j)
 {
     struct lane *lane = j->host->late;
     struct spell *spell, *next;
     if (!lane)
         return;
+    join_windows(j, lane);
     HASH_ITER(hh, lane->spells, spell, next)
     {
         struct spell *live = live_twin(j, spell);
         if (live && is_one_spell(j, lane, spell, live))
             join(j, spell, live);
+        else if (!live && is_open(lane, spell) && may_adopt(j))
+            adopt(j, lane, spell);
         else if (!live && spell->told) /* its end was not among the late ticks, but now all is well */
             spell_enter(j, lane, spell, ALERT_OK, lane->to_us > 0 ? lane->to_us : lane->last_us, spell->alert.value);
     }

@@ -31,12 +31,20 @@ static void move_spells(const struct setback *by, struct spell *spells)
     }
 }
 
+/* Not cell by cell: what is in the future then is no memory of anything. */
+static void move_windows(const struct setback *by, struct window *windows)
+{
+    for (struct window *window = windows; window; window = window->hh.next)
+        window_set_back(window, by->step_us, by->now_us);
+}
+
 static void move_lane(const struct setback *by, struct lane *lane)
 {
     move(by, &lane->last_us);
     move(by, &lane->to_us);
     move(by, &lane->fed_us);
     move_spells(by, lane->spells);
+    move_windows(by, lane->windows);
 }
 
 static void move_host(const struct setback *by, struct watched *host)
@@ -53,7 +61,10 @@ static void move_host(const struct setback *by, struct watched *host)
         move(by, &host->holes[i].from_us);
         move(by, &host->holes[i].to_us);
         move_spells(by, host->holes[i].open);
+        move_windows(by, host->holes[i].windows);
     }
+    for (struct expected *expected = host->expected; expected; expected = expected->hh.next)
+        move(by, &expected->since_us);
 }
 
 static void move_all(struct watch *watch, const struct setback *by)

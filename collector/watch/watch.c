@@ -118,6 +118,12 @@ static void end_ruleless(struct judging *j, const struct rule_set *set)
     }
 }
 
+/* Room for all that end, and for what a late lane still tells, which may become live before it ends. */
+static size_t count_endings(const struct watched *host)
+{
+    return HASH_COUNT(host->live.spells) + (host->late ? 2 * HASH_COUNT(host->late->spells) : 0);
+}
+
 int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, const double limits[LIMIT_COUNT],
                    int64_t interval_us, int64_t now_us, struct transitions *out)
 {
@@ -127,9 +133,7 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
     struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
     unsigned strictest = watch_strictest(in_force);
     bool same = strictest == host->in_force && same_limits(limits, host->limits);
-    /* room for all that end, and for what a late lane still tells */
-    size_t late = host->late ? HASH_COUNT(host->late->spells) : 0;
-    if (!same && transitions_reserve(out, HASH_COUNT(host->live.spells) + late) < 0)
+    if (!same && transitions_reserve(out, count_endings(host)) < 0)
         return -ENOMEM;
     if (interval_us != host->interval_us)
         host->awake_us = now_us; /* ticks of the old interval must not look like silence of the new one */
@@ -153,6 +157,7 @@ static void empty_host(struct watched *host)
         lane_done(host->late);
     free(host->late);
     holes_forget(host);
+    expected_prune(host, &(const struct rule_set){ .n = 0 });
     free(host->silence);
 }
 
@@ -164,8 +169,7 @@ int watch_drop_host(struct watch *watch, uint64_t host_id, int64_t now_us, struc
     if (!host)
         return 0;
     struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
-    size_t late = host->late ? HASH_COUNT(host->late->spells) : 0;
-    if (transitions_reserve(out, 1 + HASH_COUNT(host->live.spells) + late) < 0)
+    if (transitions_reserve(out, 1 + count_endings(host)) < 0)
         return -ENOMEM;
     late_close(&j);
     end_ruleless(&j, &no_rules);
@@ -214,6 +218,8 @@ int watch_restore(struct watch *watch, const struct alert *alert)
         return -ENOMEM;
     if (silence)
         return restore_silence(host, alert);
+    if (watch->set.rules[rule].condition == CONDITION_ABSENCE)
+        expect_one(host, alert->metric, alert->instance, alert->crossed_us);
     uint64_t key = spell_key(alert->rule, alert->metric, alert->instance);
     struct spell *spell = spell_find(&host->live, key, alert->rule, alert->metric, alert->instance);
     if (!spell) {
@@ -240,6 +246,20 @@ int watch_restore(struct watch *watch, const struct alert *alert)
     return 0;
 }
 
+void watch_remember(struct watch *watch, struct watch *replay)
+{
+    for (struct watched *from = replay->hosts; from; from = from->hh.next) {
+        struct watched *host = watch_host(watch, from->id);
+        if (!host)
+            continue;
+        for (const struct expected *at = from->expected; at; at = at->hh.next)
+            expect_one(host, at->metric, at->instance, at->since_us);
+        if (!host->live.windows)
+            host->live.windows = TAKE(from->live.windows);
+        from->live.binding = host->live.binding = NULL; /* so that each finds its windows */
+    }
+}
+
 /* ---- judging ---- */
 
 /* A live lane under another table: what lost its series is unknown from its first tick on. */
@@ -247,6 +267,7 @@ static int bind_live(struct judging *j, int64_t at_us)
 {
     struct lane *live = &j->host->live;
     struct spell *spell, *next;
+    expect_series(j, at_us);
     int rc = lane_bind(j, live);
     if (rc < 0)
         return rc;
@@ -262,9 +283,10 @@ static int bind_live(struct judging *j, int64_t at_us)
     return 0;
 }
 
-static bool is_bound(const struct lane *lane, const struct series_table *table)
+static bool is_bound(const struct judging *j, const struct lane *lane)
 {
-    return lane->binding && memcmp(&lane->binding->table, &table->hash, sizeof table->hash) == 0;
+    return lane->binding && lane->binding->expected == j->host->n_expected &&
+           memcmp(&lane->binding->table, &j->table->hash, sizeof j->table->hash) == 0;
 }
 
 static void judge_tick(struct judging *j, uint32_t tick, int64_t at_us)
@@ -273,17 +295,20 @@ static void judge_tick(struct judging *j, uint32_t tick, int64_t at_us)
     bool late = at_us <= host->live.last_us;
     struct lane *lane = late ? late_lane(j, at_us) : &host->live;
     int rc = lane ? 0 : -ENOMEM;
-    if (lane && !is_bound(lane, j->table))
+    if (lane && !is_bound(j, lane))
         rc = late ? lane_bind(j, lane) : bind_live(j, at_us);
     if (rc < 0) {
         j->rc = rc;
         return;
     }
     if (!late) {
-        holes_note(host, at_us);
+        holes_note(j, at_us);
         silence_end(j, at_us);
     }
-    lane_judge(j, lane, tick, at_us);
+    if (lane->binding)
+        lane_judge(j, lane, tick, at_us);
+    else
+        j->rc = -ENOMEM;
 }
 
 int watch_judge(struct watch *watch, struct watched *host, const struct series_table *table, const struct batch *batch,
@@ -313,11 +338,11 @@ int watch_new(struct watch **ret_watch, const struct rule *rules, size_t n, stru
     return 0;
 }
 
-static size_t count_spells(const struct watch *watch)
+static size_t count_all_endings(const struct watch *watch)
 {
     size_t n = 0;
     for (const struct watched *host = watch->hosts; host; host = host->hh.next)
-        n += HASH_COUNT(host->live.spells) + (host->late ? HASH_COUNT(host->late->spells) : 0);
+        n += count_endings(host);
     return n;
 }
 
@@ -330,7 +355,7 @@ int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int
     int rc = rule_set_init(&set, rules, n, err);
     if (rc < 0)
         return rc;
-    if (transitions_reserve(out, count_spells(watch)) < 0)
+    if (transitions_reserve(out, count_all_endings(watch)) < 0)
         return err_set(err, -ENOMEM, "watch: out of memory");
     HASH_ITER(hh, watch->hosts, host, next_host)
     {
@@ -339,6 +364,7 @@ int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int
         holes_forget(host);
         end_ruleless(&j, &set);
         host_unbind(host);
+        expected_prune(host, &set);
         HASH_ITER(hh, host->live.spells, spell, next)
         spell->rule = (uint16_t)rule_set_find(&set, spell->alert.rule);
     }

@@ -5,9 +5,18 @@
  * Marks    bad: the value passes `threshold`; it stays bad until it reaches `clear` (hysteresis). pending from the
  *          first bad sample; firing once bad for `hold`, from the first bad sample to the last, by the samples'
  *          time; ok at the first sample that reaches `clear`. An absent value changes nothing
+ * Beyond   a condition other than level makes bad and clear of something else than the value (enum condition); from there
+ * level    on all is the same. Rate and fraction look back over a span: a window of some 64 cells, whatever the
+ *          interval. They say nothing, so nothing changes, while the window is too short: rate until it reaches back a
+ *          span, fraction until what is known suffices to call it bad or clear, whatever the rest was. A fraction has no
+ *          pending; its `crossed` is the first bad sample in its span that no alert before has told. A ratio whose
+ *          divisor is absent or 0 is absent. An absence rule misses the one instance it names, on every host it is in
+ *          force for, and with a pattern those met in an earlier table of the host; a late table is no earlier one
  * Gaps     a pending alert begins anew when two samples lie more than 3 intervals (of 10 s, or the host's own
- *          longer one) apart: nobody saw that it was bad all the time. A firing one goes on. A series that is in
- *          the host's table no more turns its pending or firing alert unknown
+ *          longer one) apart: nobody saw that it was bad all the time. A firing one goes on. A window begins anew
+ *          there; it also does when its series comes back into the table, or its rule into force. A ratio looks at one
+ *          tick, so no gap concerns it. A series that is in the host's table no more turns its pending or firing alert
+ *          unknown, unless that is what the rule is about
  * Silence  no tick of a host for 3 of its intervals: the alert `silence` of its own fires, crossed when the first
  *          tick was missing; every pending or firing alert of the host turns unknown and tells nobody; unknown
  *          ends by data, not by itself, and never means ok (but see watch_judge() for a host that has too many).
@@ -17,7 +26,9 @@
  *          ok, or from pending where the gap began in a pending spell: an alert that would have fired is told as
  *          `late`, with its true `crossed`, and so is its end. Where they end bad and the live alert began bad with the
  *          first tick behind the gap, it is one spell: the live alert gets the earlier `crossed`, and fires if that
- *          makes its hold full
+ *          makes its hold full. Windows that ended where the gap began go on in the late ticks. Where a live one behind
+ *          the gap is too short yet to say anything, it gets what the late one holds, and with it a spell that the late
+ *          ticks end in: only the next live tick shows how that goes on
  * Clock    when `now` goes back by more than a second, all times noted before are moved back with it: a clock set
  *          back neither blinds the watch nor makes a spell shorter or longer
  * Units    microseconds of corrected wall time; values in the unit of the metric
@@ -158,6 +169,10 @@ int watch_seen(struct watch *watch, uint64_t host, int64_t at_us);
  * `crossed` to one that silence cut short while it was pending, whose row has none. WATCH_GONE: its rule exists no
  * more, it was left out: whoever holds it as bad is to be told that it is ok. -ENOMEM. */
 int watch_restore(struct watch *watch, const struct alert *alert);
+
+/* At start: what `replay`, a watch of the same rules, remembers of the last spans of its hosts' series, and which series
+ * it has met, is handed over; it is not to judge any more. What does not fit into memory is not remembered. */
+void watch_remember(struct watch *watch, struct watch *replay);
 
 /* Silence is judged from `now_us` on, and for each host not before 3 intervals and `grace_us` have passed since then.
  * To be called again after a time in which ticks could not be taken. A host that never sent a tick is not silent. */
