@@ -109,6 +109,14 @@ int verb_tenant_list(struct call *call, struct err *err);
 int verb_host_set(struct call *call, struct err *err);
 int verb_hosts(struct call *call, struct err *err);
 
+int verb_plan_list(struct call *call, struct err *err); /* contracts.c */
+int verb_tenant_set(struct call *call, struct err *err);
+int verb_tenant_show(struct call *call, struct err *err);
+int verb_entitlement_show(struct call *call, struct err *err);
+int verb_entitlement_buy(struct call *call, struct err *err);
+int verb_entitlement_advise(struct call *call, struct err *err);
+int verb_entitlement_cancel(struct call *call, struct err *err);
+
 int verb_host_enroll(struct call *call, struct err *err); /* enrol.c */
 int verb_host_rotate(struct call *call, struct err *err);
 int verb_host_revoke(struct call *call, struct err *err);

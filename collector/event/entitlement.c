@@ -73,9 +73,9 @@ static int not_enough(const struct book *book, const struct plans *plans, const 
     if (rc < 0)
         return rc;
     return err_set(err, -EPERM,
-                   "entitlement: %d days of %s wanted on %s, %d left: plan %s grants %d in the contract year to %s (%d"
+                   "entitlement: %s on %s: %d days wanted, %d left: plan %s grants %d in the contract year to %s (%d"
                    " taken), packs have %d; warroom entitlement buy adds days",
-                   want->days, what, day, balance.left + packs, contract->plan, balance.granted,
+                   what, day, want->days, balance.left + packs, contract->plan, balance.granted,
                    calendar_text(last, balance.last), balance.taken, packs);
 }
 

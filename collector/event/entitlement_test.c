@@ -226,7 +226,7 @@ static void a_draw_takes_whole_days_until_there_are_none(void **state)
     assert_int_equal(took.rc, -EPERM);
     assert_string_equal(
         took.err.text,
-        "entitlement: 2 days of assurance wanted on 2026-07-01, 1 left: plan large grants 3 in the contract"
+        "entitlement: assurance on 2026-07-01: 2 days wanted, 1 left: plan large grants 3 in the contract"
         " year to 2026-12-31 (2 taken), packs have 0; warroom entitlement buy adds days");
     assert_int_equal(book->n_draws, 1);
     assert_int_equal(take(book, 12, "2026-07-01", 1).rc, 0);

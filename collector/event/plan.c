@@ -196,6 +196,8 @@ static int take(const char *path, const struct file *file, struct plan *ret, str
     struct plan plan = { .rank = (int)file->rank, .drill = file->drill, .n_versions = file->versions.n };
     const struct version_item *items = file->versions.at;
     datafile_name(path, plan.name, sizeof plan.name, faults);
+    if (strcmp(plan.name, PLAN_NONE) == 0)
+        config_fault(faults, path, 0, "the name %s is kept for no plan at all", PLAN_NONE);
     snprintf(plan.title, sizeof plan.title, "%s", file->title);
     for (size_t i = 0; i < plan.n_versions; i++) {
         take_version(&t, &items[i], &plan.versions[i]);

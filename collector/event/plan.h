@@ -15,6 +15,8 @@
 
 enum { PLAN_NAME_MAX = 31, PLAN_TITLE_MAX = 63, PLAN_VERSIONS_MAX = 16, PLANS_MAX = 32, PLAN_DAYS_MAX = 366 };
 
+#define PLAN_NONE "none" /* a name that no plan has: to set it is to cancel */
+
 /* What days are granted for and drawn by. */
 enum grant { GRANT_ASSURANCE, GRANT_ADVICE, GRANT_COUNT };
 

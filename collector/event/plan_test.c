@@ -161,6 +161,17 @@ static void each_fault_is_told_with_its_line(void **state)
     }
 }
 
+static void no_plan_is_called_none(void **state)
+{
+    (void)state;
+    static const char text[] = "title: T\nrank: 1\nversions:\n  - { from: 2026-01-01 }\n";
+    struct plan plan;
+    struct config_faults faults = { 0 };
+    assert_int_equal(plan_parse("none.yaml", text, sizeof text - 1, &plan, &faults), -EINVAL);
+    assert_non_null(strstr(faults.at[0].text, "the name none is kept"));
+    assert_int_equal(plan_parse("some.yaml", text, sizeof text - 1, &plan, &faults), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +181,7 @@ int main(void)
         cmocka_unit_test(plans_have_a_rank_and_drill_is_none_of_them),
         cmocka_unit_test(a_version_holds_from_its_day_until_the_next_one_does),
         cmocka_unit_test(each_fault_is_told_with_its_line),
+        cmocka_unit_test(no_plan_is_called_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

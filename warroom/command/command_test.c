@@ -64,6 +64,19 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
         { "warroom status", "{'verb':'status','args':{}}" },
         { "warroom tenant add acme", "{'verb':'tenant add','args':{'name':'acme'}}" },
         { "warroom tenant list", "{'verb':'tenant list','args':{}}" },
+        { "warroom tenant show acme", "{'verb':'tenant show','args':{'tenant':'acme'}}" },
+        { "warroom tenant set acme --from 2026-01-01 --plan enterprise --years 2 --zone Asia/Shanghai --calendar cn",
+          "{'verb':'tenant set','args':{'tenant':'acme','first_day':'2026-01-01','plan':'enterprise','years':2,"
+          "'zone':'Asia/Shanghai','calendar':'cn'}}" },
+        { "warroom plan list", "{'verb':'plan list','args':{}}" },
+        { "warroom entitlement show acme", "{'verb':'entitlement show','args':{'tenant':'acme'}}" },
+        { "warroom entitlement buy acme --days 2 --from 2026-11-01 --to 2027-10-31 --kind advice",
+          "{'verb':'entitlement buy','args':{'tenant':'acme','days':2,'from_day':'2026-11-01','to_day':'2027-10-31',"
+          "'grant':'advice'}}" },
+        { "warroom entitlement advise acme --from 2026-12-01",
+          "{'verb':'entitlement advise','args':{'tenant':'acme','first_day':'2026-12-01','days':1}}" },
+        { "warroom entitlement cancel 7 --tenant acme",
+          "{'verb':'entitlement cancel','args':{'advice':7,'tenant':'acme'}}" },
         { "warroom hosts --tenant acme", "{'verb':'hosts','args':{'tenant':'acme'}}" },
         { "warroom host enroll web-1 --tenant acme --group web --egress 1Gbit --ingress 1.5MB --connections 5000 "
           "--new-connections 200",

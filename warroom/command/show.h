@@ -10,6 +10,12 @@ typedef void show_fn(const json_t *data, const struct sheet *sheet);
 show_fn show_status;
 show_fn show_tenant;
 show_fn show_tenants;
+show_fn show_tenant_page;
+show_fn show_plans;
+show_fn show_contracts;
+show_fn show_entitlement; /* contracts, packs, draws */
+show_fn show_pack;
+show_fn show_draws;
 show_fn show_invited; /* with the line to paste: a secret */
 show_fn show_rotated; /* likewise, in the place of what the host has */
 show_fn show_revoked;
