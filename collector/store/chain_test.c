@@ -269,10 +269,11 @@ static void go_back_to_second_version(struct fixture *f)
     run_sql(f, sql);
 }
 
-static void a_file_of_before_there_was_a_ledger_gets_one(void **state)
+static void a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real(void **state)
 {
     struct fixture *f = *state;
     struct event event = event_of(3, 1);
+    event.end_us = event.start_us + 71 * 3600 * US_PER_S; /* three days, one of 23 h */
     struct ledger ledger;
     add_tenants(f);
     assert_int_equal(store_put_event(f->store, &event), 0);
@@ -285,6 +286,8 @@ static void a_file_of_before_there_was_a_ledger_gets_one(void **state)
     assert_false(store_fault(f->store, STORE_TENANT, 1));
     assert_int_equal(f->loaded.interval[0].last, 4);
     assert_int_equal(f->loaded.event[0].id, 3);
+    assert_true(f->loaded.event[0].days == 3 && !f->loaded.event[0].drill && f->loaded.event[0].requested_us == 0);
+    assert_int_equal(f->loaded.event[0].started_us, event.started_us);
     read_ledger(f, 1, &ledger);
     assert_int_equal(ledger.n, 0);
     assert_int_equal(put_entry(f, 1, "{}"), 0);
@@ -306,7 +309,7 @@ int main(void)
         STORE_TEST(a_page_says_whether_there_is_more_behind_it),
         STORE_TEST(a_page_is_bounded_in_bytes_but_holds_one_entry),
         STORE_TEST(a_row_that_is_no_entry_is_a_failure_said),
-        STORE_TEST(a_file_of_before_there_was_a_ledger_gets_one),
+        STORE_TEST(a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real),
     };
     return cmocka_run_group_tests_name("collector.store.chain", tests, NULL, NULL);
 }

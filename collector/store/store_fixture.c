@@ -170,6 +170,16 @@ static void on_event(void *user, const struct event *row)
     KEEP((struct loaded *)user, event, events);
 }
 
+static void on_event_document(void *user, const struct event_document *row)
+{
+    KEEP((struct loaded *)user, event_document, event_documents);
+}
+
+static void on_gate(void *user, const struct gate *row)
+{
+    KEEP((struct loaded *)user, gate, gates);
+}
+
 static void on_incident(void *user, const struct incident *row)
 {
     KEEP((struct loaded *)user, incident, incidents);
@@ -212,6 +222,8 @@ int load_store(struct fixture *f)
         .anchor = on_anchor,
         .alert = on_alert,
         .event = on_event,
+        .event_document = on_event_document,
+        .gate = on_gate,
         .incident = on_incident,
         .incident_alert = on_incident_alert,
         .page = on_page,
@@ -259,11 +271,24 @@ struct event event_of(uint64_t id, uint64_t tenant)
         .name = "double eleven",
         .zone = "Asia/Shanghai",
         .hosts = "web-*,db-1",
+        .labels = "role=web",
+        .drill = true,
+        .late_request = true,
         .state = EVENT_LIVE,
+        .days = 3,
         .start_us = 10,
         .end_us = 20,
         .created_us = 5,
+        .requested_us = 6,
+        .accepted_us = 7,
+        .arming_us = 8,
+        .arming_by = "li",
+        .armed_us = 9,
+        .unarmed_us = 10,
         .started_us = 11,
+        .closing_us = 21,
+        .reported_us = 22,
+        .closed_us = 23,
         .by = "clock",
     };
 }

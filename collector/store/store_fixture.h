@@ -17,7 +17,7 @@ enum { FIXTURE_KEPT = 64 };
 
 struct loaded { /* counts may exceed what is kept */
     size_t tenants, hosts, host_keys, tokens, intervals, anchors, alerts, events, incidents, incident_alerts, pages;
-    size_t contracts, packs, draws;
+    size_t contracts, packs, draws, event_documents, gates;
     struct tenant tenant[FIXTURE_KEPT];
     struct host host[FIXTURE_KEPT];
     struct host_key host_key[FIXTURE_KEPT];
@@ -27,6 +27,8 @@ struct loaded { /* counts may exceed what is kept */
     struct store_anchor anchor[FIXTURE_KEPT];
     struct alert alert[FIXTURE_KEPT];
     struct event event[FIXTURE_KEPT];
+    struct event_document event_document[FIXTURE_KEPT];
+    struct gate gate[FIXTURE_KEPT];
     struct incident incident[FIXTURE_KEPT];
     struct incident_alert incident_alert[FIXTURE_KEPT];
     struct page page[FIXTURE_KEPT];

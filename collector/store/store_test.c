@@ -124,6 +124,35 @@ static void alerts_events_incidents_and_pages_come_back_as_they_were(void **stat
     assert_int_equal(f->loaded.marks.page, 21);
 }
 
+static void gates_and_documents_of_events_come_back_as_they_were(void **state)
+{
+    struct fixture *f = *state;
+    static struct event_document document = { .event = 9 };
+    static struct gate lint = { .event = 9,
+                                .gate = GATE_LINT,
+                                .state = GATE_OVERRIDDEN,
+                                .evidence = "2 faults",
+                                .by = "li",
+                                .reason = "both are known",
+                                .at_us = 77 };
+    static struct gate hosts = {
+        .event = 9, .gate = GATE_HOSTS, .state = GATE_FAILED, .evidence = "4 of 5 report", .by = "arming", .at_us = 78
+    };
+    memset(document.text, 'x', sizeof document.text - 1);
+    add_tenant(f, 1);
+    assert_int_equal(store_put_event_document(f->store, 1, &document), 0);
+    assert_int_equal(store_put_gate(f->store, 1, &lint), 0);
+    assert_int_equal(store_put_gate(f->store, 1, &hosts), 0);
+    hosts.state = GATE_PASSED;
+    assert_int_equal(store_put_gate(f->store, 1, &hosts), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    reopen_store(f);
+    assert_true(f->loaded.event_documents == 1 && f->loaded.gates == 2);
+    assert_memory_equal(&f->loaded.event_document[0], &document, sizeof document);
+    assert_memory_equal(&f->loaded.gate[0], &hosts, sizeof hosts); /* by name */
+    assert_memory_equal(&f->loaded.gate[1], &lint, sizeof lint);
+}
+
 static void contracts_packs_and_draws_come_back_as_they_were(void **state)
 {
     struct fixture *f = *state;
@@ -613,6 +642,7 @@ int main(void)
         STORE_TEST(tenants_and_hosts_come_back_as_they_were),
         STORE_TEST(keys_and_invitations_come_back_until_they_are_gone),
         STORE_TEST(alerts_events_incidents_and_pages_come_back_as_they_were),
+        STORE_TEST(gates_and_documents_of_events_come_back_as_they_were),
         STORE_TEST(contracts_packs_and_draws_come_back_as_they_were),
         STORE_TEST(a_row_written_twice_is_kept_as_it_was_last),
         STORE_TEST(alerts_that_are_ok_are_deleted),
