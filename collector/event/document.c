@@ -60,14 +60,13 @@ static void add_words(struct out *out, const char *value)
 static void add_line(struct out *out, enum document_field field, const char *value)
 {
     enum config_kind kind = document_kind(field);
-    bool list = kind == CONFIG_LIST || kind == CONFIG_TEXTS;
     out_add(out, "%s: ", document_key(field));
     if (kind == CONFIG_TEXT)
         out_quoted(out, value);
-    else if (list && !value[0])
-        out_add(out, "[]");
-    else if (kind == CONFIG_TEXTS && value[0] != '[')
+    else if (kind == CONFIG_TEXTS)
         add_words(out, value);
+    else if (kind == CONFIG_LIST && !value[0])
+        out_add(out, "[]");
     else
         out_add(out, "%s", value);
     out_add(out, "\n");

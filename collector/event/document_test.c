@@ -266,8 +266,8 @@ static void a_field_is_set_as_people_type_it(void **state)
                         "tiers:\n  - { hosts: \"db-*\", tier: core }\ncontacts:\n  - ops\n  - lead\n"
                         "escalation:\n  - { after: 90s, contacts: ops }\n"
                         "notes: \"call \\\"li\\\": # 5\\nthen wang\"\n");
-    set(f, "hosts", "[\"web-*\"]");
-    assert_string_equal(f->document.hosts, "web-*");
+    set(f, "hosts", "[ab]"); /* a pattern, not YAML */
+    assert_string_equal(f->document.hosts, "[ab]");
 }
 
 static void a_field_is_emptied_where_it_may_be(void **state)
@@ -296,7 +296,8 @@ static void a_field_that_is_wrong_is_refused_and_nothing_is_changed(void **state
     assert_not_set(f, "tiers", "core", -EINVAL, "`tiers` is \"core\", want a list");
     assert_not_set(f, "days", "2\nname: other", -EINVAL, "unknown key `name`");
     assert_not_set(f, "hosts", "web-1,,db", -EINVAL, "hosts: \"\" is neither");
-    assert_not_set(f, "contacts", "[a", -EINVAL, "event: ");
+    assert_not_set(f, "hosts", "[a", -EINVAL, "hosts: \"[a\" is neither");
+    assert_not_set(f, "tiers", "[{", -EINVAL, "event: ");
     assert_not_set(f, "notes", "\x07", -EINVAL, "control characters");
     assert_not_set(f, "notes", "\xff", -EINVAL, "event: ");
 }
