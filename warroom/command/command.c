@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/auto.h"
+#include "warroom/command/attach.h"
 #include "warroom/command/exchange.h"
 #include "warroom/command/follow.h"
 #include "warroom/command/help.h"
@@ -65,8 +66,10 @@ static enum command_exit carry_out(const struct console *console, const struct r
     }
     AUTO(json_undo) json_t *data = NULL;
     run_fn *verb_run = run_find(request->verb->control);
-    int rc = verb_run ? verb_run(console, settings->control, request->args, &data, &err)
-                      : exchange(&console->line, settings->control, request->verb->control, request->args, &data, &err);
+    int rc =
+        verb_run ? verb_run(console, settings->control, request->args, &data, &err) : attach_file(request->args, &err);
+    if (rc == 0 && !verb_run)
+        rc = exchange(&console->line, settings->control, request->verb->control, request->args, &data, &err);
     if (rc < 0)
         return complain(console, &err);
     return data ? show(console, request, data) : COMMAND_OK;

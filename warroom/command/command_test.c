@@ -88,12 +88,26 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
         { "warroom host retire web-1", "{'verb':'host retire','args':{'host':'web-1'}}" },
         { "warroom host set web-1 --group db", "{'verb':'host set','args':{'host':'web-1','group':'db'}}" },
         { "warroom event create launch --tenant acme --zone Asia/Shanghai --from 2026-11-23 --days 3 --hosts "
-          "'web-*,db-1'",
+          "'web-*,db-1' --label role=web --label site=sh --drill",
           "{'verb':'event create','args':{'name':'launch','tenant':'acme','zone':'Asia/Shanghai',"
-          "'first_day':'2026-11-23','days':3,'hosts':'web-*,db-1'}}" },
+          "'first_day':'2026-11-23','days':3,'hosts':'web-*,db-1','labels':'role=web,site=sh','drill':true}}" },
+        { "warroom event set launch --notes 'call li' --tiers '[{hosts: db-*, tier: core}]' --contacts ops --contacts "
+          "lead",
+          "{'verb':'event set','args':{'event':'launch','tiers':'[{hosts: db-*, tier: core}]','contacts':'ops,lead',"
+          "'notes':'call li'}}" },
         { "warroom event list", "{'verb':'event list','args':{}}" },
         { "warroom event show launch", "{'verb':'event show','args':{'event':'launch'}}" },
+        { "warroom event request launch", "{'verb':'event request','args':{'event':'launch'}}" },
+        { "warroom event accept launch --reason 'the sale is theirs'",
+          "{'verb':'event accept','args':{'event':'launch','reason':'the sale is theirs'}}" },
+        { "warroom event check launch", "{'verb':'event check','args':{'event':'launch'}}" },
+        { "warroom event override launch lint --reason known",
+          "{'verb':'event override','args':{'event':'launch','gate':'lint','reason':'known'}}" },
+        { "warroom event arm launch", "{'verb':'event arm','args':{'event':'launch'}}" },
         { "warroom event start launch", "{'verb':'event start','args':{'event':'launch'}}" },
+        { "warroom event end launch --reason over", "{'verb':'event end','args':{'event':'launch','reason':'over'}}" },
+        { "warroom event report launch", "{'verb':'event report','args':{'event':'launch'}}" },
+        { "warroom event cancel launch", "{'verb':'event cancel','args':{'event':'launch'}}" },
         { "warroom event close launch --tenant acme",
           "{'verb':'event close','args':{'event':'launch','tenant':'acme'}}" },
         { "warroom incident list --all", "{'verb':'incident list','args':{'all':true}}" },
@@ -158,6 +172,32 @@ static void what_is_given_again_is_added(void **state)
          "{'verb':'host set','args':{'host':'web-1','labels':'role=web,site=sh,rack='}}");
 }
 
+static void a_document_is_read_here_and_goes_along(void **state)
+{
+    struct fake *fake = *state;
+    char name[] = "/tmp/warroom-document-XXXXXX";
+    char line[128];
+    char request[256];
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "name: sale\n", 11), 11);
+    snprintf(line, sizeof line, "warroom event create -f %s --tenant acme", name);
+    snprintf(request, sizeof request,
+             "{'verb':'event create','args':{'tenant':'acme','file':'%s','document':'name: sale\\n'}}", name);
+    asks(fake, line, request);
+    assert_int_equal(ftruncate(fd, 40000), 0);
+    assert_int_equal(fake_run(fake, line), COMMAND_USAGE);
+    assert_non_null(strstr(fake_err(fake), "longer than 32768 bytes"));
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(pwrite(fd, "\xff", 1, 0), 1);
+    assert_int_equal(fake_run(fake, line), COMMAND_USAGE);
+    assert_non_null(strstr(fake_err(fake), "no text in UTF-8"));
+    close(fd);
+    unlink(name);
+    assert_int_equal(fake_run(fake, line), COMMAND_FAILED);
+    assert_non_null(strstr(fake_err(fake), name));
+}
+
 static void a_step_is_a_time(void **state)
 {
     asks(*state, "warroom query web-1 m --step 5m --quantiles --to 2026-11-23T02:41:00Z",
@@ -208,7 +248,9 @@ static void what_cannot_be_meant_is_refused_before_anybody_is_asked(void **state
         { "warroom host revoke", "<host> is missing" },
         { "warroom host enroll web-1 --tenant acme --egress 100", "kbit Mbit" },
         { "warroom host enroll web-1 --tenant acme --egress fast", "is no rate" },
-        { "warroom event create x --tenant a --zone z --hosts h", "--from DAY is missing" },
+        { "warroom event override x", "<gate> is missing" },
+        { "warroom event override x lint", "--reason TEXT is missing" },
+        { "warroom event list -f x", "there is no option -f here" },
         { "warroom event create x --tenant a --zone z --hosts h --from 2026-02-30", "a day like" },
         { "warroom event create x --tenant a --zone z --hosts h --from 2026-11-23T00:00", "a day like" },
         { "warroom query web-1 m --from yesterday", "is no instant" },
@@ -487,6 +529,7 @@ int main(void)
         WITH(options_that_are_left_out_have_their_defaults),
         WITH(what_may_be_left_out_is_left_to_the_collector),
         WITH(what_is_given_again_is_added),
+        WITH(a_document_is_read_here_and_goes_along),
         WITH(a_step_is_a_time),
         WITH(options_of_all_verbs_stand_anywhere),
         WITH(words_behind_two_dashes_are_never_options),

@@ -42,6 +42,9 @@ void show_event_table(const json_t *events, const struct sheet *sheet, int inden
 void show_host_table(const json_t *hosts, const struct sheet *sheet, int indent);
 void show_incident_table(const json_t *incidents, const struct sheet *sheet, int indent);
 
+/* "egress 12.5 MB/s, connections 5000". False: nothing is declared, nothing is printed. */
+bool show_limits(const json_t *declared, const struct sheet *sheet);
+
 /* One line of the feed: an incident after its change. */
 void show_incident_change(const json_t *item, const struct sheet *sheet);
 

@@ -47,22 +47,26 @@ static const struct {
     { "disk_read", "disk read", "By/s" }, { "disk_write", "disk write", "By/s" },
 };
 
-static void put_limits(const json_t *host, const struct sheet *sheet)
+bool show_limits(const json_t *declared, const struct sheet *sheet)
 {
-    const json_t *declared = field_object(host, "limits");
     bool any = false;
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         char text[HUMAN_TEXT];
         double value;
         if (!field_number(declared, limits[i].key, &value))
             continue;
-        sheet_put(sheet, TONE_PLAIN, "%s%s %s", any ? ", " : "limits: ", limits[i].label,
+        sheet_put(sheet, TONE_PLAIN, "%s%s %s", any ? ", " : "", limits[i].label,
                   human_value(text, value, limits[i].unit));
         any = true;
     }
-    if (!any)
-        sheet_put(sheet, TONE_PLAIN,
-                  "limits: none declared; bandwidth and connections are not judged (warroom host set)");
+    return any;
+}
+
+static void put_limits(const json_t *host, const struct sheet *sheet)
+{
+    sheet_put(sheet, TONE_PLAIN, "limits: ");
+    if (!show_limits(field_object(host, "limits"), sheet))
+        sheet_put(sheet, TONE_PLAIN, "none declared; bandwidth and connections are not judged (warroom host set)");
     fputc('\n', sheet->out);
 }
 

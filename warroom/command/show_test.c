@@ -83,6 +83,29 @@ static const char event_page[] =
     "'acknowledged':null,'acknowledged_by':null,'resolved':null,'resolved_by':null,'late':false,"
     "'breached':false,'budget_s':600,'alerts':1}]}}";
 
+static const char event_planned[] =
+    "{'ok':true,'data':{'event':{'id':4,'name':'sale','tenant':'acme','zone':'Asia/Shanghai',"
+    "'start':'2026-11-30T16:00:00.000Z','end':'2026-12-01T16:00:00.000Z','days':1,'drill':false,"
+    "'start_local':'2026-12-01 00:00:00','end_local':'2026-12-02 00:00:00','hosts':'','labels':'role=web',"
+    "'hosts_in_scope':0,'state':'checked','late_request':true,'created':'2026-11-23T01:00:00.000Z',"
+    "'arming':'2026-11-23T02:40:00.000Z','arming_by':'li','armed':null,'started':null,'closed':null,'by':'li'},"
+    "'gates':[{'gate':'entitlement','state':'passed','evidence':'1 of 3 days of 2026','by':'collector','reason':null},"
+    "{'gate':'verdict','state':'overridden','evidence':null,'by':'li','reason':'measured by hand'},"
+    "{'gate':'hosts','state':'failed','evidence':'4 of 5 report and confirm 1 s; not yet web-3','by':'collector',"
+    "'reason':null}],"
+    "'document':{'tiers':[{'hosts':'db-*','tier':'core'}],'demand':[{'hosts':'web-*','metric':"
+    "'system.network.io.rate{direction=transmit}','times':3,'value':null}],'limits':[{'hosts':'web-*',"
+    "'egress':125000000}],'contacts':['ops','lead'],'escalation':[{'after_s':180,'contacts':'lead'}],"
+    "'runbooks':[{'title':'Failover','url':'https://wiki.example/failover'}],'notes':'Call the shop first.\\nThen "
+    "li.'},"
+    "'history':[{'n':7,'at':'2026-11-23T01:10:00.000Z','kind':'event','actor':'li','body':{'what':'stepped',"
+    "'to':'requested','verb':'request','late_request':true,'reason':'','late_s':0}},{'n':8,"
+    "'at':'2026-11-23T02:00:00.000Z','kind':'event','actor':'chen','body':{'what':'stepped','to':'accepted',"
+    "'verb':'accept','late_request':true,'reason':'the launch was moved','late_s':0}},{'n':9,"
+    "'at':'2026-11-23T02:10:00.000Z','kind':'gate','actor':'li','body':{'gate':'verdict','state':'overridden',"
+    "'reason':'measured by hand'}},{'n':10,'at':'2026-11-23T02:40:00.000Z','kind':'event','actor':'li',"
+    "'body':{'what':'arming','to':'checked','verb':'arm','reason':''}}],'hosts':[],'incidents':[]}}";
+
 static const char incidents[] =
     "{'ok':true,'data':{'incidents':[{'id':13,'tenant':'acme','event':'launch','group':'db',"
     "'title':'Disk utilisation above 85 % on 数据库-主-一号-with-a-long-name','state':'triggered',"
@@ -252,7 +275,8 @@ static void an_event_is_shown_with_hosts_and_incidents(void **state)
 {
     prints(*state, "warroom event show launch", event_page,
            "Event launch of acme: live, by li\n"
-           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai)\n"
+           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai): opened 10h 41m ago, ends in 13h "
+           "19m\n"
            "  hosts     1 in scope of \"web-*,db-1\"\n"
            "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n"
            "\n"
@@ -265,14 +289,62 @@ static void an_event_is_shown_with_hosts_and_incidents(void **state)
            "  13  critical  triggered  Disk utilisation above …  launch  10:38:11        30s      -  7m 11s left\n");
 }
 
+static void an_event_is_a_page_to_be_read_aloud(void **state)
+{
+    prints(*state, "warroom event show sale", event_planned,
+           "Event sale of acme: checked, by li, requested late; arming for li since 1m 00s ago\n"
+           "  window    2026-12-01 00:00:00 to 2026-12-02 00:00:00 (Asia/Shanghai): opens in 7d 13h\n"
+           "  hosts     0 in scope of label role=web\n"
+           "  warning: no host is in scope; nothing will be watched for it\n"
+           "\n"
+           "Gates\n"
+           "  GATE         STATE       BY         EVIDENCE\n"
+           "  entitlement  passed      collector  1 of 3 days of 2026\n"
+           "  verdict      overridden  li         because: measured by hand\n"
+           "  hosts        failed      collector  4 of 5 report and confirm 1 s; not yet web-3\n"
+           "\n"
+           "Tiers\n"
+           "  db-*: core\n"
+           "\n"
+           "Expected demand\n"
+           "  web-*: system.network.io.rate{direction=transmit} 3 times what it is\n"
+           "\n"
+           "Declared limits while it is armed and live\n"
+           "  web-*: egress 125 MB/s\n"
+           "\n"
+           "Contacts\n"
+           "  ops, lead\n"
+           "\n"
+           "Escalation\n"
+           "  after 3m: lead\n"
+           "\n"
+           "Run-books\n"
+           "  Failover: https://wiki.example/failover\n"
+           "\n"
+           "Notes\n"
+           "  Call the shop first.\n"
+           "  Then li.\n"
+           "\n"
+           "On record\n"
+           "  2026-11-23 09:10:00 CST  requested, by li, late\n"
+           "  2026-11-23 10:00:00 CST  accepted, by chen: the launch was moved\n"
+           "  2026-11-23 10:10:00 CST  gate verdict overridden, by li: measured by hand\n"
+           "  2026-11-23 10:40:00 CST  li asked for it to be armed\n"
+           "\n"
+           "Hosts (0)\n"
+           "\n"
+           "Incidents (0)\n");
+}
+
 static void an_event_without_hosts_is_warned_of(void **state)
 {
     prints(*state, "warroom event start launch", event,
            "Event launch of acme: live, by li\n"
-           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai)\n"
+           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai): opened 10h 41m ago, ends in 13h "
+           "19m\n"
            "  hosts     0 in scope of \"web-*,db-1\"\n"
-           "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n"
-           "  warning: no host is in scope; nothing will be watched for it\n");
+           "  warning: no host is in scope; nothing will be watched for it\n"
+           "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n");
 }
 
 static void incidents_are_a_table_with_their_budget(void **state)
@@ -477,6 +549,7 @@ int main(void)
         WITH(tenants_are_a_table),
         WITH(events_are_a_table),
         WITH(an_event_is_shown_with_hosts_and_incidents),
+        WITH(an_event_is_a_page_to_be_read_aloud),
         WITH(an_event_without_hosts_is_warned_of),
         WITH(incidents_are_a_table_with_their_budget),
         WITH(the_ledger_is_a_table_of_who_did_what),

@@ -41,7 +41,7 @@ struct verb {
     const char *help; /* one line */
 };
 
-enum { VERB_HOLES_MAX = 2, VERB_OPTIONS_MAX = 16 };
+enum { VERB_HOLES_MAX = 2, VERB_OPTIONS_MAX = 20 };
 
 struct verb_params { /* a verb's row, taken apart */
     size_t n_holes, n_options;

@@ -127,10 +127,16 @@ static int value_json(const struct param *param, const char *text, int64_t now_u
     return -EINVAL;
 }
 
-/* A glob of metrics goes where one metric does. */
+/* What is a parameter of its own for the help's sake: a glob of metrics goes where one metric does. */
 static const char *arg_of(const struct param *param)
 {
-    return strcmp(param->key, "metrics") == 0 ? "metric" : param->key;
+    static const struct {
+        const char *key, *arg;
+    } others[] = { { "metrics", "metric" }, { "having", "labels" }, { "document", "file" } };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(param->key, others[i].key) == 0)
+            return others[i].arg;
+    return param->key;
 }
 
 static bool is_given(const struct reading *reading, const struct param *param)
@@ -213,11 +219,12 @@ static size_t make_options(const struct verb_params *params, struct option *opti
     return n;
 }
 
-/* What -o is short for; NULL: this verb has no such option. */
-static const struct param *output_of(const struct verb_params *params)
+/* What a letter is short for; NULL: this verb has no such option. */
+static const struct param *short_for(const struct verb_params *params, int letter)
 {
+    const char *name = letter == 'o' ? "output" : "file";
     for (size_t i = 0; i < params->n_options; i++)
-        if (strcmp(params->options[i]->key, "output") == 0)
+        if (strcmp(params->options[i]->name, name) == 0)
             return params->options[i];
     return NULL;
 }
@@ -236,10 +243,10 @@ static int read_options(struct reading *reading, const char *how, int argc, char
             return err_set(err, -EINVAL, "there is no option %s here", argv[optind - 1]);
         if (take_global(reading, option, optarg))
             continue;
-        const struct param *param =
-            option == 'o' ? output_of(&reading->params) : reading->params.options[option - OPTION_OF_VERB];
+        const struct param *param = option < OPTION_OF_VERB ? short_for(&reading->params, option)
+                                                            : reading->params.options[option - OPTION_OF_VERB];
         if (!param)
-            return err_set(err, -EINVAL, "there is no option -o here");
+            return err_set(err, -EINVAL, "there is no option -%c here", option);
         if (strcmp(param->key, "follow") == 0) { /* ours, not the collector's */
             reading->request.follow = true;
             continue;
@@ -315,7 +322,7 @@ static int take_rest(struct reading *reading, struct err *err)
 static int read_verb(struct reading *reading, int argc, char *argv[], struct err *err)
 {
     char words[64];
-    int rc = read_options(reading, ":ho:", argc, argv, err);
+    int rc = read_options(reading, ":ho:f:", argc, argv, err);
     if (rc == 0 && !reading->request.help && !reading->request.version) {
         rc = take_json(reading, err);
         if (rc == 0)
