@@ -225,8 +225,10 @@ static void free_collector(uv_handle_t *handle)
     desk_forget_sendings(collector);
     trouble_free(collector);
     contract_free(collector);
-    for (size_t i = 0; i < collector->n_events; i++)
+    for (size_t i = 0; i < collector->n_events; i++) {
+        free(((struct assured *)collector->events[i])->document);
         free(collector->events[i]);
+    }
     free(collector->events);
     ingest_free(collector->ingest);
     watch_free(collector->watch);

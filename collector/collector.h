@@ -157,11 +157,19 @@ int collector_revoke_host(struct collector *collector, uint64_t host, const stru
  * back. */
 int collector_retire_host(struct collector *collector, uint64_t host, const struct host **ret_row, struct err *err);
 
+struct decision { /* of a person; borrowed */
+    const char *by;
+    enum role role;
+    const char *reason; /* NULL: none was given */
+};
 /* `event` is event_init()'s draft with its tenant set. -EEXIST: the tenant has an event of that name. */
-int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,
-                        struct err *err);
-int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb, const char *by,
-                       const struct event **ret_row, struct err *err);
+int collector_add_event(struct collector *collector, const struct event *event, const struct decision *decision,
+                        const struct event **ret_row, struct err *err);
+/* Errors as event.h and contract_draw() have them. */
+int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb,
+                       const struct decision *decision, const struct event **ret_row, struct err *err);
+int collector_override_gate(struct collector *collector, uint64_t event, enum gate_kind gate,
+                            const struct decision *decision, const struct event **ret_row, struct err *err);
 
 /* ---- contracts (contract.c, docs/entitlement.md) ---- */
 
@@ -262,6 +270,8 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
 /* NULL: no more; start with NULL. In the order they were created. */
 const struct event *collector_next_event(const struct collector *collector, const struct event *after);
 const struct event *collector_event(const struct collector *collector, uint64_t id);
+/* GATE_COUNT of them. NULL: there is no such event. */
+const struct gate *collector_gates(const struct collector *collector, uint64_t event);
 
 /* Never NULL: a tenant without any has an empty book. Borrowed until the next command. */
 const struct book *collector_book(const struct collector *collector, uint64_t tenant);

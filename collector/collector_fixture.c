@@ -225,6 +225,8 @@ enum host_admission admission(const struct fixture *f, uint64_t host)
     return view.key;
 }
 
+const struct decision fixture_commander = { .by = "alice", .role = ROLE_COMMANDER, .reason = "the test says so" };
+
 uint64_t start_event(struct fixture *f, const char *name)
 {
     struct event event;
@@ -235,9 +237,9 @@ uint64_t start_event(struct fixture *f, const char *name)
     int rc = event_init(&event, &plan, &f->err);
     event.tenant = f->tenant;
     if (rc == 0)
-        rc = collector_add_event(f->collector, &event, &row, &f->err);
+        rc = collector_add_event(f->collector, &event, &fixture_commander, &row, &f->err);
     if (rc == 0)
-        rc = collector_event_do(f->collector, row->id, EVENT_START, "alice", &row, &f->err);
+        rc = collector_event_do(f->collector, row->id, EVENT_START, &fixture_commander, &row, &f->err);
     must(f, rc);
     return row->id;
 }

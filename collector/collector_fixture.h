@@ -102,7 +102,9 @@ struct invite invite_host(struct fixture *f, uint64_t host);
 struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses);
 /* Whether it may report. */
 enum host_admission admission(const struct fixture *f, uint64_t host);
-/* An event of web-* that is live; its window is the UTC day of the clock's start. */
+/* "alice", with a reason. */
+extern const struct decision fixture_commander;
+/* A drill of web-* that is live; its window is the UTC day of the clock's start. */
 uint64_t start_event(struct fixture *f, const char *name);
 
 /* ---- the ledger ---- */

@@ -103,6 +103,12 @@ static void count_alert(struct host_state *host, const struct transition *transi
         host->silent = fires;
 }
 
+static bool is_drill(const struct collector *collector, uint64_t id)
+{
+    const struct event *event = id ? scope_event(collector, id) : NULL;
+    return event && event->drill;
+}
+
 static void settle_transition(struct collector *collector, const struct transition *transition, struct after **list)
 {
     const struct alert *alert = &transition->alert;
@@ -124,6 +130,7 @@ static void settle_transition(struct collector *collector, const struct transiti
     struct page_scope scope = {
         .tenant = tenant,
         .event = host->event,
+        .drill = is_drill(collector, host->event),
         .host_name = host->row->name,
         .host_group = host->row->group,
         .summary = summary ? summary : alert->rule,
@@ -261,6 +268,7 @@ static int send_page(struct collector *collector, const struct page *page, struc
         .incident = incident,
         .tenant_name = tenant ? tenant->name : "warroom",
         .event_name = event ? event->name : "",
+        .drill = event && event->drill,
         .unrecorded = pager_is_unrecorded(collector->pager, page->id),
     };
     content.alerts = pager_alerts(collector->pager, incident->id, &content.n_alerts);

@@ -1,21 +1,209 @@
-/* The life of events: what people and the clock bring about, carried into memory, the tenant's group and the log. What is
- * allowed, and where it leads, is collector/event's to say. */
+/* The life of events: what people and the clock bring about, carried into memory, the tenant's group, its ledger and the
+ * log. What is allowed, and where it leads, is collector/event's to say; what its gates rest on is gathered here. */
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "collector/parts.h"
 
-static void tell(struct collector *collector, const struct event *event)
+struct assured *life_of(const struct collector *collector, uint64_t event)
 {
-    log_event(&collector->log, LOG_INFO, "event_changed", KV_TEXT("name", event->name),
-              KV_TEXT("state", event_state_name(event->state)), KV_TEXT("by", event->by));
+    return (struct assured *)scope_event(collector, event); /* its first member */
+}
+
+const struct gate *collector_gates(const struct collector *collector, uint64_t event)
+{
+    const struct assured *assured = life_of(collector, event);
+    return assured ? assured->gates : NULL;
+}
+
+/* ---- the ledger ---- */
+
+static void note(struct collector *collector, const struct event *event, const char *kind, const char *actor,
+                 json_t *body)
+{
+    int rc = ledger_note(collector, event->tenant,
+                         (struct ledger_note){ .kind = kind, .event = event->id, .actor = actor, .body = body });
+    if (rc < 0)
+        log_event(&collector->log, LOG_ERROR, "ledger_not_kept", KV_TEXT("kind", kind),
+                  KV_TEXT("event_name", event->name), KV_TEXT("error", strerror(-rc)));
+}
+
+static json_t *gate_names(unsigned gates)
+{
+    json_t *names = json_array();
+    for (enum gate_kind gate = 0; gate < GATE_COUNT; gate++)
+        if (gates & GATE_BIT(gate))
+            json_array_append_new(names, json_string(gate_name(gate)));
+    return names;
+}
+
+static const char *happening_name(const struct event_change *change)
+{
+    static const char *const names[] = {
+        [EVENT_STEPPED] = "stepped", [EVENT_ARMING] = "arming", [EVENT_OPENED_UNARMED] = "opened-unarmed"
+    };
+    return names[change->what];
+}
+
+static json_t *change_body(const struct event_change *change)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:b, s:o, s:o}", "what", happening_name(change), "from",
+                     event_state_name(change->from), "to", event_state_name(change->to), "verb",
+                     event_verb_name(change->verb), "role", change->role, "reason", change->reason, "late_s",
+                     (double)change->late_us / (double)US_PER_S, "late_request", change->late_request, "gates",
+                     gate_names(change->gates), "overridden", gate_names(change->overridden));
+}
+
+static json_t *creation_body(const struct event *event, const struct decision *decision)
+{
+    char first_day[EVENT_DAY_TEXT];
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "what", "created", "to",
+                     event_state_name(event->state), "role", role_name(decision->role), "name", event->name, "zone",
+                     event->zone, "first_day", event_first_day(event, first_day), "days", event->days, "hosts",
+                     event->hosts, "labels", event->labels, "drill", event->drill);
+}
+
+static json_t *gate_body(const struct gate *gate)
+{
+    return json_pack("{s:s, s:s, s:s, s:s}", "gate", gate_name(gate->gate), "state", gate_state_name(gate->state),
+                     "evidence", gate->evidence, "reason", gate->reason);
+}
+
+/* ---- gates ---- */
+
+static void keep_gate(struct collector *collector, const struct event *event, const struct gate *gate,
+                      enum gate_turn turn)
+{
+    if (turn == GATE_SAME)
+        return;
+    store_put_gate(collector->store, event->tenant, gate);
+    if (turn != GATE_TURNED)
+        return;
+    log_event(&collector->log, LOG_INFO, "gate_turned", KV_TEXT("event_name", event->name),
+              KV_TEXT("gate", gate_name(gate->gate)), KV_TEXT("state", gate_state_name(gate->state)),
+              KV_TEXT("by", gate->by), KV_TEXT("evidence", gate->evidence));
+    note(collector, event, "gate", gate->by, gate_body(gate));
+}
+
+static void judge(struct collector *collector, struct assured *assured, enum gate_kind kind, bool passed,
+                  const char *evidence)
+{
+    struct gate *gate = &assured->gates[kind];
+    if (event_may_turn(&assured->row))
+        keep_gate(collector, &assured->row, gate, gate_judge(gate, passed, evidence, "collector", now_us(collector)));
+}
+
+static bool is_ready(const struct host_state *state)
+{
+    return state->session && !state->silent && state->last_tick_us != 0 && state->interval_us == INTERVAL_WINDOW_US;
+}
+
+/* What arming waits for. The first ones that are not ready are named: somebody has to look after them. */
+static void judge_hosts(struct collector *collector, struct assured *assured)
+{
+    enum { NAMED = 3 };
+    unsigned total = 0, ready = 0;
+    char waiting[NAMED * (NAME_MAX_BYTES + 2) + 8] = "";
+    char evidence[GATE_TEXT_MAX + 1];
+    for (const struct host_state *state = collector->hosts; state; state = state->by_id.next) {
+        if (!scope_is_in(&assured->row, state->row))
+            continue;
+        size_t used = strlen(waiting);
+        unsigned missing = total++ - ready;
+        ready += is_ready(state);
+        if (!is_ready(state) && missing <= NAMED)
+            snprintf(waiting + used, sizeof waiting - used, "%s%s", missing ? ", " : "",
+                     missing < NAMED ? state->row->name : "...");
+    }
+    snprintf(evidence, sizeof evidence, "%u of %u report and confirm 1 s%s%s", ready, total,
+             waiting[0] ? "; not yet " : "", waiting);
+    judge(collector, assured, GATE_HOSTS, total > 0 && ready == total, evidence);
+}
+
+static void judge_entitlement(struct collector *collector, struct assured *assured)
+{
+    struct contract_finding finding;
+    if (assured->row.drill)
+        return;
+    contract_look(collector, &assured->row, &finding);
+    judge(collector, assured, GATE_ENTITLEMENT, finding.enough, finding.evidence);
+}
+
+int collector_override_gate(struct collector *collector, uint64_t event, enum gate_kind gate,
+                            const struct decision *decision, const struct event **ret_row, struct err *err)
+{
+    struct assured *assured = life_of(collector, event);
+    if (!assured)
+        return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
+    if (assured->row.drill)
+        return err_set(err, -EPERM, "event %s is a drill: it has no gates", assured->row.name);
+    if (!event_may_turn(&assured->row))
+        return err_set(err, -EPERM, "event %s is %s: its gates turn no more", assured->row.name,
+                       event_state_name(assured->row.state));
+    int rc =
+        gate_override(&assured->gates[gate], decision->role, decision->by, decision->reason, now_us(collector), err);
+    if (rc < 0)
+        return rc;
+    keep_gate(collector, &assured->row, &assured->gates[gate], GATE_TURNED);
+    desk_event_changed(collector, &assured->row);
+    *ret_row = &assured->row;
+    return 0;
+}
+
+/* ---- what follows from a change ---- */
+
+static void tell(struct collector *collector, const struct event *event, const struct event_change *change)
+{
+    bool bad = change->late_us != 0 || change->what == EVENT_OPENED_UNARMED;
+    log_event(&collector->log, bad ? LOG_WARN : LOG_INFO, "event_changed", KV_TEXT("name", event->name),
+              KV_TEXT("what", happening_name(change)), KV_TEXT("state", event_state_name(event->state)),
+              KV_TEXT("by", change->by), KV_TEXT("reason", change->reason),
+              KV_INT("late_s", change->late_us / US_PER_S));
+}
+
+/* People were promised a window, and it is open: they are told whatever the hour. */
+static void raise_unarmed(struct collector *collector, const struct event *event)
+{
+    char title[128];
+    uint64_t incident;
+    snprintf(title, sizeof title, "The window of %s is open and it is not armed: it is %s", event->name,
+             event_state_name(event->state));
+    struct page_own own = { .tenant = event->tenant,
+                            .event = event->id,
+                            .group = "window",
+                            .title = title,
+                            .severity = SEVERITY_CRITICAL,
+                            .crossed_us = now_us(collector) };
+    pager_own(collector->pager, &own, own.crossed_us, &incident, &collector->effects);
+}
+
+static void give_back(struct collector *collector, const struct event *event, const struct event_change *change)
+{
+    int days = 0;
+    if (event->accepted_us != 0 && !event->drill)
+        contract_give_back(collector, event, change->by, &days);
+}
+
+static void follow(struct collector *collector, const struct event *event, const struct event_change *change)
+{
+    tell(collector, event, change);
+    note(collector, event, "event", change->by, change_body(change));
+    if (change->what == EVENT_OPENED_UNARMED)
+        raise_unarmed(collector, event);
+    if (change->what == EVENT_STEPPED && change->to == EVENT_CANCELLED)
+        give_back(collector, event, change);
     desk_event_changed(collector, event);
     scope_refresh(collector, event->tenant);
 }
 
-int collector_add_event(struct collector *collector, const struct event *event, const struct event **ret_row,
-                        struct err *err)
+/* ---- what people do ---- */
+
+int collector_add_event(struct collector *collector, const struct event *event, const struct decision *decision,
+                        const struct event **ret_row, struct err *err)
 {
     for (size_t i = 0; i < collector->n_events; i++)
         if (collector->events[i]->tenant == event->tenant && strcmp(collector->events[i]->name, event->name) == 0)
@@ -24,6 +212,7 @@ int collector_add_event(struct collector *collector, const struct event *event, 
     struct event *kept;
     row.id = collector->last_event + 1;
     row.created_us = now_us(collector);
+    snprintf(row.by, sizeof row.by, "%s", decision->by);
     int rc = scope_add_event(collector, &row, &kept);
     if (rc == -ENOSPC)
         return err_set(err, rc, "a collector keeps %d events at most", COLLECTOR_EVENTS_MAX);
@@ -31,33 +220,117 @@ int collector_add_event(struct collector *collector, const struct event *event, 
         return err_set(err, rc, "out of memory");
     collector->last_event = row.id;
     *ret_row = kept;
+    note(collector, kept, "event", decision->by, creation_body(kept, decision));
     desk_event_changed(collector, kept);
     return 0;
 }
 
-int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb, const char *by,
-                       const struct event **ret_row, struct err *err)
+struct gathered { /* what `request` is judged by; owned */
+    struct event **events;
+    size_t n_events;
+    struct scope_host *hosts;
+    size_t n_hosts;
+};
+
+static void gathered_done(struct gathered *gathered)
 {
-    struct event *row = scope_event(collector, event);
-    if (!row)
-        return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
+    free(gathered->events);
+    free(gathered->hosts);
+}
+
+static int gather(const struct collector *collector, uint64_t tenant, struct gathered *ret)
+{
+    ret->events = calloc(collector->n_events + 1, sizeof *ret->events);
+    ret->hosts = calloc(fleet_count_hosts(collector->fleet) + 1, sizeof *ret->hosts);
+    if (!ret->events || !ret->hosts)
+        return -ENOMEM;
+    for (size_t i = 0; i < collector->n_events; i++)
+        if (collector->events[i]->tenant == tenant)
+            ret->events[ret->n_events++] = collector->events[i];
+    for (const struct host *host = NULL; (host = fleet_next_host(collector->fleet, host));)
+        if (host->tenant == tenant && host->standing == HOST_ACTIVE)
+            ret->hosts[ret->n_hosts++] = (struct scope_host){ host->name, host->labels };
+    return 0;
+}
+
+/* An accepted event has drawn its days, unless a commander has overridden that it cannot. */
+static int draw(struct collector *collector, struct assured *assured, const struct decision *decision, struct err *err)
+{
+    char evidence[ERR_TEXT_MAX];
+    if (assured->gates[GATE_ENTITLEMENT].state == GATE_OVERRIDDEN)
+        return 0;
+    int rc = contract_draw(collector, &assured->row, decision->by, evidence, err);
+    if (rc == 0)
+        judge(collector, assured, GATE_ENTITLEMENT, true, evidence);
+    return rc;
+}
+
+static int take(struct collector *collector, struct assured *assured, struct event_ask *ask,
+                const struct decision *decision, struct event_change *ret, struct err *err)
+{
+    AUTO(gathered_done) struct gathered gathered = { 0 };
+    struct contract_finding finding = { .late = false };
+    struct event after = assured->row;
+    if (ask->verb == EVENT_REQUEST) {
+        if (gather(collector, after.tenant, &gathered) < 0)
+            return err_set(err, -ENOMEM, "out of memory");
+        if (!after.drill)
+            contract_look(collector, &after, &finding);
+        ask->late = finding.late;
+        ask->others = gathered.events;
+        ask->n_others = gathered.n_events;
+        ask->hosts = gathered.hosts;
+        ask->n_hosts = gathered.n_hosts;
+    }
+    int rc = event_may(&after, ask->verb, ask->role, err);
+    if (rc == 0 && ask->verb == EVENT_ACCEPT)
+        judge_entitlement(collector, assured);
+    if (rc == 0)
+        rc = event_do(&after, ask, ret, err);
+    if (rc == 0 && ask->verb == EVENT_REQUEST && !after.drill)
+        rc = contract_lock(collector, &after, decision->by);
+    if (rc == 0 && ask->verb == EVENT_ACCEPT && !after.drill)
+        rc = draw(collector, assured, decision, err);
+    if (rc == 0)
+        assured->row = after;
+    return rc;
+}
+
+int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb,
+                       const struct decision *decision, const struct event **ret_row, struct err *err)
+{
+    struct assured *assured = life_of(collector, event);
     struct event_change change;
-    struct event_ask ask = { .verb = verb, .role = ROLE_COMMANDER, .by = by, .now_us = now_us(collector) };
-    int rc = event_do(row, &ask, &change, err);
+    if (!assured)
+        return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
+    struct event_ask ask = { .verb = verb,
+                             .role = decision->role,
+                             .by = decision->by,
+                             .reason = decision->reason,
+                             .now_us = now_us(collector),
+                             .gates = assured->gates };
+    int rc = take(collector, assured, &ask, decision, &change, err);
     if (rc < 0)
         return rc;
-    tell(collector, row);
-    *ret_row = row;
+    follow(collector, &assured->row, &change);
+    *ret_row = &assured->row;
     return 0;
+}
+
+/* ---- what the clock does ---- */
+
+static void tick(struct collector *collector, struct assured *assured, int64_t now)
+{
+    struct event_change change;
+    if (assured->row.state == EVENT_CHECKED && assured->row.arming_us != 0)
+        judge_hosts(collector, assured);
+    while (event_tick(&assured->row, assured->gates, now, &change))
+        follow(collector, &assured->row, &change);
 }
 
 void life_tick(struct collector *collector)
 {
     int64_t now = now_us(collector);
-    for (size_t i = 0; i < collector->n_events; i++) {
-        struct event *event = collector->events[i];
-        struct event_change change;
-        while (event_tick(event, NULL, now, &change))
-            tell(collector, event);
-    }
+    for (size_t i = 0; i < collector->n_events; i++)
+        tick(collector, (struct assured *)collector->events[i], now);
 }

@@ -119,6 +119,13 @@ struct waiting {
     int64_t received_us;
 };
 
+/* An event, and what is kept beside its row. */
+struct assured {
+    struct event row; /* first: collector->events leads to it */
+    struct gate gates[GATE_COUNT];
+    char *document; /* owned: its canonical text; NULL: none was written */
+};
+
 struct collector {
     uv_loop_t *loop;
     const struct clock *clock;
@@ -143,7 +150,7 @@ struct collector {
     struct session *guests;    /* that were, and have not sent anything sealed */
     struct host_state *hosts;
     struct tenant_book *books; /* contract.c */
-    struct event **events;     /* in the order of their ids */
+    struct event **events;     /* in the order of their ids, each in a struct assured */
     size_t n_events;
     uv_timer_t second;
     int64_t started_us;
@@ -238,10 +245,14 @@ void scope_refresh_host(struct collector *collector, struct host_state *state); 
 void scope_tell_watch(struct collector *collector, struct host_state *state);
 int scope_add_event(struct collector *collector, const struct event *event, struct event **ret_event);
 struct event *scope_event(const struct collector *collector, uint64_t id);
+/* Whether the host is of the event's tenant and in its scope. */
+bool scope_is_in(const struct event *event, const struct host *host);
 /* Where the first event of an id not below `id` stands. */
 size_t scope_event_index(const struct collector *collector, uint64_t id);
 
-/* life.c: what the clock alone does to events. Each second. */
+/* life.c */
+struct assured *life_of(const struct collector *collector, uint64_t event); /* NULL: there is none */
+/* What the clock alone does to events. Each second. */
 void life_tick(struct collector *collector);
 
 /* shelf.c: fills config->plans and config->calendars. -EINVAL: `faults` says why. */

@@ -138,6 +138,25 @@ static void on_draw(void *user, const struct draw *row)
     failed(loading, contract_restore_draw(loading->collector, row));
 }
 
+static void on_event_document(void *user, const struct event_document *row)
+{
+    struct loading *loading = user;
+    struct assured *assured = life_of(loading->collector, row->event);
+    char *text = assured ? strdup(row->text) : NULL;
+    failed(loading, !assured ? -EBADMSG : text ? 0 : -ENOMEM);
+    if (text)
+        assured->document = text;
+}
+
+static void on_gate(void *user, const struct gate *row)
+{
+    struct loading *loading = user;
+    struct assured *assured = life_of(loading->collector, row->event);
+    failed(loading, assured ? 0 : -EBADMSG);
+    if (assured)
+        assured->gates[row->gate] = *row;
+}
+
 static void on_incident(void *user, const struct incident *row)
 {
     struct loading *loading = user;
@@ -346,6 +365,8 @@ int restore_all(struct collector *collector, struct err *err)
         .anchor = on_anchor,
         .alert = on_alert,
         .event = on_event,
+        .event_document = on_event_document,
+        .gate = on_gate,
         .incident = on_incident,
         .incident_alert = on_incident_alert,
         .page = on_page,

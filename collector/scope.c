@@ -62,16 +62,22 @@ int scope_add_event(struct collector *collector, const struct event *event, stru
     if (!grown)
         return -ENOMEM;
     collector->events = grown;
-    struct event *copy = malloc(sizeof *copy);
-    if (!copy)
+    struct assured *assured = calloc(1, sizeof *assured);
+    if (!assured)
         return -ENOMEM;
-    *copy = *event;
+    assured->row = *event;
+    gates_init(assured->gates, event->id);
     size_t index = scope_event_index(collector, event->id); /* the last, but at start, tenant by tenant */
     memmove(&grown[index + 1], &grown[index], (collector->n_events - index) * sizeof *grown);
-    grown[index] = copy;
+    grown[index] = &assured->row;
     collector->n_events++;
-    *ret_event = copy;
+    *ret_event = &assured->row;
     return 0;
+}
+
+bool scope_is_in(const struct event *event, const struct host *host)
+{
+    return event->tenant == host->tenant && event_selects(event, host->name, host->labels);
 }
 
 /* Ended and cancelled events hold nothing over their hosts, and neither do mere plans. */
@@ -98,7 +104,7 @@ static void refresh_host(struct collector *collector, struct host_state *state)
     state->event = 0;
     for (size_t i = 0; i < collector->n_events; i++) {
         const struct event *event = collector->events[i];
-        if (event->tenant != state->row->tenant || !holds(event) || !event_selects(event, state->row->name, state->row->labels))
+        if (!holds(event) || !scope_is_in(event, state->row))
             continue;
         in_force |= IN_FORCE(event->state);
         seconds = seconds || event_wants_seconds(event);

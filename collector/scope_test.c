@@ -107,11 +107,12 @@ static void closing_an_event_by_hand_ends_its_alerts_too(void **state)
     uint64_t event = start_event(f, "sale");
     REPORT(join_agent(f, f->host, 1), .first = 1, .cpu = BAD);
     assert_int_equal(pages_out(f), 1);
-    assert_int_equal(collector_event_do(f->collector, event, EVENT_CLOSE, "alice", &row, &f->err), 0);
+    assert_int_equal(collector_event_do(f->collector, event, EVENT_CLOSE, &fixture_commander, &row, &f->err), 0);
     assert_int_equal(row->state, EVENT_CLOSED);
     assert_int_equal(pages_out(f), 2);
-    assert_int_equal(collector_event_do(f->collector, event, EVENT_START, "alice", &row, &f->err), -EPERM);
-    assert_int_equal(collector_event_do(f->collector, event + 1, EVENT_START, "alice", &row, &f->err), -ENOENT);
+    assert_int_equal(collector_event_do(f->collector, event, EVENT_START, &fixture_commander, &row, &f->err), -EPERM);
+    assert_int_equal(collector_event_do(f->collector, event + 1, EVENT_START, &fixture_commander, &row, &f->err),
+                     -ENOENT);
 }
 
 static void an_event_keeps_its_name_to_itself_within_its_tenant(void **state)
@@ -119,9 +120,9 @@ static void an_event_keeps_its_name_to_itself_within_its_tenant(void **state)
     struct fixture *f = *state;
     const struct event *row;
     struct event again = *collector_event(f->collector, start_event(f, "sale"));
-    assert_int_equal(collector_add_event(f->collector, &again, &row, &f->err), -EEXIST);
+    assert_int_equal(collector_add_event(f->collector, &again, &fixture_commander, &row, &f->err), -EEXIST);
     again.tenant = add_tenant(f, "globex");
-    assert_int_equal(collector_add_event(f->collector, &again, &row, &f->err), 0);
+    assert_int_equal(collector_add_event(f->collector, &again, &fixture_commander, &row, &f->err), 0);
 }
 
 /* ---- limits ---- */

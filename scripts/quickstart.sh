@@ -136,7 +136,7 @@ agent=$!
 started+=("$agent")
 
 # Two natural days, so that midnight does not end the demonstration.
-warroom event create quickstart --tenant demo --zone UTC --from "$(date -u +%F)" --days 2 --hosts '*' >/dev/null
+warroom event create quickstart --tenant demo --zone UTC --from "$(date -u +%F)" --days 2 --hosts '*' --drill >/dev/null
 warroom event start quickstart >/dev/null
 reporting() { [ "$(warroom status --json | field hosts.reporting)" = 1 ]; }
 until_true 30 "the agent did not report to the collector" reporting

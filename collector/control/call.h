@@ -18,9 +18,12 @@ enum call_end {
     CALL_LATER = 2        /* the verb has taken the call and ends it by call_finish() */
 };
 
+struct verb;
+
 struct call {
     struct control *control;
     struct collector *collector;
+    const struct verb *verb;
     unsigned ticket;
     char by[64];        /* that user's name */
     uint64_t strangers; /* requests and readers that were not admitted, so far */
@@ -125,8 +128,8 @@ int verb_host_retire(struct call *call, struct err *err);
 int verb_event_create(struct call *call, struct err *err); /* events.c */
 int verb_event_list(struct call *call, struct err *err);
 int verb_event_show(struct call *call, struct err *err);
-int verb_event_start(struct call *call, struct err *err);
-int verb_event_close(struct call *call, struct err *err);
+int verb_event_do(struct call *call, struct err *err); /* "event request"... */
+int verb_event_override(struct call *call, struct err *err);
 
 int verb_incident_list(struct call *call, struct err *err); /* incidents.c */
 int verb_incident_show(struct call *call, struct err *err);
@@ -153,7 +156,9 @@ struct backup_watch *call_backup(const struct call *call);
 /* Rows as JSON (forms.c): new references, NULL when out of memory. */
 json_t *form_instant(int64_t at_us); /* null for 0 */
 json_t *form_real(double value);     /* null for NaN */
+json_t *form_text(const char *text); /* null for "" */
 json_t *form_tenant(const struct tenant *row);
+const char *form_tenant_name(const struct collector *collector, uint64_t tenant);
 json_t *form_host(const struct collector *collector, const struct host *row);
 json_t *form_host_id(uint64_t id);
 /* When two agents last reported by the host's one key, if that was within the hour; 0: not. Clones displace each other,
@@ -161,7 +166,8 @@ json_t *form_host_id(uint64_t id);
 int64_t form_cloned_us(const struct collector *collector, const struct host_view *view);
 json_t *form_seconds(int64_t us);
 json_t *form_host_brief(const struct collector *collector, uint64_t host);
-json_t *form_event(const struct collector *collector, const struct event *row);
+json_t *form_event(const struct collector *collector, const struct event *row); /* form_event.c */
+json_t *form_gates(const struct collector *collector, const struct event *row);
 json_t *form_incident(const struct collector *collector, const struct incident *row);
 json_t *form_alert(const struct alert *row, const char *host_name, const char *summary);
 json_t *form_page(const struct page *row);

@@ -41,6 +41,8 @@ static const char *code_of(int rc)
     case -EACCES:
     case -EPERM:
     case -ERANGE:
+    case -EBUSY:
+    case -EALREADY:
     case -ENOSPC:
         return "not-allowed";
     case -EAGAIN:
@@ -172,6 +174,7 @@ static void run(struct control *control, unsigned ticket, uid_t uid, const struc
     call->control = control;
     call->strangers = control->refused;
     call->collector = control->collector;
+    call->verb = request->verb;
     call->ticket = ticket;
     call->args = json_incref(request->args);
     call->next = request->next ? strdup(request->next) : NULL;

@@ -6,7 +6,7 @@
 #include "base/scan.h"
 #include "collector/control/call.h"
 
-enum { HOSTS_SHOWN = 200, EVENTS_SHOWN = 100 };
+enum { HOSTS_SHOWN = 200, EVENTS_SHOWN = 100, HISTORY_SHOWN = 100 };
 
 static bool is_number(const char *text, uint64_t *ret)
 {
@@ -45,45 +45,72 @@ static int answer_event(struct call *call, const struct event *row)
     return CALL_WHEN_STORED;
 }
 
+static struct decision decision_of(const struct call *call)
+{
+    return (struct decision){ .by = call->by, .role = ROLE_COMMANDER, .reason = call_text(call, "reason") };
+}
+
 int verb_event_create(struct call *call, struct err *err)
 {
     struct event draft;
     const struct event *row;
     uint64_t tenant;
-    int rc = call_tenant(call, &tenant, err);
+    struct decision decision = decision_of(call);
     struct event_plan plan = { .name = call_text(call, "name"),
                                .zone = call_text(call, "zone"),
                                .first_day = call_text(call, "first_day"),
-                               .days = call_int(call, "days", 0),
+                               .days = call_int(call, "days", 1),
                                .hosts = call_text(call, "hosts"),
-                               .drill = true };
+                               .labels = call_text(call, "labels"),
+                               .drill = json_is_true(json_object_get(call->args, "drill")) };
+    int rc = call_tenant(call, &tenant, err);
     if (rc == 0)
         rc = event_init(&draft, &plan, err);
     if (rc < 0)
         return rc;
     draft.tenant = tenant;
-    snprintf(draft.by, sizeof draft.by, "%s", call->by);
-    rc = collector_add_event(call->collector, &draft, &row, err);
+    rc = collector_add_event(call->collector, &draft, &decision, &row, err);
     return rc < 0 ? rc : answer_event(call, row);
 }
 
-static int do_verb(struct call *call, enum event_verb verb, struct err *err)
+static enum event_verb verb_of(const struct call *call)
+{
+    enum event_verb verb = 0;
+    while (verb < EVENT_VERB_COUNT - 1 && strcmp(call->verb->name + strlen("event "), event_verb_name(verb)) != 0)
+        verb++;
+    return verb;
+}
+
+int verb_event_do(struct call *call, struct err *err)
 {
     const struct event *row;
+    struct decision decision = decision_of(call);
     int rc = call_event(call, &row, err);
     if (rc == 0)
-        rc = collector_event_do(call->collector, row->id, verb, call->by, &row, err);
+        rc = collector_event_do(call->collector, row->id, verb_of(call), &decision, &row, err);
     return rc < 0 ? rc : answer_event(call, row);
 }
 
-int verb_event_start(struct call *call, struct err *err)
+static int find_gate(const struct call *call, enum gate_kind *ret, struct err *err)
 {
-    return do_verb(call, EVENT_START, err);
+    char names[128];
+    if (gate_find(call_text(call, "gate"), ret))
+        return 0;
+    return err_set(err, -EINVAL, "there is no gate %.40s; there are %s", call_text(call, "gate"),
+                   gates_list(names, sizeof names, GATE_BIT(GATE_COUNT) - 1));
 }
 
-int verb_event_close(struct call *call, struct err *err)
+int verb_event_override(struct call *call, struct err *err)
 {
-    return do_verb(call, EVENT_CLOSE, err);
+    const struct event *row;
+    enum gate_kind gate = 0;
+    struct decision decision = decision_of(call);
+    int rc = call_event(call, &row, err);
+    if (rc == 0)
+        rc = find_gate(call, &gate, err);
+    if (rc == 0)
+        rc = collector_override_gate(call->collector, row->id, gate, &decision, &row, err);
+    return rc < 0 ? rc : answer_event(call, row);
 }
 
 int verb_event_list(struct call *call, struct err *err)
@@ -124,6 +151,43 @@ static void add_incident(void *user, const struct incident *incident)
         json_array_append_new(listing->rows, form_incident(listing->collector, incident));
 }
 
+static json_t *hosts_of(const struct call *call, const struct event *row)
+{
+    json_t *hosts = json_array();
+    const struct fleet *fleet = collector_fleet(call->collector);
+    for (const struct host *host = NULL; (host = fleet_next_host(fleet, host));)
+        if (host->tenant == row->tenant && event_selects(row, host->name, host->labels) &&
+            json_array_size(hosts) < HOSTS_SHOWN)
+            json_array_append_new(hosts, form_host(call->collector, host));
+    return hosts;
+}
+
+/* Rounds and pages have verbs of their own, and there are many. */
+static bool is_shown(const struct ledger_entry *entry)
+{
+    static const char *const kinds[] = { "event", "gate", "document", "draw", "handover", "notice" };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(entry->kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+static void on_history(void *user, const struct store_ledger *result, const struct err *err)
+{
+    struct call *call = user;
+    json_t *history = json_array();
+    for (size_t i = 0; !err && i < result->n && json_array_size(history) < HISTORY_SHOWN; i++) {
+        const struct ledger_entry *entry = &result->at[i].entry;
+        if (is_shown(entry))
+            json_array_insert_new(history, 0,
+                                  json_pack("{s:I, s:o, s:s, s:s, s:o}", "n", (json_int_t)entry->n, "at",
+                                            form_instant(entry->at_us), "kind", entry->kind, "actor", entry->actor,
+                                            "body", json_loads(entry->body, 0, NULL)));
+    }
+    json_object_set_new(call->data, "history", history);
+    call_finish(call, err);
+}
+
 int verb_event_show(struct call *call, struct err *err)
 {
     const struct event *row = NULL;
@@ -131,14 +195,11 @@ int verb_event_show(struct call *call, struct err *err)
     if (rc < 0)
         return rc;
     assert(row);
-    json_t *hosts = json_array();
-    const struct fleet *fleet = collector_fleet(call->collector);
-    for (const struct host *host = NULL; (host = fleet_next_host(fleet, host));)
-        if (host->tenant == row->tenant && event_selects(row, host->name, host->labels) && json_array_size(hosts) < HOSTS_SHOWN)
-            json_array_append_new(hosts, form_host(call->collector, host));
     struct listing listing = { .collector = call->collector, .event = row->id, .rows = json_array() };
     pager_each(collector_pager(call->collector), add_incident, &listing);
-    call->data = json_pack("{s:o, s:o, s:o}", "event", form_event(call->collector, row), "hosts", hosts, "incidents",
-                           listing.rows);
-    return CALL_ANSWER;
+    call->data = json_pack("{s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
+                           form_gates(call->collector, row), "hosts", hosts_of(call, row), "incidents", listing.rows);
+    struct store_ledger_query query = { .tenant = row->tenant, .event = row->id, .most = STORE_LEDGER_MOST };
+    rc = store_ledger(collector_store(call->collector), &query, on_history, call, err);
+    return rc < 0 ? rc : CALL_LATER;
 }

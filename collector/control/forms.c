@@ -7,7 +7,6 @@
 
 #include "base/moment.h"
 #include "collector/control/call.h"
-#include "collector/event/calendar.h"
 
 static const char *const presences[] = { "never", "reporting", "silent", "retired" };
 
@@ -27,13 +26,12 @@ json_t *form_seconds(int64_t us)
     return json_real((double)us / (double)US_PER_S);
 }
 
-/* null for "" */
-static json_t *form_text(const char *text)
+json_t *form_text(const char *text)
 {
     return *text ? json_string(text) : json_null();
 }
 
-static const char *tenant_name(const struct collector *collector, uint64_t tenant)
+const char *form_tenant_name(const struct collector *collector, uint64_t tenant)
 {
     const struct tenant *row = fleet_tenant(collector_fleet(collector), tenant);
     return row ? row->name : "warroom";
@@ -89,9 +87,9 @@ json_t *form_host(const struct collector *collector, const struct host *row)
     struct host_view view;
     collector_host_view(collector, row->id, &view);
     return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id",
-                     form_host_id(row->id), "name", row->name, "tenant", tenant_name(collector, row->tenant), "group",
-                     row->group, "labels", host_labels(row), "enrolled", form_instant(row->enrolled_us), "state",
-                     presences[view.presence], "key", host_admission_name(view.key), "cloned",
+                     form_host_id(row->id), "name", row->name, "tenant", form_tenant_name(collector, row->tenant),
+                     "group", row->group, "labels", host_labels(row), "enrolled", form_instant(row->enrolled_us),
+                     "state", presences[view.presence], "key", host_admission_name(view.key), "cloned",
                      form_instant(form_cloned_us(collector, &view)), "connected", view.connected, "last_tick",
                      form_instant(view.last_tick_us), "interval_s",
                      view.interval_us ? form_seconds(view.interval_us) : json_null(), "agent", form_text(view.version),
@@ -103,32 +101,7 @@ json_t *form_host_brief(const struct collector *collector, uint64_t host)
 {
     const struct host *row = fleet_host(collector_fleet(collector), host);
     return json_pack("{s:o, s:s, s:s}", "id", form_host_id(host), "name", row ? row->name : "", "tenant",
-                     row ? tenant_name(collector, row->tenant) : "");
-}
-
-static int hosts_in_scope(const struct collector *collector, const struct event *row)
-{
-    int n = 0;
-    for (const struct host *host = NULL; (host = fleet_next_host(collector_fleet(collector), host));)
-        n += host->tenant == row->tenant && event_selects(row, host->name, host->labels);
-    return n;
-}
-
-static json_t *form_local(const char *zone, int64_t at_us)
-{
-    char text[32];
-    return calendar_local_text(zone, at_us, text, NULL) == 0 ? json_string(text) : json_null();
-}
-
-json_t *form_event(const struct collector *collector, const struct event *row)
-{
-    return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:o, s:o, s:o, s:o}", "id",
-                     (json_int_t)row->id, "name", row->name, "tenant", tenant_name(collector, row->tenant), "zone",
-                     row->zone, "start", form_instant(row->start_us), "end", form_instant(row->end_us), "start_local",
-                     form_local(row->zone, row->start_us), "end_local", form_local(row->zone, row->end_us), "hosts",
-                     row->hosts, "hosts_in_scope", hosts_in_scope(collector, row), "state",
-                     event_state_name(row->state), "created", form_instant(row->created_us), "started",
-                     form_instant(row->started_us), "closed", form_instant(row->closed_us), "by", form_text(row->by));
+                     row ? form_tenant_name(collector, row->tenant) : "");
 }
 
 static json_t *form_took(const struct incident *row, int64_t stamp_us)
@@ -140,9 +113,9 @@ json_t *form_incident(const struct collector *collector, const struct incident *
 {
     const struct event *event = row->event ? collector_event(collector, row->event) : NULL;
     json_t *form = json_pack("{s:I, s:s, s:o, s:s, s:s, s:s, s:s}", "id", (json_int_t)row->id, "tenant",
-                             tenant_name(collector, row->tenant), "event", form_text(event ? event->name : ""), "group",
-                             row->group, "title", row->title, "state", incident_state_name(row->state), "severity",
-                             severity_name(row->severity));
+                             form_tenant_name(collector, row->tenant), "event", form_text(event ? event->name : ""),
+                             "group", row->group, "title", row->title, "state", incident_state_name(row->state),
+                             "severity", severity_name(row->severity));
     json_t *stamps =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "crossed", form_instant(row->crossed_us), "detected",
                   form_instant(row->detected_us), "delivered", form_instant(row->delivered_us), "acknowledged",

@@ -68,12 +68,37 @@ static const struct verb verbs[] = {
         { "tenant", ARG_TEXT, true },
         { "zone", ARG_TEXT, true },
         { "first_day", ARG_TEXT, true },
-        { "days", ARG_INT, true },
-        { "hosts", ARG_TEXT, true } } },
+        { "days", ARG_INT, false },
+        { "hosts", ARG_TEXT, false },
+        { "labels", ARG_TEXT, false },
+        { "drill", ARG_BOOL, false } } },
     { "event list", verb_event_list, { { "tenant", ARG_TEXT, false } } },
     { "event show", verb_event_show, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
-    { "event start", verb_event_start, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
-    { "event close", verb_event_close, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
+#define EVENT_STEP(verb)                                                                                               \
+    {                                                                                                                  \
+        "event " verb, verb_event_do,                                                                                  \
+        {                                                                                                              \
+            { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false },                                                \
+            {                                                                                                          \
+                "reason", ARG_TEXT, false                                                                              \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+    EVENT_STEP("request"),
+    EVENT_STEP("accept"),
+    EVENT_STEP("check"),
+    EVENT_STEP("arm"),
+    EVENT_STEP("start"),
+    EVENT_STEP("end"),
+    EVENT_STEP("report"),
+    EVENT_STEP("close"),
+    EVENT_STEP("cancel"),
+    { "event override",
+      verb_event_override,
+      { { "event", ARG_TEXT, true },
+        { "tenant", ARG_TEXT, false },
+        { "gate", ARG_TEXT, true },
+        { "reason", ARG_TEXT, true } } },
     { "incident list", verb_incident_list, { { "tenant", ARG_TEXT, false }, { "all", ARG_BOOL, false } } },
     { "incident show", verb_incident_show, { { "incident", ARG_INT, true } } },
     { "incident ack", verb_incident_ack, { { "incident", ARG_INT, true } } },

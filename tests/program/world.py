@@ -262,7 +262,7 @@ class World:
         """Over all hosts of the tenant, also those to come."""
         today = time.strftime("%Y-%m-%d", time.gmtime())
         self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
-                  "--hosts", "*")
+                  "--hosts", "*", "--drill")
         self.must("event", "start", "sale")
 
     def reports_each_second(self):

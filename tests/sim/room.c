@@ -226,6 +226,8 @@ uint64_t room_add_host(uint64_t tenant, const char *name, const struct public_ke
     return row->id;
 }
 
+static const struct decision commander = { .by = "sim", .role = ROLE_COMMANDER };
+
 uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int64_t days)
 {
     struct event event;
@@ -239,7 +241,7 @@ uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int
     };
     must(event_init(&event, &plan, &err), &err);
     event.tenant = tenant;
-    must(collector_add_event(asked(), &event, &row, &err), &err);
+    must(collector_add_event(asked(), &event, &commander, &row, &err), &err);
     wait_written(STORE_TENANT, tenant);
     return row->id;
 }
@@ -248,6 +250,6 @@ void room_do_event(uint64_t event, enum event_verb verb)
 {
     const struct event *row;
     struct err err;
-    must(collector_event_do(asked(), event, verb, "sim", &row, &err), &err);
+    must(collector_event_do(asked(), event, verb, &commander, &row, &err), &err);
     wait_written(STORE_TENANT, row->tenant);
 }
