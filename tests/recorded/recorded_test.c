@@ -134,6 +134,32 @@ static void a_field_of_a_later_version_in_a_table_changes_nothing(void **state)
     for_each_version(hold_table_with_more);
 }
 
+static void hold_envelopes_with_more(const char *version)
+{
+    static struct recorded wire;
+    static uint8_t said[MESSAGE_MAX + sizeof later];
+    read_messages(version, "wire", &wire);
+    for (size_t i = 0; i < wire.n; i++) {
+        struct bytes message = wire.at[i].said;
+        struct envelope got;
+        struct envelope want;
+        memcpy(said, message.at, message.len);
+        memcpy(said + message.len, later, sizeof later);
+        assert_int_equal(codec_decode_envelope(message.at, message.len, &want, NULL), 0);
+        assert_int_equal(codec_decode_envelope(said, message.len + sizeof later, &got, NULL), 0);
+        assert_int_equal(got.kind, want.kind);
+        assert_int_equal(got.counter, want.counter);
+        assert_int_equal(got.inner.len, want.inner.len);
+        assert_memory_equal(got.inner.at, want.inner.at, want.inner.len);
+    }
+}
+
+static void a_field_of_a_later_version_in_an_envelope_changes_nothing(void **state)
+{
+    (void)state;
+    for_each_version(hold_envelopes_with_more);
+}
+
 /* ---- how they are sealed ---- */
 
 static void next_key(struct recording *recording, uint8_t ret[KEY_BYTES])
@@ -248,6 +274,7 @@ int main(void)
         cmocka_unit_test(what_was_said_means_what_it_meant),
         cmocka_unit_test(a_field_of_a_later_version_changes_nothing),
         cmocka_unit_test(a_field_of_a_later_version_in_a_table_changes_nothing),
+        cmocka_unit_test(a_field_of_a_later_version_in_an_envelope_changes_nothing),
         cmocka_unit_test(what_was_sealed_is_sealed_as_it_was_and_opens),
     };
     return cmocka_run_group_tests(tests, script_random, NULL);
