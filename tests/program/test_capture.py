@@ -91,8 +91,8 @@ class Listener(unittest.TestCase):
         packets, streams = capture.stop()
         dialled = [stream for (_, port), stream in streams.items() if port != self.world.port]
         self.assertEqual([bytes(stream[:8]) for stream in dialled], 2 * [uplink.HELLO_OF_REQ], "it joined, then it reported")
-        self.assertGreaterEqual(packets, 2 * TICKS, "each report, and each answer")
-        self.assertGreater(sum(map(len, dialled)), 200 * TICKS, "a tick's values take as much at least")
+        self.assertGreaterEqual(packets, TICKS, "a report and an answer a tick, or two of them when the collector was slow")
+        self.assertGreater(sum(map(len, dialled)), 100 * TICKS, "a tick's values take as much, whatever else it is sent with")
         self.assertEqual(seen(self.words(), streams.values()), set())
 
     def test_what_is_said_in_clear_is_seen(self):
