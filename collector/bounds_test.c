@@ -191,6 +191,61 @@ static void of_too_many_strangers_the_oldest_goes_and_no_session_does(void **sta
         assert_stored(REPORT(agents[i], .first = 2), 1, 2);
 }
 
+/* ---- the log ---- */
+
+/* What a stranger can do; each is followed by the connection's end. */
+static void talk_nonsense(struct fixture *f)
+{
+    struct agent *stranger = connect_stranger(f, 0);
+    send_raw(stranger, "GET / HTTP/1.1", 14);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+}
+
+static void say_nothing(struct fixture *f)
+{
+    struct agent *stranger = connect_stranger(f, 0);
+    pass(f, HELLO_WITHIN_US / US_PER_S);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+}
+
+static void shake_hands_with_nobody(struct fixture *f)
+{
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    struct agent *stranger = connect_stranger(f, 0);
+    size_t len = write_hello(stranger, NULL, message, sizeof message);
+    message[0] ^= 1;
+    send_handshake(stranger, message, len);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+}
+
+static void ask_by_a_key_that_nobody_has(struct fixture *f)
+{
+    struct agent *stranger = connect_stranger(f, 0);
+    assert_refused(hello(stranger), REFUSAL_UNKNOWN_HOST);
+    close_agent(stranger);
+}
+
+static void what_strangers_do_is_said_once_a_minute_with_how_often_it_was(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        void (*act)(struct fixture *f);
+        const char *said;
+    } rows[] = { { talk_nonsense, "event=peer_not_ours" },
+                 { say_nothing, "event=session_never_said_hello" },
+                 { shake_hands_with_nobody, "event=handshake_not_opened" },
+                 { ask_by_a_key_that_nobody_has, "event=report_refused" } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int n = 0; n < 5; n++)
+            rows[i].act(f);
+        assert_int_equal(times_logged(f, rows[i].said), 1);
+        pass(f, 60);
+        rows[i].act(f);
+        assert_int_equal(times_logged(f, rows[i].said), 2);
+    }
+    assert_int_equal(times_logged(f, "times=5"), 4);
+}
+
 /* ---- the file ---- */
 
 static void limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start(void **state)
@@ -217,6 +272,7 @@ int main(void)
         COLLECTOR_TEST(a_host_with_a_session_shakes_hands_anew_whatever_strangers_do),
         COLLECTOR_TEST(who_gets_a_session_has_not_used_up_its_addresss_handshakes),
         COLLECTOR_TEST(of_too_many_strangers_the_oldest_goes_and_no_session_does),
+        COLLECTOR_TEST(what_strangers_do_is_said_once_a_minute_with_how_often_it_was),
         COLLECTOR_TEST(limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,8 @@
  * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c connections and sessions · limits.c what they may ask · enrol.c their
+ * Files    collector.c life and timer · uplink.c connections and sessions · uplink_tell.c what is logged of them ·
+ *          limits.c what they may ask · enrol.c their
  *          handshakes · report.c their reports · desk.c what follows from transitions, and pages out · trouble.c the
  *          disk's troubles · scope.c events over hosts, policies · restore.c the start · invite.c its key, invitations,
  *          hosts that are sent away · command.c what else people ask for · import.c history from elsewhere · backup.c

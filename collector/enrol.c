@@ -69,10 +69,19 @@ static int answer(struct opening *opening, struct answer *answer)
 
 /* These end the opening, and leave the session of before as it was. */
 
+/* Strangers may try as often as they like. */
+static uint64_t times_to_tell(const struct opening *opening, enum refusal refusal)
+{
+    struct collector *collector = opening->collector;
+    if (opening->host)
+        return 1;
+    return damper_count(&collector->refused_strangers[refusal], 1, clock_mono_us(collector->clock));
+}
+
 static void refuse(struct opening *opening, enum refusal refusal, const char *text)
 {
     struct answer no = { .kind = ANSWER_REFUSED, .refusal = refusal, .text = text };
-    uplink_tell_refusal(opening->session, opening->host, refusal, text);
+    uplink_tell_refusal(opening->session, opening->host, refusal, text, times_to_tell(opening, refusal));
     answer(opening, &no);
     enrol_drop(opening->session);
 }
@@ -344,12 +353,10 @@ static void take_opened(struct opening *opening, const uint8_t *payload, size_t 
  * sealed. */
 static void take_unopened(struct session *session, const struct err *err)
 {
-    struct collector *collector = session->collector;
-    collector->unopened_handshakes++;
-    log_event(&collector->log, LOG_WARN, "handshake_not_opened", KV_TEXT("peer", link_peer_address(session->peer)),
-              KV_TEXT("error", err->text));
+    session->collector->unopened_handshakes++;
+    uplink_tell_strange(session, STRANGE_HANDSHAKE, err->text);
     enrol_drop(session);
-    link_peer_close(session->peer);
+    uplink_dismiss(session);
 }
 
 void enrol_take(struct session *session, uint32_t ticket, struct bytes message, int64_t received_us)

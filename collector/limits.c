@@ -136,14 +136,18 @@ bool limits_is_deaf(int64_t wait_us)
 
 /* ---- what was over ---- */
 
+uint64_t damper_count(struct damper *damper, uint64_t n, int64_t now_us)
+{
+    damper->n += n;
+    if (damper->n == damper->told || (damper->told > 0 && now_us - damper->told_us < TOLD_US))
+        return 0;
+    uint64_t since = damper->n - damper->told;
+    damper->told = damper->n;
+    damper->told_us = now_us;
+    return since;
+}
+
 uint64_t limits_over(struct limits *limits, enum limit limit, uint64_t n, int64_t now_us)
 {
-    struct limit_state *state = &limits->over[limit];
-    state->n += n;
-    if (state->n == state->told || (state->told > 0 && now_us - state->told_us < TOLD_US))
-        return 0;
-    uint64_t since = state->n - state->told;
-    state->told = state->n;
-    state->told_us = now_us;
-    return since;
+    return damper_count(&limits->over[limit], n, now_us);
 }

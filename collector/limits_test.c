@@ -164,6 +164,16 @@ static void what_is_over_is_counted_and_told_once_a_minute(void **state)
         assert_true(strlen(limit_name((enum limit)i)) > 0);
 }
 
+static void what_happens_again_and_again_is_told_once_a_minute_with_how_often(void **state)
+{
+    struct fixture *f = *state;
+    struct damper damper = { 0 };
+    assert_int_equal(damper_count(&damper, 0, f->now_us), 0);
+    assert_int_equal(damper_count(&damper, 1, f->now_us), 1);
+    assert_int_equal(damper_count(&damper, 1, f->now_us + 59 * US_PER_S), 0);
+    assert_int_equal(damper_count(&damper, 1, f->now_us + 60 * US_PER_S), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -178,6 +188,7 @@ int main(void)
         TEST(a_handshake_that_led_to_a_session_costs_nothing),
         TEST(many_addresses_are_kept_apart),
         TEST(what_is_over_is_counted_and_told_once_a_minute),
+        TEST(what_happens_again_and_again_is_told_once_a_minute_with_how_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,15 @@ struct waiting {
     int64_t received_us;
 };
 
+enum strange { /* what strangers do that is worth a line now and then */
+               STRANGE_NOT_OURS,
+               STRANGE_NO_HELLO,
+               STRANGE_NO_REPORT,
+               STRANGE_HANDSHAKE, /* that does not open */
+               STRANGE_MESSAGE,   /* likewise */
+               STRANGE_COUNT
+};
+
 struct collector {
     uv_loop_t *loop;
     const struct clock *clock;
@@ -126,6 +135,8 @@ struct collector {
     struct fleet *fleet;
     struct limits limits;
     uint64_t turned_away[LINK_CLOSE_COUNT]; /* connections, that were counted as over a limit */
+    struct damper strange[STRANGE_COUNT];
+    struct damper refused_strangers[REFUSAL_COUNT]; /* who said hello by a key that nobody has */
     struct keyring *keyring;
     struct key_pair key;               /* its own */
     char listens_on[ADDRESS_TEXT_MAX]; /* what invitations say when the file has no `public` */
@@ -174,23 +185,29 @@ struct link_server_handlers uplink_handlers(struct collector *collector);
 void uplink_tick(struct collector *collector);
 /* The connection is a stranger's again. */
 void uplink_leave_host(struct session *session);
+/* It was told to go; its on_close comes later. */
+void uplink_dismiss(struct session *session);
 /* The connections of a host whose key is heard no more are closed at once. */
 void uplink_send_away(struct collector *collector, struct host_state *host);
-
-/* Counts what was over a limit, and says so now and then. `session` may be NULL. */
-void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session);
 
 /* Within the session. */
 void uplink_answer(struct session *session, uint32_t ticket, struct answer *answer, int64_t received_us);
 void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusal, struct answer *answer,
                    int64_t received_us);
 void uplink_no_session(struct session *session, uint32_t ticket);
-/* `host` may be NULL: it is not known. */
-void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal,
-                         const char *text);
-
 /* The connection was welcomed: it may take its time now. */
 void uplink_welcomed(struct session *session);
+
+/* uplink_tell.c: counts, and says so now and then. */
+/* `session` may be NULL. */
+void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session);
+/* `host` may be NULL: it is not known. `times`: as damper_count() has it, 0: not now. */
+void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal, const char *text,
+                         uint64_t times);
+void uplink_tell_strange(const struct session *session, enum strange strange, const char *error);
+void uplink_tell_unopened(struct session *session, const struct err *err);
+/* Connections that the link closed by itself. Each second. */
+void uplink_tell_turned_away(struct collector *collector);
 
 /* enrol.c */
 /* Message 1 of a handshake. */
