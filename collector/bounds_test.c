@@ -57,6 +57,22 @@ static void a_host_that_does_not_wait_is_cut_off(void **state)
     assert_int_equal(over(f, OVER_MESSAGES), BURST);
 }
 
+static void messages_that_do_not_open_are_messages_of_their_host(void **state)
+{
+    struct fixture *f = *state;
+    LIMIT(f, .messages = MESSAGES);
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    uint64_t n = 1;
+    while (!agent_was_closed(agent)) {
+        unsigned sent = SEND(agent, .first = ++n, .spoilt = true);
+        RUN_UNTIL(f, has_reply(agent, sent) || agent_was_closed(agent));
+    }
+    assert_int_equal(n, 2 * BURST - 1);
+    assert_int_equal(over(f, OVER_MESSAGES), BURST - 1);
+    assert_true(was_logged(f, "event=limit_reached limit=messages times=1"));
+}
+
 static void a_host_with_too_many_series_is_refused_with_the_reason(void **state)
 {
     struct fixture *f = *state;
@@ -264,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COLLECTOR_TEST(a_host_that_sends_too_much_is_told_to_wait_and_comes_through),
         COLLECTOR_TEST(a_host_that_does_not_wait_is_cut_off),
+        COLLECTOR_TEST(messages_that_do_not_open_are_messages_of_their_host),
         COLLECTOR_TEST(a_host_with_too_many_series_is_refused_with_the_reason),
         COLLECTOR_TEST(a_series_with_too_long_a_label_is_refused_with_the_reason),
         COLLECTOR_TEST(a_clock_that_is_off_is_said_and_nothing_is_refused_for_it),

@@ -283,19 +283,43 @@ static void hold_off(struct session *session, uint32_t ticket, enum limit limit,
         uplink_answer(session, ticket, &busy, received_us);
 }
 
+/* 0: its host may send as much; else how long it is to wait. */
+static int64_t charge(struct session *session, size_t sealed_len, enum limit *ret_limit)
+{
+    struct collector *collector = session->collector;
+    return limits_take_message(&collector->limits, &session->host->meter, sealed_len, clock_mono_us(collector->clock),
+                               ret_limit);
+}
+
 static void take_message(struct session *session, uint32_t ticket, const uint8_t *plain, size_t len, size_t sealed_len,
                          int64_t received_us)
 {
-    struct collector *collector = session->collector;
     enum limit limit;
-    int64_t wait_us = limits_take_message(&collector->limits, &session->host->meter, sealed_len,
-                                          clock_mono_us(collector->clock), &limit);
+    int64_t wait_us = charge(session, sealed_len, &limit);
     if (wait_us > 0) {
         hold_off(session, ticket, limit, wait_us, received_us);
         return;
     }
     give_back(session);
     take_request(session, ticket, plain, len, received_us);
+}
+
+/* Why it did not open, or its session did not begin, is `rc`. It has cost us no less than one that does. */
+static void pass_over(struct session *session, uint32_t ticket, int rc, size_t sealed_len, const struct err *err)
+{
+    enum limit limit;
+    int64_t wait_us = session->host ? charge(session, sealed_len, &limit) : 0;
+    /* REQ's own resend after a reconnect, or a counter gone astray: no attack, shake hands again. */
+    if (rc == -EBADMSG)
+        uplink_tell_unopened(session, err);
+    else if (rc == -ENOSPC)
+        uplink_tell_refusal(session, session->opening->host, REFUSAL_LIMIT, err->text, 1);
+    if (wait_us > 0)
+        uplink_over(session->collector, limit, 1, session);
+    if (limits_is_deaf(wait_us))
+        hang_up(session);
+    else
+        uplink_no_session(session, ticket);
 }
 
 static void on_sealed(struct session *session, uint32_t ticket, const struct envelope *envelope, int64_t received_us)
@@ -309,12 +333,7 @@ static void on_sealed(struct session *session, uint32_t ticket, const struct env
     } else if (rc == -EPERM) {
         hang_up(session);
     } else {
-        /* REQ's own resend after a reconnect, or a counter gone astray: no attack, shake hands again. */
-        if (rc == -EBADMSG)
-            uplink_tell_unopened(session, &err);
-        else if (rc == -ENOSPC)
-            uplink_tell_refusal(session, session->opening->host, REFUSAL_LIMIT, err.text, 1);
-        uplink_no_session(session, ticket);
+        pass_over(session, ticket, rc, envelope->inner.len, &err);
     }
 }
 
