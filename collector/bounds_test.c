@@ -148,9 +148,37 @@ static void an_address_whose_handshakes_come_to_nothing_is_not_heard_for_a_while
     RUN_UNTIL(f, agent_was_closed(agent));
     assert_int_equal(over(f, OVER_HANDSHAKES), 1);
     assert_true(was_logged(f, "event=limit_reached limit=handshakes times=1 peer=127.0.0.1:"));
-    pass(f, 3); /* a hello, and the message that begins the session */
+    pass(f, 2);
     agent = join_agent(f, f->host, 1);
     assert_stored(REPORT(agent, .first = 1), 1, 1);
+}
+
+static void who_sends_what_cannot_be_opened_uses_up_no_handshakes(void **state)
+{
+    struct fixture *f = *state;
+    key_of(f, f->host); /* it has joined before */
+    LIMIT(f, .handshakes_of_address = 1);
+    for (int i = 0; i < 2 * LIMITS_BURST_S; i++) {
+        struct agent *stranger = connect_stranger(f, 0);
+        assert_int_equal(REPORT(stranger, .first = 1)->envelope.kind, ENVELOPE_NO_SESSION);
+        close_agent(stranger);
+    }
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 1), 1, 1);
+    assert_int_equal(over(f, OVER_HANDSHAKES), 0);
+}
+
+static void who_sends_on_without_a_session_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    unsigned answered = 0;
+    struct agent *stranger = connect_stranger(f, 0);
+    while (!agent_was_closed(stranger)) {
+        unsigned sent = SEND(stranger, .first = 1);
+        RUN_UNTIL(f, has_reply(stranger, sent) || agent_was_closed(stranger));
+        answered += has_reply(stranger, sent);
+    }
+    assert_int_equal(answered, 4);
+    assert_int_equal(over(f, OVER_HANDSHAKES), 1);
 }
 
 static void a_host_with_a_session_shakes_hands_anew_whatever_strangers_do(void **state)
@@ -286,6 +314,8 @@ int main(void)
         COLLECTOR_TEST(a_clock_that_is_off_is_said_and_nothing_is_refused_for_it),
         COLLECTOR_TEST(a_tenant_has_so_many_hosts_and_no_more),
         COLLECTOR_TEST(an_address_whose_handshakes_come_to_nothing_is_not_heard_for_a_while),
+        COLLECTOR_TEST(who_sends_what_cannot_be_opened_uses_up_no_handshakes),
+        COLLECTOR_TEST(who_sends_on_without_a_session_is_cut_off),
         COLLECTOR_TEST(a_host_with_a_session_shakes_hands_anew_whatever_strangers_do),
         COLLECTOR_TEST(who_gets_a_session_has_not_used_up_its_addresss_handshakes),
         COLLECTOR_TEST(of_too_many_strangers_the_oldest_goes_and_no_session_does),

@@ -5,8 +5,9 @@
  * Hosts    a message over is answered with how long to wait. It is charged all the same: who waits comes through, who
  *          does not gets deeper in, until its connection is closed
  * Strangers are charged for handshakes, by their address and all together, and given back what led to a session: honest
- *          agents come by the thousand from one address after a restart, so only what came to nothing is counted. The
- *          addresses share LIMITS_SOURCES buckets by a secret hash: no flood of addresses takes memory
+ *          agents come by the thousand from one address after a restart, so only what came to nothing is counted. When all
+ *          together are over, each address still has LIMITS_RESERVE of its own, and one more each LIMITS_RESERVE_S: a few
+ *          addresses that ask too much keep nobody else waiting. The addresses share LIMITS_SOURCES buckets by a secret hash: no flood of addresses takes memory
  * Told     what may happen as often as somebody likes is counted each time and told once a minute, with how often it was
  * Memory   the caller's; zeroed buckets are empty
  * Threads  pure; any one
@@ -15,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LIMITS_BURST_S = 30, LIMITS_SOURCES = 4096 };
+enum { LIMITS_BURST_S = 30, LIMITS_SOURCES = 4096, LIMITS_RESERVE = 4, LIMITS_RESERVE_S = 10 };
 
 struct limits_config { /* 0: as limits_default() has it */
     int64_t connections;
@@ -78,13 +79,15 @@ struct limits {
     struct limits_config config; /* none of it 0 */
     uint64_t seed;               /* a secret */
     struct bucket handshakes;
-    struct bucket sources[LIMITS_SOURCES];
+    struct source_meter { /* of an address, or of several */
+        struct bucket handshakes, reserve;
+    } sources[LIMITS_SOURCES];
     struct damper over[OVER_COUNT];
 };
 
 void limits_init(struct limits *limits, const struct limits_config *config, uint64_t seed);
 
-/* False: `source` or all strangers together have had too many. */
+/* False: `source` has had too many, or all strangers together have and it has nothing left of its reserve. */
 bool limits_take_handshake(struct limits *limits, uint64_t source, int64_t now_us);
 /* One of them led to a session. */
 void limits_give_back_handshake(struct limits *limits, uint64_t source);

@@ -96,7 +96,8 @@ struct session { /* of one connection */
     int64_t ahead_us;         /* the host's wall clock, of ours, when it said hello */
     int64_t displaced_us;     /* first tick of the connection that took its place; 0: none has */
     bool told_unopened;       /* said already */
-    unsigned charged;         /* what it asked for without a session: given back when it has one */
+    unsigned charged;         /* handshakes without a session: given back when it has one... */
+    unsigned asked;           /* ...and what else it sent since the last of them */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 

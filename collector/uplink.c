@@ -65,23 +65,27 @@ void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusa
 
 enum {
     RENEWAL_BYTES = 16 << 10, /* a handshake's work, as bytes of messages */
-    HONEST_ASKS = 4,          /* hello, asked once or twice more, and a report */
+    HONEST_ASKS = 4,          /* hello, or a report, asked once or twice more */
     SESSIONS_OF_HOST = INGEST_RUNS_MAX
 };
 
-/* Whoever has no session yet pays for what he asks. A host with a session pays for a further handshake as for messages
- * of its own: strangers can spend nothing of that. */
+/* Whoever has no session yet pays for handshakes: they are what costs us. A few sealed messages go with each, and with
+ * none, for REQ sends again what it sent over the connection before. A host with a session pays for a further handshake
+ * as for messages of its own: strangers can spend nothing of that. */
 static bool may_ask(struct session *session, enum envelope_kind kind)
 {
     struct collector *collector = session->collector;
     int64_t now = clock_mono_us(collector->clock);
     enum limit limit = OVER_HANDSHAKES;
     bool may = true;
-    if (!session->host) {
-        session->charged++;
-        may = limits_take_handshake(&collector->limits, link_peer_source(session->peer), now);
-    } else if (kind == ENVELOPE_HANDSHAKE) {
+    if (session->host && kind == ENVELOPE_HANDSHAKE) {
         may = limits_take_message(&collector->limits, &session->host->meter, RENEWAL_BYTES, now, &limit) == 0;
+    } else if (!session->host && kind == ENVELOPE_HANDSHAKE) {
+        session->charged++;
+        session->asked = 0;
+        may = limits_take_handshake(&collector->limits, link_peer_source(session->peer), now);
+    } else if (!session->host) {
+        may = ++session->asked <= HONEST_ASKS;
     }
     if (!may)
         uplink_over(collector, limit, 1, session);
@@ -94,6 +98,7 @@ static void give_back(struct session *session)
     for (unsigned n = session->charged < HONEST_ASKS ? session->charged : HONEST_ASKS; n > 0; n--)
         limits_give_back_handshake(&session->collector->limits, link_peer_source(session->peer));
     session->charged = 0;
+    session->asked = 0;
 }
 
 /* ---- where a connection stands ---- */
