@@ -14,7 +14,7 @@
 #include "collector/parts.h"
 #include "proto/codec/codec.h"
 
-enum { NAMESAKES_MAX = 10000 };
+enum { NAMESAKES_MAX = 10000, HELLO_ARENA = 64 << 10 };
 
 #define TEXT_STRANGER                                                                                                  \
     "this key is not known here: `warroom host enroll NAME --tenant TENANT` prints a line that lets this host join"
@@ -336,11 +336,14 @@ static void take_hello(struct opening *opening, const struct hello *hello)
         admit(opening);
 }
 
+/* What is decoded may hold a token, so it has memory to itself, of which nothing is left. */
 static void take_opened(struct opening *opening, const uint8_t *payload, size_t len)
 {
+    AUTO(arena_wipe) struct arena arena;
     struct request request;
     struct err err;
-    int rc = codec_decode_request(payload, len, &opening->collector->arena, &request, &err);
+    arena_init(&arena, HELLO_ARENA);
+    int rc = codec_decode_request(payload, len, &arena, &request, &err);
     if (rc == 0 && request.kind != REQUEST_HELLO)
         rc = err_set(&err, -EBADMSG, "a handshake holds a hello");
     if (rc < 0)

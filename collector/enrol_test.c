@@ -226,6 +226,18 @@ static void a_key_that_has_joined_uses_up_no_other_invitation(void **state)
     assert_string_equal(host_named(f, "web-1-2")->group, "web-1-2");
 }
 
+static void nothing_of_a_token_is_left_in_the_memory_of_messages(void **state)
+{
+    struct fixture *f = *state;
+    enum { LOOKED_AT = 2048 };
+    struct invite invite = invite_host(f, f->host);
+    assert_int_equal(join(connect_stranger(f, 0), &invite)->answer.kind, ANSWER_WELCOME);
+    arena_reset(&f->collector->arena);
+    const void *left = arena_room(&f->collector->arena, 1, LOOKED_AT); /* as the last message left it */
+    assert_non_null(left);
+    assert_null(memmem(left, LOOKED_AT, invite.token, TOKEN_BYTES));
+}
+
 /* ---- on disk first ---- */
 
 static void an_enrolment_is_on_disk_before_it_is_said(void **state)
@@ -353,6 +365,7 @@ int main(void)
         COLLECTOR_TEST(an_invitation_outlives_a_restart),
         COLLECTOR_TEST(an_invitation_for_many_makes_so_many_hosts),
         COLLECTOR_TEST(a_key_that_has_joined_uses_up_no_other_invitation),
+        COLLECTOR_TEST(nothing_of_a_token_is_left_in_the_memory_of_messages),
         COLLECTOR_TEST(an_enrolment_is_on_disk_before_it_is_said),
         COLLECTOR_TEST(an_agent_that_asks_again_while_the_disk_is_slow_waits_for_the_same),
         COLLECTOR_TEST(an_agent_that_shakes_hands_anew_meanwhile_is_answered_that),
