@@ -153,6 +153,8 @@ static void admit(struct opening *opening)
         refuse(opening, REFUSAL_REVOKED, TEXT_REVOKED);
     else if (key->state != KEY_ACTIVE)
         refuse(opening, REFUSAL_REVOKED, TEXT_REPLACED);
+    else if (key->host != opening->host->id)
+        put_off(opening); /* it became another host's while this one waited: the agent hears so when it asks again */
     else if (key->fresh)
         wait_for_disk(opening);
     else

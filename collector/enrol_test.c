@@ -290,6 +290,27 @@ static void an_agent_that_shakes_hands_anew_meanwhile_is_answered_that(void **st
     assert_int_equal(wait_reply(agent, second)->answer.kind, ANSWER_WELCOME);
 }
 
+static void a_key_that_is_another_hosts_by_then_is_not_welcomed_as_the_one_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair key;
+    draw(&key);
+    uint64_t other = add_host(f, f->tenant, "web-2");
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    struct agent *agent = connect_with(f, &key, 0, 1);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    unsigned sent = send_join(agent, &invite);
+    run_until_failed(f);
+    struct host_key row = *keyring_key(f->collector->keyring, key.public_key.bytes);
+    keyring_drop_key(f->collector->keyring, row.key); /* four others have joined as web-1, and it as web-2 */
+    row.host = other;
+    assert_int_equal(keyring_put_key(f->collector->keyring, &row), 0);
+    heal_disk();
+    assert_int_equal(wait_reply(agent, sent)->answer.kind, ANSWER_BUSY);
+    assert_int_equal(hello(agent)->answer.host, other);
+}
+
 static void an_agent_whose_welcome_was_lost_gets_in_by_the_same_invitation(void **state)
 {
     struct fixture *f = *state;
@@ -369,6 +390,7 @@ int main(void)
         COLLECTOR_TEST(an_enrolment_is_on_disk_before_it_is_said),
         COLLECTOR_TEST(an_agent_that_asks_again_while_the_disk_is_slow_waits_for_the_same),
         COLLECTOR_TEST(an_agent_that_shakes_hands_anew_meanwhile_is_answered_that),
+        COLLECTOR_TEST(a_key_that_is_another_hosts_by_then_is_not_welcomed_as_the_one_it_was),
         COLLECTOR_TEST(an_agent_whose_welcome_was_lost_gets_in_by_the_same_invitation),
         COLLECTOR_TEST(an_enrolment_that_did_not_get_to_the_disk_is_done_again),
         COLLECTOR_TEST(while_the_registry_is_at_fault_who_joins_is_put_off),
