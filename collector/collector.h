@@ -138,8 +138,11 @@ struct host_invite {
     unsigned uses;     /* 1..INVITE_USES_MAX new hosts; a host's own is for one use */
     int64_t within_us; /* 1..INVITE_WITHIN_MAX_US from now on */
 };
-/* Its addresses are borrowed from the configuration; whoever has printed it wipes it. -EINVAL, -ENOENT; -ENOSPC: too
- * many are outstanding. */
+/* Whether one more could be made, whoever it is for: to be asked before anything is made for it. -EPERM: nobody has
+ * said where agents find us; -ENOSPC: too many are outstanding. */
+int collector_can_invite(struct collector *collector, struct err *err);
+/* Its addresses are borrowed from the configuration; whoever has printed it wipes it. -EINVAL, -ENOENT; -EPERM,
+ * -ENOSPC: as above. */
 int collector_invite(struct collector *collector, const struct host_invite *invite, struct invite *ret,
                      struct err *err);
 

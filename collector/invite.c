@@ -116,7 +116,9 @@ static int addresses(struct collector *collector, struct invite *ret, struct err
     }
     struct sockaddr_storage address;
     if (address_numeric(config->listen, &address) < 0 || address_is_any(config->listen))
-        return err_set(err, -EINVAL, "listen: %s is not what agents could dial: `public` is to say what is",
+        return err_set(err, -EPERM,
+                       "listen: %s is not what agents could dial: set `public` in collector.yaml to what they can, and"
+                       " invite then",
                        config->listen);
     in_port_t port = htons((in_port_t)link_server_port(collector->server));
     if (address.ss_family == AF_INET6)
@@ -127,6 +129,13 @@ static int addresses(struct collector *collector, struct invite *ret, struct err
     ret->n_addresses = 1;
     ret->addresses[0] = collector->listens_on;
     return 0;
+}
+
+int collector_can_invite(struct collector *collector, struct err *err)
+{
+    struct invite unused;
+    int rc = addresses(collector, &unused, err);
+    return rc < 0 ? rc : keyring_has_room(collector->keyring, err);
 }
 
 int collector_invite(struct collector *collector, const struct host_invite *invite, struct invite *ret, struct err *err)

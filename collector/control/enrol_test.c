@@ -186,6 +186,17 @@ static void what_makes_no_sense_is_refused_and_makes_no_host(void **state)
         refuses(f, cases[i].request, cases[i].code, cases[i].why);
 }
 
+static void who_could_not_be_told_where_to_dial_is_not_invited_and_not_made(void **state)
+{
+    struct fixture *f = *state;
+    f->config.listen = "0.0.0.0:0";
+    restart_collector(f);
+    refuses(f, "{'verb':'host enroll','args':{'tenant':'acme','name':'x'}}", -EPERM, "set `public`");
+    refuses(f, "{'verb':'host enroll','args':{'tenant':'acme','uses':2}}", -EPERM, "set `public`");
+    refuses(f, "{'verb':'host rotate','args':{'host':'web-1'}}", -EPERM, "set `public`");
+    assert_int_equal(admission(f, f->host), ADMISSION_NONE);
+}
+
 static void a_hosts_key_is_told_as_it_goes(void **state)
 {
     struct fixture *f = *state;
@@ -269,6 +280,7 @@ int main(void)
         COLLECTOR_TEST(another_tenants_host_of_the_name_is_another_host),
         COLLECTOR_TEST(hosts_to_come_are_invited_without_a_name),
         COLLECTOR_TEST(what_makes_no_sense_is_refused_and_makes_no_host),
+        COLLECTOR_TEST(who_could_not_be_told_where_to_dial_is_not_invited_and_not_made),
         COLLECTOR_TEST(a_hosts_key_is_told_as_it_goes),
         COLLECTOR_TEST(an_invitation_that_is_revoked_before_anybody_joined_leaves_no_key),
         COLLECTOR_TEST(the_status_counts_hosts_by_their_keys),

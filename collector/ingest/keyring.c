@@ -193,6 +193,13 @@ static struct token_entry *find_token(const struct keyring *ring, const uint8_t 
     return entry;
 }
 
+int keyring_has_room(const struct keyring *ring, struct err *err)
+{
+    if (HASH_CNT(by_hash, ring->tokens) < TOKENS_MAX)
+        return 0;
+    return err_set(err, -ENOSPC, "%d invitations are outstanding: wait until some are used or expire", TOKENS_MAX);
+}
+
 int keyring_put_token(struct keyring *ring, const struct token *row, struct err *err)
 {
     struct token_entry *entry = find_token(ring, row->hash);
@@ -205,8 +212,9 @@ int keyring_put_token(struct keyring *ring, const struct token *row, struct err 
         entry->row = *row;
         return 0;
     }
-    if (HASH_CNT(by_hash, ring->tokens) >= TOKENS_MAX)
-        return err_set(err, -ENOSPC, "%d invitations are outstanding: wait until some are used or expire", TOKENS_MAX);
+    int rc = keyring_has_room(ring, err);
+    if (rc < 0)
+        return rc;
     entry = calloc(1, sizeof *entry);
     if (!entry)
         return err_set(err, -ENOMEM, "keyring: out of memory");

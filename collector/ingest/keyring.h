@@ -60,6 +60,8 @@ const struct host_key *keyring_next_key(const struct keyring *ring, uint64_t hos
 const struct host_key *keyring_crowded_out(const struct keyring *ring, uint64_t host);
 void keyring_drop_key(struct keyring *ring, const uint8_t key[HOST_KEY_BYTES]);
 
+/* For one more invitation. -ENOSPC. */
+int keyring_has_room(const struct keyring *ring, struct err *err);
 /* Copies the row, or changes the row of the same hash. -ENOSPC: there are TOKENS_MAX; -EEXIST: its host has another
  * one; -ENOMEM. */
 int keyring_put_token(struct keyring *ring, const struct token *row, struct err *err);
