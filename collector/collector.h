@@ -5,11 +5,10 @@
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
  * Files    collector.c life and timer · uplink.c connections and sessions · uplink_tell.c what is logged of them ·
- *          limits.c what they may ask · enrol.c their
- *          handshakes · report.c their reports · desk.c what follows from transitions, and pages out · trouble.c the
- *          disk's troubles · scope.c events over hosts, policies · restore.c the start · invite.c its key, invitations,
- *          hosts that are sent away · command.c what else people ask for · import.c history from elsewhere · backup.c
- *          copies · config.c its file
+ *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
+ *          reports · desk.c what follows from transitions, and pages out · trouble.c the disk's troubles · scope.c
+ *          events over hosts, policies · restore.c the start · invite.c its key, invitations, hosts that are sent away ·
+ *          command.c what else people ask for · import.c history from elsewhere · backup.c copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */

@@ -4,17 +4,17 @@
  * it but what does no harm when it is repeated: a token enrols the key that came with it, and a key that is enrolled
  * already is let in whatever token it shows. Enrolment is on disk before message 2 says so; until then the handshake
  * waits, also beyond its connection. */
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
+#include "collector/namesake.h"
 #include "collector/parts.h"
 #include "proto/codec/codec.h"
 
-enum { NAMESAKES_MAX = 10000, HELLO_ARENA = 64 << 10 };
+enum { HELLO_ARENA = 64 << 10 };
 
 #define TEXT_STRANGER                                                                                                  \
     "this key is not known here: `warroom host enroll NAME --tenant TENANT` prints a line that lets this host join"
@@ -163,42 +163,16 @@ static void admit(struct opening *opening)
 
 /* ---- enrolment ---- */
 
-/* The host name as a name of ours: letters it may not have become '-'. */
-static void fit_name(const char *hostname, char ret[NAME_MAX_BYTES + 1])
-{
-    size_t len = 0;
-    for (const char *at = hostname; *at && len < NAME_MAX_BYTES; at++) {
-        bool first_may = isascii(*at) && isalnum((unsigned char)*at);
-        bool may = first_may || (len > 0 && strchr("._-", *at));
-        if (may || len > 0)
-            ret[len++] = may ? *at : '-';
-    }
-    ret[len] = '\0';
-    if (len == 0)
-        snprintf(ret, NAME_MAX_BYTES + 1, "host");
-}
+struct host_names {
+    const struct collector *collector;
+    uint64_t tenant;
+};
 
-static bool is_taken(const struct collector *collector, uint64_t tenant, const char *name)
+static bool is_taken(void *user, const char *name)
 {
+    const struct host_names *names = user;
     const struct host *row;
-    return fleet_find_host(collector->fleet, tenant, name, &row, NULL) == 0;
-}
-
-/* name, name-2, name-3... -EEXIST: all of them are taken. */
-static int free_name(const struct collector *collector, uint64_t tenant, const char *hostname,
-                     char ret[NAME_MAX_BYTES + 1])
-{
-    char wanted[NAME_MAX_BYTES + 1];
-    fit_name(hostname, wanted);
-    snprintf(ret, NAME_MAX_BYTES + 1, "%s", wanted);
-    for (int n = 2; is_taken(collector, tenant, ret); n++) {
-        char end[16];
-        if (n > NAMESAKES_MAX)
-            return -EEXIST;
-        int len = snprintf(end, sizeof end, "-%d", n);
-        snprintf(ret, NAME_MAX_BYTES + 1, "%.*s%s", NAME_MAX_BYTES - len, wanted, end);
-    }
-    return 0;
+    return fleet_find_host(names->collector->fleet, names->tenant, name, &row, NULL) == 0;
 }
 
 static int add_host(struct collector *collector, const struct token *token, const char *hostname,
@@ -208,7 +182,8 @@ static int add_host(struct collector *collector, const struct token *token, cons
     struct host_change change = { .group = token->group[0] ? token->group : NULL };
     for (int i = 0; i < LIMIT_COUNT; i++)
         change.limits[i] = NAN;
-    int rc = free_name(collector, token->tenant, hostname, name);
+    struct host_names names = { .collector = collector, .tenant = token->tenant };
+    int rc = namesake_find(hostname, is_taken, &names, name);
     return rc < 0 ? rc : collector_enroll_host(collector, token->tenant, name, &change, ret_row, NULL);
 }
 
