@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
+#include "collector/ingest/keyring.h"
 #include "collector/limits.h"
 #include "collector/page/page.h"
 #include "collector/store/store.h"
@@ -146,6 +147,8 @@ int collector_invite(struct collector *collector, const struct host_invite *invi
                      struct err *err);
 
 /* Its key is heard no more, its connections are closed at once, its invitation is void. -ENOENT. */
+/* Nobody joins by it any more, but those who have stay. -ENOENT: there is none of this id (any more). */
+int collector_uninvite(struct collector *collector, uint64_t id, struct token *ret, struct err *err);
 int collector_revoke_host(struct collector *collector, uint64_t host, const struct host **ret_row, struct err *err);
 /* The same, and it is judged no more, so it is not silent either. What is stored of it stays. An invitation brings it
  * back. */
@@ -254,6 +257,7 @@ void collector_status(const struct collector *collector, struct collector_status
 const char *collector_next_trouble(const struct collector *collector, const char *after);
 
 struct fleet *collector_fleet(const struct collector *collector);
+const struct keyring *collector_keyring(const struct collector *collector);
 struct pager *collector_pager(const struct collector *collector);
 struct watch *collector_watch(const struct collector *collector);
 struct store *collector_store(const struct collector *collector);

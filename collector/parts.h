@@ -139,6 +139,7 @@ struct collector {
     struct damper strange[STRANGE_COUNT];
     struct damper refused_strangers[REFUSAL_COUNT]; /* who said hello by a key that nobody has */
     struct keyring *keyring;
+    int64_t expiry_us;                 /* no invitation expires before; 0: not looked at yet */
     struct key_pair key;               /* its own */
     char listens_on[ADDRESS_TEXT_MAX]; /* what invitations say when the file has no `public` */
     struct ingest *ingest;

@@ -195,9 +195,10 @@ static struct token_entry *find_token(const struct keyring *ring, const uint8_t 
 
 int keyring_has_room(const struct keyring *ring, struct err *err)
 {
-    if (HASH_CNT(by_hash, ring->tokens) < TOKENS_MAX)
+    if (keyring_count_tokens(ring) < TOKENS_MAX)
         return 0;
-    return err_set(err, -ENOSPC, "%d invitations are outstanding: wait until some are used or expire", TOKENS_MAX);
+    return err_set(err, -ENOSPC, "%d invitations are outstanding: `warroom host uninvite` those that nobody needs",
+                   TOKENS_MAX);
 }
 
 int keyring_put_token(struct keyring *ring, const struct token *row, struct err *err)
@@ -233,6 +234,27 @@ const struct token *keyring_token(const struct keyring *ring, const uint8_t hash
 {
     const struct token_entry *entry = find_token(ring, hash);
     return entry ? &entry->row : NULL;
+}
+
+uint64_t keyring_token_id(const struct token *token)
+{
+    uint64_t id = 0;
+    for (int i = 0; i < 8; i++)
+        id = id << 8 | token->hash[i];
+    return id;
+}
+
+const struct token *keyring_token_by_id(const struct keyring *ring, uint64_t id)
+{
+    const struct token *token = NULL;
+    while ((token = keyring_next_token(ring, token)) && keyring_token_id(token) != id)
+        ;
+    return token;
+}
+
+size_t keyring_count_tokens(const struct keyring *ring)
+{
+    return HASH_CNT(by_hash, ring->tokens);
 }
 
 const struct token *keyring_token_for(const struct keyring *ring, uint64_t host)
