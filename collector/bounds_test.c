@@ -290,6 +290,29 @@ static void what_strangers_do_is_said_once_a_minute_with_how_often_it_was(void *
     assert_int_equal(times_logged(f, "times=5"), 4);
 }
 
+static void a_revoked_agent_is_named_once_a_minute_with_how_often_it_asked(void **state)
+{
+    struct fixture *f = *state;
+    const struct host *row;
+    uint64_t other = add_host(f, f->tenant, "web-2");
+    const uint64_t hosts[] = { f->host, other };
+    for (int i = 0; i < 2; i++) {
+        close_agent(join_agent(f, hosts[i], 1));
+        assert_int_equal(collector_revoke_host(f->collector, hosts[i], &row, NULL), 0);
+    }
+    for (int n = 0; n < 6; n++) {
+        struct agent *agent = connect_agent(f, f->host, 1);
+        assert_refused(hello(agent), REFUSAL_REVOKED);
+        close_agent(agent);
+        if (n == 4)
+            pass(f, 60);
+    }
+    assert_int_equal(times_logged(f, "event=report_refused"), 2);
+    assert_true(was_logged(f, "times=5"));
+    assert_refused(hello(connect_agent(f, other, 1)), REFUSAL_REVOKED);
+    assert_int_equal(times_logged(f, "host=web-2 reason=revoked"), 1); /* each host by itself */
+}
+
 /* ---- the file ---- */
 
 static void limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start(void **state)
@@ -320,6 +343,7 @@ int main(void)
         COLLECTOR_TEST(who_gets_a_session_has_not_used_up_its_addresss_handshakes),
         COLLECTOR_TEST(of_too_many_strangers_the_oldest_goes_and_no_session_does),
         COLLECTOR_TEST(what_strangers_do_is_said_once_a_minute_with_how_often_it_was),
+        COLLECTOR_TEST(a_revoked_agent_is_named_once_a_minute_with_how_often_it_asked),
         COLLECTOR_TEST(limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,13 +69,12 @@ static int answer(struct opening *opening, struct answer *answer)
 
 /* These end the opening, and leave the session of before as it was. */
 
-/* Strangers may try as often as they like. */
+/* They may try as often as they like: strangers, and agents that were revoked, which ask on for years. */
 static uint64_t times_to_tell(const struct opening *opening, enum refusal refusal)
 {
     struct collector *collector = opening->collector;
-    if (opening->host)
-        return 1;
-    return damper_count(&collector->refused_strangers[refusal], 1, clock_mono_us(collector->clock));
+    struct damper *damper = opening->host ? &opening->host->turned_away : &collector->refused_strangers[refusal];
+    return damper_count(damper, 1, clock_mono_us(collector->clock));
 }
 
 static void refuse(struct opening *opening, enum refusal refusal, const char *text)

@@ -49,9 +49,10 @@ struct host_state { /* what the collector knows of a host beside its row */
     int64_t cloned_us;     /* two agents reported by turns; 0: never... */
     int64_t clone_told_us; /* ...and when that was last told */
     struct host_meter meter;
-    int64_t skew_told_us;   /* monotonic: when its wall clock was last said to be off; 0: never */
-    int64_t stepped_us;     /* monotonic: when a clock step of it was last told */
-    int64_t passed_over_us; /* likewise: that declarations of it were passed over */
+    struct damper turned_away; /* handshakes by a key of it that is heard no more, or that claim what is not its */
+    int64_t skew_told_us;      /* monotonic: when its wall clock was last said to be off; 0: never */
+    int64_t stepped_us;        /* monotonic: when a clock step of it was last told */
+    int64_t passed_over_us;    /* likewise: that declarations of it were passed over */
     bool has_stepped, has_passed_over;
     bool silent;          /* the alert of silence fires */
     bool too_many_alerts; /* said already */
