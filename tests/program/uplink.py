@@ -102,9 +102,9 @@ def table(columns=1):
     return field(1, metric) + b"".join(field(2, field(2, b"target-%d" % i)) for i in range(columns))
 
 
-def batch(run, first, count=1, columns=1, name=None, values=None):
+def batch(run, first, count=1, columns=1, name=None, values=None, start_us=None):
     """`count` ticks a second apart from number `first`; every value is 0."""
-    start_us = first * 1_000_000
+    start_us = start_us or first * 1_000_000
     mono = [zigzag(start_us)] + [zigzag(1_000_000)] * (count > 1) + [zigzag(0)] * max(0, count - 2)
     wall = [zigzag(1_795_000_000_000_000)] + [zigzag(0)] * (count - 1)
     if name is None:
