@@ -57,6 +57,22 @@ static void a_host_that_does_not_wait_is_cut_off(void **state)
     assert_int_equal(over(f, OVER_MESSAGES), BURST);
 }
 
+static void messages_that_do_not_open_are_messages_of_their_host(void **state)
+{
+    struct fixture *f = *state;
+    LIMIT(f, .messages = MESSAGES);
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    uint64_t n = 1;
+    while (!agent_was_closed(agent)) {
+        unsigned sent = SEND(agent, .first = ++n, .spoilt = true);
+        RUN_UNTIL(f, has_reply(agent, sent) || agent_was_closed(agent));
+    }
+    assert_int_equal(n, 2 * BURST - 1);
+    assert_int_equal(over(f, OVER_MESSAGES), BURST - 1);
+    assert_true(was_logged(f, "event=limit_reached limit=messages times=1"));
+}
+
 static void a_host_with_too_many_series_is_refused_with_the_reason(void **state)
 {
     struct fixture *f = *state;
@@ -132,9 +148,37 @@ static void an_address_whose_handshakes_come_to_nothing_is_not_heard_for_a_while
     RUN_UNTIL(f, agent_was_closed(agent));
     assert_int_equal(over(f, OVER_HANDSHAKES), 1);
     assert_true(was_logged(f, "event=limit_reached limit=handshakes times=1 peer=127.0.0.1:"));
-    pass(f, 3); /* a hello, and the message that begins the session */
+    pass(f, 2);
     agent = join_agent(f, f->host, 1);
     assert_stored(REPORT(agent, .first = 1), 1, 1);
+}
+
+static void who_sends_what_cannot_be_opened_uses_up_no_handshakes(void **state)
+{
+    struct fixture *f = *state;
+    key_of(f, f->host); /* it has joined before */
+    LIMIT(f, .handshakes_of_address = 1);
+    for (int i = 0; i < 2 * LIMITS_BURST_S; i++) {
+        struct agent *stranger = connect_stranger(f, 0);
+        assert_int_equal(REPORT(stranger, .first = 1)->envelope.kind, ENVELOPE_NO_SESSION);
+        close_agent(stranger);
+    }
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 1), 1, 1);
+    assert_int_equal(over(f, OVER_HANDSHAKES), 0);
+}
+
+static void who_sends_on_without_a_session_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    unsigned answered = 0;
+    struct agent *stranger = connect_stranger(f, 0);
+    while (!agent_was_closed(stranger)) {
+        unsigned sent = SEND(stranger, .first = 1);
+        RUN_UNTIL(f, has_reply(stranger, sent) || agent_was_closed(stranger));
+        answered += has_reply(stranger, sent);
+    }
+    assert_int_equal(answered, 4);
+    assert_int_equal(over(f, OVER_HANDSHAKES), 1);
 }
 
 static void a_host_with_a_session_shakes_hands_anew_whatever_strangers_do(void **state)
@@ -191,6 +235,84 @@ static void of_too_many_strangers_the_oldest_goes_and_no_session_does(void **sta
         assert_stored(REPORT(agents[i], .first = 2), 1, 2);
 }
 
+/* ---- the log ---- */
+
+/* What a stranger can do; each is followed by the connection's end. */
+static void talk_nonsense(struct fixture *f)
+{
+    struct agent *stranger = connect_stranger(f, 0);
+    send_raw(stranger, "GET / HTTP/1.1", 14);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+}
+
+static void say_nothing(struct fixture *f)
+{
+    struct agent *stranger = connect_stranger(f, 0);
+    pass(f, HELLO_WITHIN_US / US_PER_S);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+}
+
+static void shake_hands_with_nobody(struct fixture *f)
+{
+    uint8_t message[HANDSHAKE_MESSAGE_MAX];
+    struct agent *stranger = connect_stranger(f, 0);
+    size_t len = write_hello(stranger, NULL, message, sizeof message);
+    message[0] ^= 1;
+    send_handshake(stranger, message, len);
+    RUN_UNTIL(f, agent_was_closed(stranger));
+}
+
+static void ask_by_a_key_that_nobody_has(struct fixture *f)
+{
+    struct agent *stranger = connect_stranger(f, 0);
+    assert_refused(hello(stranger), REFUSAL_UNKNOWN_HOST);
+    close_agent(stranger);
+}
+
+static void what_strangers_do_is_said_once_a_minute_with_how_often_it_was(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        void (*act)(struct fixture *f);
+        const char *said;
+    } rows[] = { { talk_nonsense, "event=peer_not_ours" },
+                 { say_nothing, "event=session_never_said_hello" },
+                 { shake_hands_with_nobody, "event=handshake_not_opened" },
+                 { ask_by_a_key_that_nobody_has, "event=report_refused" } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int n = 0; n < 5; n++)
+            rows[i].act(f);
+        assert_int_equal(times_logged(f, rows[i].said), 1);
+        pass(f, 60);
+        rows[i].act(f);
+        assert_int_equal(times_logged(f, rows[i].said), 2);
+    }
+    assert_int_equal(times_logged(f, "times=5"), 4);
+}
+
+static void a_revoked_agent_is_named_once_a_minute_with_how_often_it_asked(void **state)
+{
+    struct fixture *f = *state;
+    const struct host *row;
+    uint64_t other = add_host(f, f->tenant, "web-2");
+    const uint64_t hosts[] = { f->host, other };
+    for (int i = 0; i < 2; i++) {
+        close_agent(join_agent(f, hosts[i], 1));
+        assert_int_equal(collector_revoke_host(f->collector, hosts[i], &row, NULL), 0);
+    }
+    for (int n = 0; n < 6; n++) {
+        struct agent *agent = connect_agent(f, f->host, 1);
+        assert_refused(hello(agent), REFUSAL_REVOKED);
+        close_agent(agent);
+        if (n == 4)
+            pass(f, 60);
+    }
+    assert_int_equal(times_logged(f, "event=report_refused"), 2);
+    assert_true(was_logged(f, "times=5"));
+    assert_refused(hello(connect_agent(f, other, 1)), REFUSAL_REVOKED);
+    assert_int_equal(times_logged(f, "host=web-2 reason=revoked"), 1); /* each host by itself */
+}
+
 /* ---- the file ---- */
 
 static void limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start(void **state)
@@ -209,14 +331,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COLLECTOR_TEST(a_host_that_sends_too_much_is_told_to_wait_and_comes_through),
         COLLECTOR_TEST(a_host_that_does_not_wait_is_cut_off),
+        COLLECTOR_TEST(messages_that_do_not_open_are_messages_of_their_host),
         COLLECTOR_TEST(a_host_with_too_many_series_is_refused_with_the_reason),
         COLLECTOR_TEST(a_series_with_too_long_a_label_is_refused_with_the_reason),
         COLLECTOR_TEST(a_clock_that_is_off_is_said_and_nothing_is_refused_for_it),
         COLLECTOR_TEST(a_tenant_has_so_many_hosts_and_no_more),
         COLLECTOR_TEST(an_address_whose_handshakes_come_to_nothing_is_not_heard_for_a_while),
+        COLLECTOR_TEST(who_sends_what_cannot_be_opened_uses_up_no_handshakes),
+        COLLECTOR_TEST(who_sends_on_without_a_session_is_cut_off),
         COLLECTOR_TEST(a_host_with_a_session_shakes_hands_anew_whatever_strangers_do),
         COLLECTOR_TEST(who_gets_a_session_has_not_used_up_its_addresss_handshakes),
         COLLECTOR_TEST(of_too_many_strangers_the_oldest_goes_and_no_session_does),
+        COLLECTOR_TEST(what_strangers_do_is_said_once_a_minute_with_how_often_it_was),
+        COLLECTOR_TEST(a_revoked_agent_is_named_once_a_minute_with_how_often_it_asked),
         COLLECTOR_TEST(limits_of_rates_change_with_the_file_those_of_connections_with_the_next_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -334,6 +334,11 @@ void collector_status(const struct collector *collector, struct collector_status
     }
 }
 
+const struct keyring *collector_keyring(const struct collector *collector)
+{
+    return collector->keyring;
+}
+
 struct fleet *collector_fleet(const struct collector *collector)
 {
     return collector->fleet;

@@ -4,11 +4,13 @@
  * Shape    reports come in by the uplink, are admitted, judged and gathered into their tenant's commit group; when
  *          the group is on disk acks, pages, console answers and happenings go out (docs/decisions.md,
  *          ARCHITECTURE.md)
- * Files    collector.c life and timer · uplink.c connections and sessions · limits.c what they may ask · enrol.c their
- *          handshakes · report.c their reports · desk.c what follows from transitions, and pages out · ledger.c what
- *          can be proven of it · trouble.c the disk's troubles · scope.c events over hosts, policies · life.c the life
- *          of events · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
- *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file
+ * Files    collector.c life and timer · uplink.c connections and sessions · uplink_tell.c what is logged of them ·
+ *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
+ *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
+ *          trouble.c the disk's troubles · scope.c events over hosts, policies · life.c the life of events ·
+ *          contract.c what they draw on · restore.c the start · invite.c its key, invitations, hosts that are sent
+ *          away · command.c what else people ask for · import.c history from elsewhere · backup.c copies · config.c
+ *          its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -26,6 +28,7 @@
 #include "collector/event/entitlement.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
+#include "collector/ingest/keyring.h"
 #include "collector/limits.h"
 #include "collector/page/page.h"
 #include "collector/store/store.h"
@@ -146,12 +149,17 @@ struct host_invite {
     unsigned uses;     /* 1..INVITE_USES_MAX new hosts; a host's own is for one use */
     int64_t within_us; /* 1..INVITE_WITHIN_MAX_US from now on */
 };
-/* Its addresses are borrowed from the configuration; whoever has printed it wipes it. -EINVAL, -ENOENT; -ENOSPC: too
- * many are outstanding. */
+/* Whether one more could be made, whoever it is for: to be asked before anything is made for it. -EPERM: nobody has
+ * said where agents find us; -ENOSPC: too many are outstanding. */
+int collector_can_invite(struct collector *collector, struct err *err);
+/* Its addresses are borrowed from the configuration; whoever has printed it wipes it. -EINVAL, -ENOENT; -EPERM,
+ * -ENOSPC: as above. */
 int collector_invite(struct collector *collector, const struct host_invite *invite, struct invite *ret,
                      struct err *err);
 
 /* Its key is heard no more, its connections are closed at once, its invitation is void. -ENOENT. */
+/* Nobody joins by it any more, but those who have stay. -ENOENT: there is none of this id (any more). */
+int collector_uninvite(struct collector *collector, uint64_t id, struct token *ret, struct err *err);
 int collector_revoke_host(struct collector *collector, uint64_t host, const struct host **ret_row, struct err *err);
 /* The same, and it is judged no more, so it is not silent either. What is stored of it stays. An invitation brings it
  * back. */
@@ -298,6 +306,7 @@ void collector_status(const struct collector *collector, struct collector_status
 const char *collector_next_trouble(const struct collector *collector, const char *after);
 
 struct fleet *collector_fleet(const struct collector *collector);
+const struct keyring *collector_keyring(const struct collector *collector);
 struct pager *collector_pager(const struct collector *collector);
 struct watch *collector_watch(const struct collector *collector);
 struct store *collector_store(const struct collector *collector);

@@ -87,12 +87,20 @@ struct collector_status status_of(const struct fixture *f)
     return status;
 }
 
-bool was_logged(const struct fixture *f, const char *text)
+size_t times_logged(const struct fixture *f, const char *text)
 {
     static char log[1 << 18];
     ssize_t n = pread(f->log.fd, log, sizeof log - 1, 0);
+    size_t times = 0;
     log[n > 0 ? n : 0] = '\0';
-    return strstr(log, text);
+    for (const char *at = log; (at = strstr(at, text)); at++)
+        times++;
+    return times;
+}
+
+bool was_logged(const struct fixture *f, const char *text)
+{
+    return times_logged(f, text) > 0;
 }
 
 /* ---- configuration ---- */

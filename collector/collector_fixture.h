@@ -83,7 +83,8 @@ void restart_collector(struct fixture *f);
 /* Lets `seconds` pass, with a tick after each. */
 void pass(struct fixture *f, int64_t seconds);
 struct collector_status status_of(const struct fixture *f);
-/* What it has logged so far holds `text`. */
+/* What it has logged so far holds `text`, so many times. */
+size_t times_logged(const struct fixture *f, const char *text);
 bool was_logged(const struct fixture *f, const char *text);
 
 /* ---- its configuration: in force with the next open or reload ---- */

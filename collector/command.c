@@ -85,9 +85,7 @@ int command_keep_host(struct collector *collector, const struct host *row, const
 /* A retired host keeps its history, not its place. */
 static int check_room(struct collector *collector, uint64_t tenant, struct err *err)
 {
-    int64_t n = 0, most = collector->limits.config.hosts;
-    for (const struct host *host = NULL; (host = fleet_next_host(collector->fleet, host));)
-        n += host->tenant == tenant && host->standing == HOST_ACTIVE;
+    int64_t n = (int64_t)fleet_count_active(collector->fleet, tenant), most = collector->limits.config.hosts;
     if (n < most)
         return 0;
     uplink_over(collector, OVER_HOSTS, 1, NULL);

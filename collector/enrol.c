@@ -4,17 +4,17 @@
  * it but what does no harm when it is repeated: a token enrols the key that came with it, and a key that is enrolled
  * already is let in whatever token it shows. Enrolment is on disk before message 2 says so; until then the handshake
  * waits, also beyond its connection. */
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
+#include "collector/namesake.h"
 #include "collector/parts.h"
 #include "proto/codec/codec.h"
 
-enum { NAMESAKES_MAX = 10000 };
+enum { HELLO_ARENA = 64 << 10 };
 
 #define TEXT_STRANGER                                                                                                  \
     "this key is not known here: `warroom host enroll NAME --tenant TENANT` prints a line that lets this host join"
@@ -69,10 +69,18 @@ static int answer(struct opening *opening, struct answer *answer)
 
 /* These end the opening, and leave the session of before as it was. */
 
+/* They may try as often as they like: strangers, and agents that were revoked, which ask on for years. */
+static uint64_t times_to_tell(const struct opening *opening, enum refusal refusal)
+{
+    struct collector *collector = opening->collector;
+    struct damper *damper = opening->host ? &opening->host->turned_away : &collector->refused_strangers[refusal];
+    return damper_count(damper, 1, clock_mono_us(collector->clock));
+}
+
 static void refuse(struct opening *opening, enum refusal refusal, const char *text)
 {
     struct answer no = { .kind = ANSWER_REFUSED, .refusal = refusal, .text = text };
-    uplink_tell_refusal(opening->session, opening->host, refusal, text);
+    uplink_tell_refusal(opening->session, opening->host, refusal, text, times_to_tell(opening, refusal));
     answer(opening, &no);
     enrol_drop(opening->session);
 }
@@ -144,6 +152,8 @@ static void admit(struct opening *opening)
         refuse(opening, REFUSAL_REVOKED, TEXT_REVOKED);
     else if (key->state != KEY_ACTIVE)
         refuse(opening, REFUSAL_REVOKED, TEXT_REPLACED);
+    else if (key->host != opening->host->id)
+        put_off(opening); /* it became another host's while this one waited: the agent hears so when it asks again */
     else if (key->fresh)
         wait_for_disk(opening);
     else
@@ -152,42 +162,16 @@ static void admit(struct opening *opening)
 
 /* ---- enrolment ---- */
 
-/* The host name as a name of ours: letters it may not have become '-'. */
-static void fit_name(const char *hostname, char ret[NAME_MAX_BYTES + 1])
-{
-    size_t len = 0;
-    for (const char *at = hostname; *at && len < NAME_MAX_BYTES; at++) {
-        bool first_may = isascii(*at) && isalnum((unsigned char)*at);
-        bool may = first_may || (len > 0 && strchr("._-", *at));
-        if (may || len > 0)
-            ret[len++] = may ? *at : '-';
-    }
-    ret[len] = '\0';
-    if (len == 0)
-        snprintf(ret, NAME_MAX_BYTES + 1, "host");
-}
+struct host_names {
+    const struct collector *collector;
+    uint64_t tenant;
+};
 
-static bool is_taken(const struct collector *collector, uint64_t tenant, const char *name)
+static bool is_taken(void *user, const char *name)
 {
+    const struct host_names *names = user;
     const struct host *row;
-    return fleet_find_host(collector->fleet, tenant, name, &row, NULL) == 0;
-}
-
-/* name, name-2, name-3... -EEXIST: all of them are taken. */
-static int free_name(const struct collector *collector, uint64_t tenant, const char *hostname,
-                     char ret[NAME_MAX_BYTES + 1])
-{
-    char wanted[NAME_MAX_BYTES + 1];
-    fit_name(hostname, wanted);
-    snprintf(ret, NAME_MAX_BYTES + 1, "%s", wanted);
-    for (int n = 2; is_taken(collector, tenant, ret); n++) {
-        char end[16];
-        if (n > NAMESAKES_MAX)
-            return -EEXIST;
-        int len = snprintf(end, sizeof end, "-%d", n);
-        snprintf(ret, NAME_MAX_BYTES + 1, "%.*s%s", NAME_MAX_BYTES - len, wanted, end);
-    }
-    return 0;
+    return fleet_find_host(names->collector->fleet, names->tenant, name, &row, NULL) == 0;
 }
 
 static int add_host(struct collector *collector, const struct token *token, const char *hostname,
@@ -197,7 +181,8 @@ static int add_host(struct collector *collector, const struct token *token, cons
     struct host_change change = { .group = token->group[0] ? token->group : NULL };
     for (int i = 0; i < LIMIT_COUNT; i++)
         change.limits[i] = NAN;
-    int rc = free_name(collector, token->tenant, hostname, name);
+    struct host_names names = { .collector = collector, .tenant = token->tenant };
+    int rc = namesake_find(hostname, is_taken, &names, name);
     return rc < 0 ? rc : collector_enroll_host(collector, token->tenant, name, &change, ret_row, NULL);
 }
 
@@ -327,11 +312,14 @@ static void take_hello(struct opening *opening, const struct hello *hello)
         admit(opening);
 }
 
+/* What is decoded may hold a token, so it has memory to itself, of which nothing is left. */
 static void take_opened(struct opening *opening, const uint8_t *payload, size_t len)
 {
+    AUTO(arena_wipe) struct arena arena;
     struct request request;
     struct err err;
-    int rc = codec_decode_request(payload, len, &opening->collector->arena, &request, &err);
+    arena_init(&arena, HELLO_ARENA);
+    int rc = codec_decode_request(payload, len, &arena, &request, &err);
     if (rc == 0 && request.kind != REQUEST_HELLO)
         rc = err_set(&err, -EBADMSG, "a handshake holds a hello");
     if (rc < 0)
@@ -344,12 +332,10 @@ static void take_opened(struct opening *opening, const uint8_t *payload, size_t 
  * sealed. */
 static void take_unopened(struct session *session, const struct err *err)
 {
-    struct collector *collector = session->collector;
-    collector->unopened_handshakes++;
-    log_event(&collector->log, LOG_WARN, "handshake_not_opened", KV_TEXT("peer", link_peer_address(session->peer)),
-              KV_TEXT("error", err->text));
+    session->collector->unopened_handshakes++;
+    uplink_tell_strange(session, STRANGE_HANDSHAKE, err->text);
     enrol_drop(session);
-    link_peer_close(session->peer);
+    uplink_dismiss(session);
 }
 
 void enrol_take(struct session *session, uint32_t ticket, struct bytes message, int64_t received_us)

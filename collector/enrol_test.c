@@ -226,6 +226,18 @@ static void a_key_that_has_joined_uses_up_no_other_invitation(void **state)
     assert_string_equal(host_named(f, "web-1-2")->group, "web-1-2");
 }
 
+static void nothing_of_a_token_is_left_in_the_memory_of_messages(void **state)
+{
+    struct fixture *f = *state;
+    enum { LOOKED_AT = 2048 };
+    struct invite invite = invite_host(f, f->host);
+    assert_int_equal(join(connect_stranger(f, 0), &invite)->answer.kind, ANSWER_WELCOME);
+    arena_reset(&f->collector->arena);
+    const void *left = arena_room(&f->collector->arena, 1, LOOKED_AT); /* as the last message left it */
+    assert_non_null(left);
+    assert_null(memmem(left, LOOKED_AT, invite.token, TOKEN_BYTES));
+}
+
 /* ---- on disk first ---- */
 
 static void an_enrolment_is_on_disk_before_it_is_said(void **state)
@@ -276,6 +288,27 @@ static void an_agent_that_shakes_hands_anew_meanwhile_is_answered_that(void **st
     assert_int_equal(wait_reply(agent, first)->envelope.kind, ENVELOPE_NO_SESSION);
     heal_disk();
     assert_int_equal(wait_reply(agent, second)->answer.kind, ANSWER_WELCOME);
+}
+
+static void a_key_that_is_another_hosts_by_then_is_not_welcomed_as_the_one_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct key_pair key;
+    draw(&key);
+    uint64_t other = add_host(f, f->tenant, "web-2");
+    struct invite invite = invite_host(f, f->host);
+    restart_collector(f);
+    struct agent *agent = connect_with(f, &key, 0, 1);
+    faulty_vfs_set(FAULTY_FULL, REGISTRY_FILE);
+    unsigned sent = send_join(agent, &invite);
+    run_until_failed(f);
+    struct host_key row = *keyring_key(f->collector->keyring, key.public_key.bytes);
+    keyring_drop_key(f->collector->keyring, row.key); /* four others have joined as web-1, and it as web-2 */
+    row.host = other;
+    assert_int_equal(keyring_put_key(f->collector->keyring, &row), 0);
+    heal_disk();
+    assert_int_equal(wait_reply(agent, sent)->answer.kind, ANSWER_BUSY);
+    assert_int_equal(hello(agent)->answer.host, other);
 }
 
 static void an_agent_whose_welcome_was_lost_gets_in_by_the_same_invitation(void **state)
@@ -353,9 +386,11 @@ int main(void)
         COLLECTOR_TEST(an_invitation_outlives_a_restart),
         COLLECTOR_TEST(an_invitation_for_many_makes_so_many_hosts),
         COLLECTOR_TEST(a_key_that_has_joined_uses_up_no_other_invitation),
+        COLLECTOR_TEST(nothing_of_a_token_is_left_in_the_memory_of_messages),
         COLLECTOR_TEST(an_enrolment_is_on_disk_before_it_is_said),
         COLLECTOR_TEST(an_agent_that_asks_again_while_the_disk_is_slow_waits_for_the_same),
         COLLECTOR_TEST(an_agent_that_shakes_hands_anew_meanwhile_is_answered_that),
+        COLLECTOR_TEST(a_key_that_is_another_hosts_by_then_is_not_welcomed_as_the_one_it_was),
         COLLECTOR_TEST(an_agent_whose_welcome_was_lost_gets_in_by_the_same_invitation),
         COLLECTOR_TEST(an_enrolment_that_did_not_get_to_the_disk_is_done_again),
         COLLECTOR_TEST(while_the_registry_is_at_fault_who_joins_is_put_off),

@@ -67,13 +67,18 @@ int invite_use(struct collector *collector, const struct token *token)
 
 void invite_tick(struct collector *collector)
 {
-    int64_t now = now_us(collector);
+    int64_t now = now_us(collector), first = INT64_MAX;
+    if (now < collector->expiry_us)
+        return;
     for (const struct token *token = keyring_next_token(collector->keyring, NULL); token;) {
         const struct token *next = keyring_next_token(collector->keyring, token);
         if (token->expires_us <= now)
             forget_token(collector, token);
+        else if (token->expires_us < first)
+            first = token->expires_us;
         token = next;
     }
+    collector->expiry_us = first;
 }
 
 static int check(const struct collector *collector, const struct host_invite *invite, struct err *err)
@@ -102,6 +107,8 @@ static int keep_token(struct collector *collector, const struct token *row, stru
         rc = keyring_put_token(collector->keyring, row, err);
     if (rc < 0)
         return rc;
+    if (row->expires_us < collector->expiry_us)
+        collector->expiry_us = row->expires_us;
     return store_put_token(collector->store, row) < 0 ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
@@ -116,7 +123,9 @@ static int addresses(struct collector *collector, struct invite *ret, struct err
     }
     struct sockaddr_storage address;
     if (address_numeric(config->listen, &address) < 0 || address_is_any(config->listen))
-        return err_set(err, -EINVAL, "listen: %s is not what agents could dial: `public` is to say what is",
+        return err_set(err, -EPERM,
+                       "listen: %s is not what agents could dial: set `public` in collector.yaml to what they can, and"
+                       " invite then",
                        config->listen);
     in_port_t port = htons((in_port_t)link_server_port(collector->server));
     if (address.ss_family == AF_INET6)
@@ -127,6 +136,13 @@ static int addresses(struct collector *collector, struct invite *ret, struct err
     ret->n_addresses = 1;
     ret->addresses[0] = collector->listens_on;
     return 0;
+}
+
+int collector_can_invite(struct collector *collector, struct err *err)
+{
+    struct invite unused;
+    int rc = addresses(collector, &unused, err);
+    return rc < 0 ? rc : keyring_has_room(collector->keyring, err);
 }
 
 int collector_invite(struct collector *collector, const struct host_invite *invite, struct invite *ret, struct err *err)
@@ -158,6 +174,24 @@ int collector_invite(struct collector *collector, const struct host_invite *invi
     }
     explicit_bzero(made.token, sizeof made.token);
     return rc;
+}
+
+int collector_uninvite(struct collector *collector, uint64_t id, struct token *ret, struct err *err)
+{
+    const struct token *token = keyring_token_by_id(collector->keyring, id);
+    if (!token)
+        return err_set(err, -ENOENT, "there is no invitation %016" PRIx64 ": it was used up, expired or taken back",
+                       id);
+    struct token gone = *token;
+    const struct host *host = fleet_host(collector->fleet, gone.host);
+    if (forget_token(collector, token) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    if (host)
+        desk_host_changed(collector, host->id);
+    log_event(&collector->log, LOG_INFO, "invitation_taken_back", KV_TEXT("host", host ? host->name : ""),
+              KV_TEXT("tenant", fleet_tenant(collector->fleet, gone.tenant)->name), KV_COUNT("uses", gone.uses_left));
+    *ret = gone;
+    return 0;
 }
 
 /* ---- hosts that are sent away ---- */

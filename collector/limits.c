@@ -88,21 +88,32 @@ int64_t bucket_take(struct bucket *bucket, double n, double rate, double burst, 
 
 /* ---- strangers ---- */
 
-static struct bucket *bucket_of(struct limits *limits, uint64_t source)
+static struct source_meter *meter_of(struct limits *limits, uint64_t source)
 {
     uint64_t mixed = (source ^ limits->seed) * UINT64_C(0x9e3779b97f4a7c15);
     mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
     return &limits->sources[(mixed >> 32) % LIMITS_SOURCES];
 }
 
+static bool take_reserve(struct bucket *reserve, int64_t now_us)
+{
+    leak(reserve, 1.0 / LIMITS_RESERVE_S, now_us);
+    if (reserve->taken + 1 > LIMITS_RESERVE)
+        return false; /* no debt: who asks on meanwhile gets its next one all the same */
+    reserve->taken++;
+    return true;
+}
+
 bool limits_take_handshake(struct limits *limits, uint64_t source, int64_t now_us)
 {
     const struct limits_config *config = &limits->config;
+    struct source_meter *meter = meter_of(limits, source);
     double of_address = (double)config->handshakes_of_address, of_all = (double)config->handshakes;
     /* An address that is over its own share takes none of the others'. */
-    if (bucket_take(bucket_of(limits, source), 1, of_address, of_address * LIMITS_BURST_S, now_us) > 0)
+    if (bucket_take(&meter->handshakes, 1, of_address, of_address * LIMITS_BURST_S, now_us) > 0)
         return false;
-    return bucket_take(&limits->handshakes, 1, of_all, of_all * LIMITS_BURST_S, now_us) == 0;
+    return bucket_take(&limits->handshakes, 1, of_all, of_all * LIMITS_BURST_S, now_us) == 0 ||
+           take_reserve(&meter->reserve, now_us);
 }
 
 static void give_back(struct bucket *bucket)
@@ -112,7 +123,9 @@ static void give_back(struct bucket *bucket)
 
 void limits_give_back_handshake(struct limits *limits, uint64_t source)
 {
-    give_back(bucket_of(limits, source));
+    struct source_meter *meter = meter_of(limits, source);
+    give_back(&meter->handshakes);
+    give_back(&meter->reserve);
     give_back(&limits->handshakes);
 }
 
@@ -136,14 +149,18 @@ bool limits_is_deaf(int64_t wait_us)
 
 /* ---- what was over ---- */
 
+uint64_t damper_count(struct damper *damper, uint64_t n, int64_t now_us)
+{
+    damper->n += n;
+    if (damper->n == damper->told || (damper->told > 0 && now_us - damper->told_us < TOLD_US))
+        return 0;
+    uint64_t since = damper->n - damper->told;
+    damper->told = damper->n;
+    damper->told_us = now_us;
+    return since;
+}
+
 uint64_t limits_over(struct limits *limits, enum limit limit, uint64_t n, int64_t now_us)
 {
-    struct limit_state *state = &limits->over[limit];
-    state->n += n;
-    if (state->n == state->told || (state->told > 0 && now_us - state->told_us < TOLD_US))
-        return 0;
-    uint64_t since = state->n - state->told;
-    state->told = state->n;
-    state->told_us = now_us;
-    return since;
+    return damper_count(&limits->over[limit], n, now_us);
 }

@@ -121,10 +121,27 @@ static void an_address_has_its_share_of_handshakes_and_takes_none_of_the_others(
     for (int i = 0; i < 1000; i++)
         assert_false(limits_take_handshake(&f->limits, 1, f->now_us));
     assert_int_equal(handshakes_from(f, 2), 2 * LIMITS_BURST_S);
-    assert_int_equal(handshakes_from(f, 3), 1 * LIMITS_BURST_S); /* as many as all of them have left */
+    assert_int_equal(handshakes_from(f, 3), 1 * LIMITS_BURST_S + LIMITS_RESERVE); /* as many as all have left */
     f->now_us += US_PER_S;
     assert_int_equal(handshakes_from(f, 1), 0); /* it did not stop, so it is deeper in */
     assert_int_equal(handshakes_from(f, 2), 2 - 1);
+}
+
+static void a_few_handshakes_are_an_addresss_own_however_many_others_ask(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t source = 1; source <= 11; source++)
+        handshakes_from(f, source);
+    assert_false(limits_take_handshake(&f->limits, 3, f->now_us));
+    assert_int_equal(handshakes_from(f, 1000), LIMITS_RESERVE);
+    for (int second = 0; second < LIMITS_RESERVE_S; second++) {
+        f->now_us += US_PER_S;
+        for (uint64_t source = 1; source <= 11; source++)
+            handshakes_from(f, source);
+    }
+    assert_int_equal(handshakes_from(f, 1000), 1);
+    limits_give_back_handshake(&f->limits, 1000); /* which led to a session */
+    assert_int_equal(handshakes_from(f, 1000), 1);
 }
 
 static void a_handshake_that_led_to_a_session_costs_nothing(void **state)
@@ -164,6 +181,16 @@ static void what_is_over_is_counted_and_told_once_a_minute(void **state)
         assert_true(strlen(limit_name((enum limit)i)) > 0);
 }
 
+static void what_happens_again_and_again_is_told_once_a_minute_with_how_often(void **state)
+{
+    struct fixture *f = *state;
+    struct damper damper = { 0 };
+    assert_int_equal(damper_count(&damper, 0, f->now_us), 0);
+    assert_int_equal(damper_count(&damper, 1, f->now_us), 1);
+    assert_int_equal(damper_count(&damper, 1, f->now_us + 59 * US_PER_S), 0);
+    assert_int_equal(damper_count(&damper, 1, f->now_us + 60 * US_PER_S), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -175,9 +202,11 @@ int main(void)
         TEST(bytes_are_a_limit_of_their_own),
         TEST(a_clock_that_goes_back_gives_nothing),
         TEST(an_address_has_its_share_of_handshakes_and_takes_none_of_the_others),
+        TEST(a_few_handshakes_are_an_addresss_own_however_many_others_ask),
         TEST(a_handshake_that_led_to_a_session_costs_nothing),
         TEST(many_addresses_are_kept_apart),
         TEST(what_is_over_is_counted_and_told_once_a_minute),
+        TEST(what_happens_again_and_again_is_told_once_a_minute_with_how_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@
 #include "collector/control/control.h"
 #include "collector/store/upkeep/fsck.h"
 #include "proto/link/keys.h"
+#include "proto/link/server.h"
 
 struct options {
     const char *config;
@@ -170,17 +171,27 @@ static void watch_signals(struct program *program)
     signal(SIGPIPE, SIG_IGN); /* a peer that went is a return value, not a signal */
 }
 
-/* By now the file may be one that we may not read, or that has faults: going on with a part is better than not coming
- * back. */
+/* On the address that the file has now. */
+static int could_listen(const struct program *program, const char *address, struct err *err)
+{
+    AUTO(auto_close) int fd = -1;
+    return bound_is_to(program->uplink_fd, address) ? 0 : link_bind(address, &fd, err);
+}
+
+/* By now the file may be one that we may not read, or that has faults, or its address one that we may not have: going
+ * on with a part is better than not coming back. */
 static bool could_start(struct program *program)
 {
     struct config_faults faults = { .n = 0 };
     struct loaded_config *loaded = load_config(program->options->config, &faults);
-    if (!loaded && !program->put_off)
-        log_event(&program->log, LOG_ERROR, "collector_start_put_off", KV_TEXT("error", faults.at[0].text));
-    program->put_off = !loaded;
+    struct err err;
+    bool could = loaded && could_listen(program, loaded->config.listen, &err) == 0;
+    if (!could && !program->put_off)
+        log_event(&program->log, LOG_ERROR, "collector_start_put_off",
+                  KV_TEXT("error", loaded ? err.text : faults.at[0].text));
+    program->put_off = !could;
     free_config(loaded);
-    return !program->put_off;
+    return could;
 }
 
 static void start_anew(void *user)
@@ -308,7 +319,7 @@ static int run(struct program *program, struct err *err)
 static int execute_again(struct program *program, char **argv)
 {
     struct err err;
-    int rc = bound_hand_on(program->loaded->config.listen, program->uplink_fd, &err);
+    int rc = bound_hand_on(program->uplink_fd, &err);
     if (rc == 0) {
         execv("/proc/self/exe", argv);
         rc = err_sys(&err, -errno, "cannot execute itself again");

@@ -52,9 +52,10 @@ struct host_state { /* what the collector knows of a host beside its row */
     int64_t cloned_us;     /* two agents reported by turns; 0: never... */
     int64_t clone_told_us; /* ...and when that was last told */
     struct host_meter meter;
-    int64_t skew_told_us;   /* monotonic: when its wall clock was last said to be off; 0: never */
-    int64_t stepped_us;     /* monotonic: when a clock step of it was last told */
-    int64_t passed_over_us; /* likewise: that declarations of it were passed over */
+    struct damper turned_away; /* handshakes by a key of it that is heard no more, or that claim what is not its */
+    int64_t skew_told_us;      /* monotonic: when its wall clock was last said to be off; 0: never */
+    int64_t stepped_us;        /* monotonic: when a clock step of it was last told */
+    int64_t passed_over_us;    /* likewise: that declarations of it were passed over */
     bool has_stepped, has_passed_over;
     bool silent;          /* the alert of silence fires */
     bool too_many_alerts; /* said already */
@@ -99,7 +100,8 @@ struct session { /* of one connection */
     int64_t ahead_us;         /* the host's wall clock, of ours, when it said hello */
     int64_t displaced_us;     /* first tick of the connection that took its place; 0: none has */
     bool told_unopened;       /* said already */
-    unsigned charged;         /* what it asked for without a session: given back when it has one */
+    unsigned charged;         /* handshakes without a session: given back when it has one... */
+    unsigned asked;           /* ...and what else it sent since the last of them */
     struct waiting *waiting;  /* reports of it that wait for the disk */
 };
 
@@ -126,6 +128,15 @@ struct assured {
     char *document; /* owned: its canonical text; NULL: none was written */
 };
 
+enum strange { /* what strangers do that is worth a line now and then */
+               STRANGE_NOT_OURS,
+               STRANGE_NO_HELLO,
+               STRANGE_NO_REPORT,
+               STRANGE_HANDSHAKE, /* that does not open */
+               STRANGE_MESSAGE,   /* likewise */
+               STRANGE_COUNT
+};
+
 struct collector {
     uv_loop_t *loop;
     const struct clock *clock;
@@ -136,7 +147,10 @@ struct collector {
     struct fleet *fleet;
     struct limits limits;
     uint64_t turned_away[LINK_CLOSE_COUNT]; /* connections, that were counted as over a limit */
+    struct damper strange[STRANGE_COUNT];
+    struct damper refused_strangers[REFUSAL_COUNT]; /* who said hello by a key that nobody has */
     struct keyring *keyring;
+    int64_t expiry_us;                 /* no invitation expires before; 0: not looked at yet */
     struct key_pair key;               /* its own */
     char listens_on[ADDRESS_TEXT_MAX]; /* what invitations say when the file has no `public` */
     struct ingest *ingest;
@@ -185,23 +199,29 @@ struct link_server_handlers uplink_handlers(struct collector *collector);
 void uplink_tick(struct collector *collector);
 /* The connection is a stranger's again. */
 void uplink_leave_host(struct session *session);
+/* It was told to go; its on_close comes later. */
+void uplink_dismiss(struct session *session);
 /* The connections of a host whose key is heard no more are closed at once. */
 void uplink_send_away(struct collector *collector, struct host_state *host);
-
-/* Counts what was over a limit, and says so now and then. `session` may be NULL. */
-void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session);
 
 /* Within the session. */
 void uplink_answer(struct session *session, uint32_t ticket, struct answer *answer, int64_t received_us);
 void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusal, struct answer *answer,
                    int64_t received_us);
 void uplink_no_session(struct session *session, uint32_t ticket);
-/* `host` may be NULL: it is not known. */
-void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal,
-                         const char *text);
-
 /* The connection was welcomed: it may take its time now. */
 void uplink_welcomed(struct session *session);
+
+/* uplink_tell.c: counts, and says so now and then. */
+/* `session` may be NULL. */
+void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session);
+/* `host` may be NULL: it is not known. `times`: as damper_count() has it, 0: not now. */
+void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal, const char *text,
+                         uint64_t times);
+void uplink_tell_strange(const struct session *session, enum strange strange, const char *error);
+void uplink_tell_unopened(struct session *session, const struct err *err);
+/* Connections that the link closed by itself. Each second. */
+void uplink_tell_turned_away(struct collector *collector);
 
 /* enrol.c */
 /* Message 1 of a handshake. */

@@ -52,21 +52,12 @@ void uplink_answer(struct session *session, uint32_t ticket, struct answer *answ
     link_peer_answer(session->peer, ticket, outer, len);
 }
 
-void uplink_tell_refusal(struct session *session, const struct host_state *host, enum refusal refusal, const char *text)
-{
-    struct collector *collector = session->collector;
-    collector->refused[refusal]++;
-    log_event(&collector->log, LOG_WARN, "report_refused", KV_TEXT("peer", link_peer_address(session->peer)),
-              KV_TEXT("host", host ? host->row->name : ""), KV_TEXT("reason", refusal_name(refusal)),
-              KV_TEXT("error", text));
-}
-
 void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusal, struct answer *answer,
                    int64_t received_us)
 {
     answer->kind = ANSWER_REFUSED;
     answer->refusal = refusal;
-    uplink_tell_refusal(session, session->host, refusal, answer->text);
+    uplink_tell_refusal(session, session->host, refusal, answer->text, 1);
     uplink_answer(session, ticket, answer, received_us);
 }
 
@@ -74,32 +65,27 @@ void uplink_refuse(struct session *session, uint32_t ticket, enum refusal refusa
 
 enum {
     RENEWAL_BYTES = 16 << 10, /* a handshake's work, as bytes of messages */
-    HONEST_ASKS = 4,          /* hello, asked once or twice more, and a report */
+    HONEST_ASKS = 4,          /* hello, or a report, asked once or twice more */
     SESSIONS_OF_HOST = INGEST_RUNS_MAX
 };
 
-void uplink_over(struct collector *collector, enum limit limit, uint64_t n, const struct session *session)
-{
-    uint64_t times = limits_over(&collector->limits, limit, n, clock_mono_us(collector->clock));
-    if (times > 0)
-        log_event(&collector->log, LOG_WARN, "limit_reached", KV_TEXT("limit", limit_name(limit)),
-                  KV_COUNT("times", times), KV_TEXT("peer", session ? link_peer_address(session->peer) : ""),
-                  KV_TEXT("host", session && session->host ? session->host->row->name : ""));
-}
-
-/* Whoever has no session yet pays for what he asks. A host with a session pays for a further handshake as for messages
- * of its own: strangers can spend nothing of that. */
+/* Whoever has no session yet pays for handshakes: they are what costs us. A few sealed messages go with each, and with
+ * none, for REQ sends again what it sent over the connection before. A host with a session pays for a further handshake
+ * as for messages of its own: strangers can spend nothing of that. */
 static bool may_ask(struct session *session, enum envelope_kind kind)
 {
     struct collector *collector = session->collector;
     int64_t now = clock_mono_us(collector->clock);
     enum limit limit = OVER_HANDSHAKES;
     bool may = true;
-    if (!session->host) {
-        session->charged++;
-        may = limits_take_handshake(&collector->limits, link_peer_source(session->peer), now);
-    } else if (kind == ENVELOPE_HANDSHAKE) {
+    if (session->host && kind == ENVELOPE_HANDSHAKE) {
         may = limits_take_message(&collector->limits, &session->host->meter, RENEWAL_BYTES, now, &limit) == 0;
+    } else if (!session->host && kind == ENVELOPE_HANDSHAKE) {
+        session->charged++;
+        session->asked = 0;
+        may = limits_take_handshake(&collector->limits, link_peer_source(session->peer), now);
+    } else if (!session->host) {
+        may = ++session->asked <= HONEST_ASKS;
     }
     if (!may)
         uplink_over(collector, limit, 1, session);
@@ -112,21 +98,7 @@ static void give_back(struct session *session)
     for (unsigned n = session->charged < HONEST_ASKS ? session->charged : HONEST_ASKS; n > 0; n--)
         limits_give_back_handshake(&session->collector->limits, link_peer_source(session->peer));
     session->charged = 0;
-}
-
-/* Connections that the link closed by itself. */
-static void count_turned_away(struct collector *collector)
-{
-    static const struct {
-        enum link_close why;
-        enum limit limit;
-    } rows[] = { { LINK_CLOSE_FULL, OVER_CONNECTIONS }, { LINK_CLOSE_CROWDED, OVER_STRANGERS } };
-    struct link_counts counts = link_server_counts(collector->server);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        uint64_t *had = &collector->turned_away[rows[i].why];
-        uplink_over(collector, rows[i].limit, counts.closed[rows[i].why] - *had, NULL);
-        *had = counts.closed[rows[i].why];
-    }
+    session->asked = 0;
 }
 
 /* ---- where a connection stands ---- */
@@ -176,6 +148,13 @@ static void hang_up(struct session *session)
     enrol_drop(session);
     leave_host(session);
     put_in(session, NULL);
+    link_peer_close(session->peer);
+}
+
+void uplink_dismiss(struct session *session)
+{
+    if (!session->host)
+        put_in(session, NULL);
     link_peer_close(session->peer);
 }
 
@@ -282,17 +261,6 @@ static int open_box(struct session *session, const struct envelope *envelope, ui
     return next_rc == 0 ? begin(session, err) : next_rc < 0 ? next_rc : rc;
 }
 
-/* Somebody on the path, or an agent that has lost count: not worth more than a line. */
-static void tell_unopened(struct session *session, const struct err *err)
-{
-    struct collector *collector = session->collector;
-    collector->unopened_messages++;
-    if (!session->told_unopened)
-        log_event(&collector->log, LOG_WARN, "message_not_opened", KV_TEXT("peer", link_peer_address(session->peer)),
-                  KV_TEXT("host", session->host ? session->host->row->name : ""), KV_TEXT("error", err->text));
-    session->told_unopened = true;
-}
-
 static void take_request(struct session *session, uint32_t ticket, const uint8_t *bytes, size_t len,
                          int64_t received_us)
 {
@@ -320,19 +288,43 @@ static void hold_off(struct session *session, uint32_t ticket, enum limit limit,
         uplink_answer(session, ticket, &busy, received_us);
 }
 
+/* 0: its host may send as much; else how long it is to wait. */
+static int64_t charge(struct session *session, size_t sealed_len, enum limit *ret_limit)
+{
+    struct collector *collector = session->collector;
+    return limits_take_message(&collector->limits, &session->host->meter, sealed_len, clock_mono_us(collector->clock),
+                               ret_limit);
+}
+
 static void take_message(struct session *session, uint32_t ticket, const uint8_t *plain, size_t len, size_t sealed_len,
                          int64_t received_us)
 {
-    struct collector *collector = session->collector;
     enum limit limit;
-    int64_t wait_us = limits_take_message(&collector->limits, &session->host->meter, sealed_len,
-                                          clock_mono_us(collector->clock), &limit);
+    int64_t wait_us = charge(session, sealed_len, &limit);
     if (wait_us > 0) {
         hold_off(session, ticket, limit, wait_us, received_us);
         return;
     }
     give_back(session);
     take_request(session, ticket, plain, len, received_us);
+}
+
+/* Why it did not open, or its session did not begin, is `rc`. It has cost us no less than one that does. */
+static void pass_over(struct session *session, uint32_t ticket, int rc, size_t sealed_len, const struct err *err)
+{
+    enum limit limit;
+    int64_t wait_us = session->host ? charge(session, sealed_len, &limit) : 0;
+    /* REQ's own resend after a reconnect, or a counter gone astray: no attack, shake hands again. */
+    if (rc == -EBADMSG)
+        uplink_tell_unopened(session, err);
+    else if (rc == -ENOSPC)
+        uplink_tell_refusal(session, session->opening->host, REFUSAL_LIMIT, err->text, 1);
+    if (wait_us > 0)
+        uplink_over(session->collector, limit, 1, session);
+    if (limits_is_deaf(wait_us))
+        hang_up(session);
+    else
+        uplink_no_session(session, ticket);
 }
 
 static void on_sealed(struct session *session, uint32_t ticket, const struct envelope *envelope, int64_t received_us)
@@ -346,12 +338,7 @@ static void on_sealed(struct session *session, uint32_t ticket, const struct env
     } else if (rc == -EPERM) {
         hang_up(session);
     } else {
-        /* REQ's own resend after a reconnect, or a counter gone astray: no attack, shake hands again. */
-        if (rc == -EBADMSG)
-            tell_unopened(session, &err);
-        else if (rc == -ENOSPC)
-            uplink_tell_refusal(session, session->opening->host, REFUSAL_LIMIT, err.text);
-        uplink_no_session(session, ticket);
+        pass_over(session, ticket, rc, envelope->inner.len, &err);
     }
 }
 
@@ -409,19 +396,18 @@ static void on_request(void *user, struct link_peer *peer, uint32_t ticket, cons
     } else if (rc == 0 && envelope.kind == ENVELOPE_SEALED) {
         on_sealed(session, ticket, &envelope, received_us);
     } else {
-        log_event(&collector->log, LOG_WARN, "peer_not_ours", KV_TEXT("peer", link_peer_address(peer)),
-                  KV_TEXT("error", rc < 0 ? err.text : "an answer where a request belongs"));
+        uplink_tell_strange(session, STRANGE_NOT_OURS, rc < 0 ? err.text : "an answer where a request belongs");
         collector->refused[REFUSAL_MALFORMED]++;
-        link_peer_close(peer);
+        uplink_dismiss(session);
     }
 }
 
 /* The oldest stand in front. */
-static void close_idle(struct collector *collector, struct session **list, int64_t within_us, const char *event)
+static void close_idle(struct collector *collector, struct session **list, int64_t within_us, enum strange strange)
 {
     int64_t now = clock_mono_us(collector->clock);
     while (*list && now - (*list)->since_us >= within_us) {
-        log_event(&collector->log, LOG_WARN, event, KV_TEXT("peer", link_peer_address((*list)->peer)));
+        uplink_tell_strange(*list, strange, "");
         hang_up(*list);
     }
 }
@@ -437,9 +423,9 @@ static void close_old(struct collector *collector)
 void uplink_tick(struct collector *collector)
 {
     close_old(collector);
-    count_turned_away(collector);
-    close_idle(collector, &collector->strangers, HELLO_WITHIN_US, "session_never_said_hello");
-    close_idle(collector, &collector->guests, REPORT_WITHIN_US, "session_never_reported");
+    uplink_tell_turned_away(collector);
+    close_idle(collector, &collector->strangers, HELLO_WITHIN_US, STRANGE_NO_HELLO);
+    close_idle(collector, &collector->guests, REPORT_WITHIN_US, STRANGE_NO_REPORT);
 }
 
 struct link_server_handlers uplink_handlers(struct collector *collector)

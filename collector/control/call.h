@@ -125,6 +125,9 @@ int verb_host_rotate(struct call *call, struct err *err);
 int verb_host_revoke(struct call *call, struct err *err);
 int verb_host_retire(struct call *call, struct err *err);
 
+int verb_host_invitations(struct call *call, struct err *err); /* invitations.c */
+int verb_host_uninvite(struct call *call, struct err *err);
+
 int verb_event_create(struct call *call, struct err *err); /* events.c */
 int verb_event_list(struct call *call, struct err *err);
 int verb_event_show(struct call *call, struct err *err);

@@ -101,6 +101,8 @@ int verb_host_enroll(struct call *call, struct err *err)
     int rc = call_tenant(call, &asked.tenant, err);
     if (rc == 0)
         rc = within(call, &asked.within_us, err);
+    if (rc == 0)
+        rc = collector_can_invite(call->collector, err);
     if (rc < 0)
         return rc;
     return call_text(call, "name") ? enroll_one(call, &asked, err) : enroll_many(call, &asked, err);

@@ -186,6 +186,17 @@ static void what_makes_no_sense_is_refused_and_makes_no_host(void **state)
         refuses(f, cases[i].request, cases[i].code, cases[i].why);
 }
 
+static void who_could_not_be_told_where_to_dial_is_not_invited_and_not_made(void **state)
+{
+    struct fixture *f = *state;
+    f->config.listen = "0.0.0.0:0";
+    restart_collector(f);
+    refuses(f, "{'verb':'host enroll','args':{'tenant':'acme','name':'x'}}", -EPERM, "set `public`");
+    refuses(f, "{'verb':'host enroll','args':{'tenant':'acme','uses':2}}", -EPERM, "set `public`");
+    refuses(f, "{'verb':'host rotate','args':{'host':'web-1'}}", -EPERM, "set `public`");
+    assert_int_equal(admission(f, f->host), ADMISSION_NONE);
+}
+
 static void a_hosts_key_is_told_as_it_goes(void **state)
 {
     struct fixture *f = *state;
@@ -241,6 +252,96 @@ static void a_clone_is_told_for_an_hour(void **state)
     assert_int_equal(form_cloned_us(f->collector, &view), 0);
 }
 
+static const char *id_at(const struct asked *asked, size_t i)
+{
+    return text_of(json_array_get(part(asked, "invitations"), i), "id");
+}
+
+static void invitations_are_listed_without_what_one_joins_by(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked, one, many;
+    add_tenant(f, "globex");
+    take(&many, f, "{'verb':'host enroll','args':{'tenant':'acme','uses':3,'group':'web'}}");
+    struct invite invite = invite_of(&many);
+    assert_int_equal(join(connect_stranger(f, 0), &invite)->answer.kind, ANSWER_WELCOME);
+    pass(f, 1);
+    take(&one, f, "{'verb':'host rotate','args':{'host':'web-1','tenant':'acme'}}");
+    assert_int_equal(ask(&asked, f, "{'verb':'host invitations','args':{'tenant':'acme'}}"), CALL_ANSWER);
+    const json_t *rows = part(&asked, "invitations");
+    assert_int_equal(json_array_size(rows), 2);
+    const json_t *first = json_array_get(rows, 0), *second = json_array_get(rows, 1);
+    assert_string_equal(text_of(first, "group"), "web");
+    assert_true(json_is_null(json_object_get(first, "host")));
+    assert_int_equal(json_integer_value(json_object_get(first, "uses")), 2);
+    assert_string_equal(text_of(first, "expires"), text_of(part(&many, "invitation"), "expires"));
+    assert_string_equal(text_of(second, "host"), "web-1");
+    assert_string_equal(text_of(second, "tenant"), "acme");
+    char *text = json_dumps(asked.call.data, 0);
+    bool told = strstr(text, text_of(part(&one, "invitation"), "code"));
+    free(text);
+    assert_false(told);
+    assert_int_equal(json_object_size(first), 7); /* and nothing else */
+    forget(&asked);
+    assert_int_equal(ask(&asked, f, "{'verb':'host invitations','args':{'tenant':'globex'}}"), CALL_ANSWER);
+    assert_int_equal(json_array_size(part(&asked, "invitations")), 0);
+    forget(&asked);
+    forget(&one);
+    forget(&many);
+}
+
+static void an_invitation_for_many_is_taken_back(void **state)
+{
+    struct fixture *f = *state;
+    struct asked asked;
+    char request[128];
+    struct invite invite = invite_hosts(f, NULL, 3);
+    struct agent *agent = connect_stranger(f, 0);
+    assert_int_equal(join(agent, &invite)->answer.kind, ANSWER_WELCOME);
+    assert_int_equal(ask(&asked, f, "{'verb':'host invitations'}"), CALL_ANSWER);
+    snprintf(request, sizeof request, "{'verb':'host uninvite','args':{'invitation':'%s'}}", id_at(&asked, 0));
+    forget(&asked);
+    take(&asked, f, request);
+    assert_int_equal(json_integer_value(json_object_get(part(&asked, "outstanding"), "uses")), 2);
+    forget(&asked);
+    assert_true(was_logged(f, "event=invitation_taken_back host=\"\" tenant=acme uses=2"));
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+    assert_stored(REPORT(agent, .first = 1), 1, 1); /* who has joined by it stays */
+    refuses(f, request, -ENOENT, "used up, expired or taken back");
+    refuses(f, "{'verb':'host uninvite','args':{'invitation':'web-1'}}", -EINVAL, "16 hexadecimal digits");
+    restart_collector(f);
+    assert_refused(join(connect_stranger(f, 0), &invite), REFUSAL_TOKEN);
+}
+
+static void many_invitations_come_page_by_page(void **state)
+{
+    enum { N = 1201 };
+    static const char list[] = "{\"verb\":\"host invitations\"}";
+    struct fixture *f = *state;
+    size_t n = 0, pages = 0;
+    char *next = NULL, last[40] = "";
+    for (int i = 0; i < N; i++)
+        invite_hosts(f, NULL, 1);
+    do {
+        struct asked asked = { .f = f };
+        assert_int_equal(console_request_parse(list, strlen(list), &asked.request, &f->err), 0);
+        asked.call = (struct call){ .collector = f->collector, .args = asked.request.args, .next = next };
+        assert_int_equal(asked.request.verb->run(&asked.call, &f->err), CALL_ANSWER);
+        size_t here = json_array_size(part(&asked, "invitations"));
+        for (size_t i = 0; i < here; i++) { /* of one instant: in the order of their ids */
+            assert_true(strcmp(last, id_at(&asked, i)) < 0);
+            snprintf(last, sizeof last, "%s", id_at(&asked, i));
+        }
+        n += here;
+        pages++;
+        free(next);
+        next = asked.call.more;
+        forget(&asked);
+    } while (next);
+    assert_int_equal(n, N);
+    assert_int_equal(pages, 3);
+}
+
 static void each_invitation_is_another_and_none_is_told_but_in_its_answer(void **state)
 {
     struct fixture *f = *state;
@@ -269,7 +370,11 @@ int main(void)
         COLLECTOR_TEST(another_tenants_host_of_the_name_is_another_host),
         COLLECTOR_TEST(hosts_to_come_are_invited_without_a_name),
         COLLECTOR_TEST(what_makes_no_sense_is_refused_and_makes_no_host),
+        COLLECTOR_TEST(who_could_not_be_told_where_to_dial_is_not_invited_and_not_made),
         COLLECTOR_TEST(a_hosts_key_is_told_as_it_goes),
+        COLLECTOR_TEST(invitations_are_listed_without_what_one_joins_by),
+        COLLECTOR_TEST(an_invitation_for_many_is_taken_back),
+        COLLECTOR_TEST(many_invitations_come_page_by_page),
         COLLECTOR_TEST(an_invitation_that_is_revoked_before_anybody_joined_leaves_no_key),
         COLLECTOR_TEST(the_status_counts_hosts_by_their_keys),
         COLLECTOR_TEST(a_clone_is_told_for_an_hour),

@@ -49,6 +49,8 @@ static const struct verb verbs[] = {
       { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false }, { "expires_s", ARG_REAL, false } } },
     { "host revoke", verb_host_revoke, { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
     { "host retire", verb_host_retire, { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
+    { "host invitations", verb_host_invitations, { { "tenant", ARG_TEXT, false } } },
+    { "host uninvite", verb_host_uninvite, { { "invitation", ARG_TEXT, true } } },
     { "host set",
       verb_host_set,
       { { "host", ARG_TEXT, true },

@@ -20,6 +20,7 @@ struct name_key {
 
 struct tenant_entry {
     struct tenant row; /* first: a row pointer is an entry pointer */
+    size_t active;     /* hosts of it that are not retired */
     struct name_key key;
     UT_hash_handle by_id;
     UT_hash_handle by_name;
@@ -127,6 +128,15 @@ int fleet_put_tenant(struct fleet *fleet, const struct tenant *row, const struct
     return 0;
 }
 
+/* What a row has become, or was till now. */
+static void count_active(struct fleet *fleet, const struct host *row, int by)
+{
+    struct tenant_entry *tenant;
+    HASH_FIND(by_id, fleet->tenants, &row->tenant, sizeof row->tenant, tenant);
+    if (tenant && row->standing == HOST_ACTIVE)
+        tenant->active += (size_t)by;
+}
+
 int fleet_put_host(struct fleet *fleet, const struct host *row, const struct host **ret_row, struct err *err)
 {
     assert(row->id != 0);
@@ -149,7 +159,9 @@ int fleet_put_host(struct fleet *fleet, const struct host *row, const struct hos
     } else if (entry->by_name.tbl) {
         HASH_DELETE(by_name, fleet->hosts_by_name, entry);
     }
+    count_active(fleet, &entry->row, -1);
     entry->row = *row;
+    count_active(fleet, &entry->row, 1);
     entry->key = key;
     HASH_ADD(by_name, fleet->hosts_by_name, key, sizeof entry->key, entry);
     if (!entry->by_name.tbl)
@@ -227,6 +239,13 @@ int fleet_find_host(const struct fleet *fleet, uint64_t tenant, const char *name
 size_t fleet_count_hosts(const struct fleet *fleet)
 {
     return HASH_CNT(by_id, fleet->hosts);
+}
+
+size_t fleet_count_active(const struct fleet *fleet, uint64_t tenant)
+{
+    struct tenant_entry *entry;
+    HASH_FIND(by_id, fleet->tenants, &tenant, sizeof tenant, entry);
+    return entry ? entry->active : 0;
 }
 
 const struct tenant *fleet_next_tenant(const struct fleet *fleet, const struct tenant *after)

@@ -71,6 +71,8 @@ int fleet_find_host(const struct fleet *fleet, uint64_t tenant, const char *name
                     struct err *err);
 
 size_t fleet_count_hosts(const struct fleet *fleet);
+/* Of a tenant, which was put before them; retired ones are not counted. */
+size_t fleet_count_active(const struct fleet *fleet, uint64_t tenant);
 
 /* In the order they were enrolled. NULL: no more; start with NULL. */
 const struct tenant *fleet_next_tenant(const struct fleet *fleet, const struct tenant *after);

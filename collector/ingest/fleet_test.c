@@ -50,6 +50,30 @@ static void names_are_unique_within_a_tenant_only(void **state)
     assert_int_equal(fleet_count_hosts(fleet), 2);
 }
 
+static void hosts_that_are_not_retired_are_counted_by_tenant(void **state)
+{
+    struct fleet *fleet = *state;
+    static const char *const names[] = { "web-1", "web-2", "web-3" };
+    const struct host *row;
+    add_tenant(fleet, 1, "acme");
+    add_tenant(fleet, 2, "bell");
+    for (uint64_t id = 1; id <= 3; id++)
+        add_host(fleet, id, 1, names[id - 1]);
+    assert_int_equal(add_host(fleet, 9, 1, "web-1"), -EEXIST);
+    assert_int_equal(fleet_count_active(fleet, 1), 3);
+    struct host retired = *fleet_host(fleet, 2);
+    retired.standing = HOST_RETIRED;
+    for (int i = 0; i < 2; i++) { /* twice is once */
+        assert_int_equal(fleet_put_host(fleet, &retired, &row, NULL), 0);
+        assert_int_equal(fleet_count_active(fleet, 1), 2);
+    }
+    retired.standing = HOST_ACTIVE;
+    assert_int_equal(fleet_put_host(fleet, &retired, &row, NULL), 0);
+    assert_int_equal(fleet_count_active(fleet, 1), 3);
+    assert_int_equal(fleet_count_active(fleet, 2), 0);
+    assert_int_equal(fleet_count_active(fleet, 3), 0); /* there is no such tenant */
+}
+
 static void a_host_is_found_by_name_and_by_id(void **state)
 {
     struct fleet *fleet = *state;
@@ -157,10 +181,15 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(names_are_unique_within_a_tenant_only),     TEST(a_host_is_found_by_name_and_by_id),
-        TEST(a_name_in_two_tenants_asks_which),          TEST(an_unknown_host_is_said_with_what_to_do),
-        TEST(no_host_is_found_by_another_tenants_id),    TEST(a_changed_row_stays_where_it_was),
-        TEST(rows_come_in_the_order_they_were_enrolled), TEST(names_that_could_confuse_people_or_files_are_refused),
+        TEST(names_are_unique_within_a_tenant_only),
+        TEST(a_host_is_found_by_name_and_by_id),
+        TEST(hosts_that_are_not_retired_are_counted_by_tenant),
+        TEST(a_name_in_two_tenants_asks_which),
+        TEST(an_unknown_host_is_said_with_what_to_do),
+        TEST(no_host_is_found_by_another_tenants_id),
+        TEST(a_changed_row_stays_where_it_was),
+        TEST(rows_come_in_the_order_they_were_enrolled),
+        TEST(names_that_could_confuse_people_or_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

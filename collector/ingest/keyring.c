@@ -193,6 +193,14 @@ static struct token_entry *find_token(const struct keyring *ring, const uint8_t 
     return entry;
 }
 
+int keyring_has_room(const struct keyring *ring, struct err *err)
+{
+    if (keyring_count_tokens(ring) < TOKENS_MAX)
+        return 0;
+    return err_set(err, -ENOSPC, "%d invitations are outstanding: `warroom host uninvite` those that nobody needs",
+                   TOKENS_MAX);
+}
+
 int keyring_put_token(struct keyring *ring, const struct token *row, struct err *err)
 {
     struct token_entry *entry = find_token(ring, row->hash);
@@ -205,8 +213,9 @@ int keyring_put_token(struct keyring *ring, const struct token *row, struct err 
         entry->row = *row;
         return 0;
     }
-    if (HASH_CNT(by_hash, ring->tokens) >= TOKENS_MAX)
-        return err_set(err, -ENOSPC, "%d invitations are outstanding: wait until some are used or expire", TOKENS_MAX);
+    int rc = keyring_has_room(ring, err);
+    if (rc < 0)
+        return rc;
     entry = calloc(1, sizeof *entry);
     if (!entry)
         return err_set(err, -ENOMEM, "keyring: out of memory");
@@ -225,6 +234,27 @@ const struct token *keyring_token(const struct keyring *ring, const uint8_t hash
 {
     const struct token_entry *entry = find_token(ring, hash);
     return entry ? &entry->row : NULL;
+}
+
+uint64_t keyring_token_id(const struct token *token)
+{
+    uint64_t id = 0;
+    for (int i = 0; i < 8; i++)
+        id = id << 8 | token->hash[i];
+    return id;
+}
+
+const struct token *keyring_token_by_id(const struct keyring *ring, uint64_t id)
+{
+    const struct token *token = NULL;
+    while ((token = keyring_next_token(ring, token)) && keyring_token_id(token) != id)
+        ;
+    return token;
+}
+
+size_t keyring_count_tokens(const struct keyring *ring)
+{
+    return HASH_CNT(by_hash, ring->tokens);
 }
 
 const struct token *keyring_token_for(const struct keyring *ring, uint64_t host)

@@ -16,7 +16,7 @@
 #include "collector/ingest/fleet.h"
 #include "proto/codec/message.h"
 
-enum { HOST_KEY_BYTES = 32, KEYS_PER_HOST_MAX = 4, TOKENS_MAX = 1024 };
+enum { HOST_KEY_BYTES = 32, KEYS_PER_HOST_MAX = 4, TOKENS_MAX = 65536 };
 
 enum key_state {
     KEY_ACTIVE,   /* its host's */
@@ -60,12 +60,18 @@ const struct host_key *keyring_next_key(const struct keyring *ring, uint64_t hos
 const struct host_key *keyring_crowded_out(const struct keyring *ring, uint64_t host);
 void keyring_drop_key(struct keyring *ring, const uint8_t key[HOST_KEY_BYTES]);
 
+/* For one more invitation. -ENOSPC. */
+int keyring_has_room(const struct keyring *ring, struct err *err);
 /* Copies the row, or changes the row of the same hash. -ENOSPC: there are TOKENS_MAX; -EEXIST: its host has another
  * one; -ENOMEM. */
 int keyring_put_token(struct keyring *ring, const struct token *row, struct err *err);
 /* NULL: there is none. */
 const struct token *keyring_token(const struct keyring *ring, const uint8_t hash[TOKEN_HASH_BYTES]);
+/* By which people name it: 8 bytes of its hash. */
+uint64_t keyring_token_id(const struct token *token);
+const struct token *keyring_token_by_id(const struct keyring *ring, uint64_t id);
 const struct token *keyring_token_for(const struct keyring *ring, uint64_t host);
 /* In the order they came; start with NULL. NULL: no more. */
 const struct token *keyring_next_token(const struct keyring *ring, const struct token *after);
+size_t keyring_count_tokens(const struct keyring *ring);
 void keyring_drop_token(struct keyring *ring, const uint8_t hash[TOKEN_HASH_BYTES]);

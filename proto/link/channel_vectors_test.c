@@ -1,15 +1,7 @@
 /* The public test vectors for Noise_IK_25519_ChaChaPoly_BLAKE2b, to the last byte, in both roles. Sources: the first
  * conversation is the cacophony library's (cacophony.txt), the second the snow library's (snow.txt). */
-#include <setjmp.h>
-#include <sodium.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "proto/link/channel.h"
+#include "proto/link/random_fixture.h"
 
 enum { MESSAGES_MAX = 6, BYTES_MAX = 256 };
 
@@ -74,36 +66,6 @@ static const struct conversation conversations[] = {
         },
     },
 };
-
-/* ---- random bytes that are not: libsodium asks what it was given for them ---- */
-
-static uint8_t next_random[KEY_BYTES];
-
-static const char *name_of_random(void)
-{
-    return "the vectors' ephemeral keys";
-}
-
-static void take_random(void *const buffer, const size_t size)
-{
-    assert_int_equal(size, sizeof next_random);
-    memcpy(buffer, next_random, size);
-}
-
-static uint32_t no_random(void)
-{
-    fail();
-    return 0;
-}
-
-static int setup(void **state)
-{
-    static randombytes_implementation scripted = { .implementation_name = name_of_random,
-                                                   .random = no_random,
-                                                   .buf = take_random };
-    (void)state;
-    return sodium_init() < 0 ? -1 : randombytes_set_implementation(&scripted); /* it takes some for itself */
-}
 
 /* ---- a conversation ---- */
 
@@ -214,5 +176,5 @@ int main(void)
         cmocka_unit_test(the_conversation_of_cacophony_is_held_to_the_last_byte),
         cmocka_unit_test(the_conversation_of_snow_is_held_to_the_last_byte),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, script_random, NULL);
 }

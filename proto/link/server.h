@@ -9,6 +9,8 @@
  *          So only strangers are counted by address, and it is the oldest of them that gives way, not the newest that
  *          is turned away: an honest agent is a stranger for as long as one exchange takes, who fills the places does
  *          it by staying. A flood costs honest ones nothing unless it renews all places within that exchange
+ * Held     when all together hold too much, the oldest stranger that holds anything is closed, then the next; only when
+ *          none is left, the known peer that holds most: nobody inside is closed for a stranger's bytes
  * Paused   a peer with `in_flight` unanswered requests, or with unread answers, is not read from until it has room, nor
  *          is its leaving noticed: every request gets its answer, or its peer link_peer_close()
  * Again    a request sent again while it is unanswered is not told twice: its answer serves both

@@ -81,6 +81,22 @@ void crowd_leave(struct link_peer *peer)
     }
 }
 
+struct link_peer *crowd_holder(const struct link_server *server)
+{
+    struct link_peer *peer, *most = NULL;
+    TAILQ_FOREACH(peer, &server->strangers, entry)
+    {
+        if (peer->held > 0)
+            return peer;
+    }
+    TAILQ_FOREACH(peer, &server->peers, entry)
+    {
+        if (!most || peer->held > most->held)
+            most = peer;
+    }
+    return most;
+}
+
 void link_peer_known(struct link_peer *peer)
 {
     struct link_server *server = peer->server;

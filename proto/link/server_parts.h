@@ -106,6 +106,9 @@ int crowd_open(struct link_server *server);
 int crowd_enter(struct link_peer *peer);
 /* Off its list, whichever it is. */
 void crowd_leave(struct link_peer *peer);
+/* Who gives way when all together hold too much: of the strangers that hold anything the oldest; if there is none, who
+ * holds most. Somebody must. */
+struct link_peer *crowd_holder(const struct link_server *server);
 
 /* Starts anew if it is on. */
 void peer_timer_start(struct link_server *server, struct peer_timer *timer, enum timer_kind kind);

@@ -77,7 +77,8 @@ static bool has_room(const struct link_peer *peer)
     return peer->unanswered < peer->server->limits.in_flight && peer->queued == 0;
 }
 
-/* Counts what the peer makes us hold against the limit of all peers together. */
+/* Counts what the peer makes us hold against the limit of all peers together. Whom that costs the connection is not
+ * said by who was the last to send. */
 static void account(struct link_peer *peer)
 {
     struct link_server *server = peer->server;
@@ -86,8 +87,8 @@ static void account(struct link_peer *peer)
     size_t held = peer->sp.room + peer->tail_len + peer->queued;
     server->held = server->held - peer->held + held;
     peer->held = held;
-    if (server->held > server->limits.held_bytes)
-        peer_end(peer, LINK_CLOSE_FULL);
+    while (server->held > server->limits.held_bytes)
+        peer_end(crowd_holder(server), LINK_CLOSE_FULL);
 }
 
 /* Brings reading and its timer in line with what the peer has just done or been given. */
@@ -213,7 +214,7 @@ static void forget_tail(struct link_peer *peer)
 void peer_resume(struct link_peer *peer)
 {
     peer->tail_at += take(peer, peer->tail + peer->tail_at, peer->tail_len - peer->tail_at);
-    if (peer->tail_at == peer->tail_len)
+    if (peer->tail_at == peer->tail_len || peer->stage > PEER_OPEN)
         forget_tail(peer);
     settle(peer);
 }
@@ -395,8 +396,11 @@ void link_peer_close(struct link_peer *peer)
     peer->stage = PEER_LEAVING;
     peer->why = LINK_CLOSE_OURS;
     peer_timer_stop(peer->server, &peer->reading);
-    if (!peer->taking)
+    if (!peer->taking) { /* otherwise who takes does so */
         forget_tail(peer);
+        sp_done(&peer->sp);
+        account(peer);
+    }
     if (peer->queued == 0)
         say_good_bye(peer);
     else

@@ -651,26 +651,84 @@ static void when_nothing_can_be_accepted_the_loop_does_not_spin(void **state)
     run_until(&f->t, f->opened == 1); /* by and by it tries again */
 }
 
-static void all_peers_together_hold_no_more_than_their_limit(void **state)
+enum { PART_LEN = 12 + 30000, PART_HEAD = 12, PARTS_HELD = 100000 };
+static const uint8_t part[PART_LEN] = { [5] = 1, [8] = 0x80 }; /* claims 64 KiB less 4, sends less than half */
+
+/* A peer that has begun a message of which `len` bytes have come, head and all. */
+static struct link_peer *hold_part(struct fixture *f, bool known, size_t len, int *ret_fd)
+{
+    uint64_t before = counts(f).bytes_in;
+    *ret_fd = dial_and_shake(f);
+    struct link_peer *peer = f->peer;
+    if (known)
+        link_peer_known(peer);
+    say(*ret_fd, part, len);
+    run_until(&f->t, counts(f).bytes_in == before + 8 + len);
+    return peer;
+}
+
+static void of_all_who_hold_too_much_together_the_oldest_strangers_go(void **state)
 {
     struct fixture *f = *state;
-    f->limits.held_bytes = 40000;
+    int fds[4];
+    f->limits.held_bytes = PARTS_HELD;
     listen_with(f, f->limits);
-    static uint8_t part[12 + 30000] = { [5] = 1, [8] = 0x80 }; /* claims 64 KiB less 4, sends less than half */
-    int first = dial_and_shake(f);
-    say(first, part, sizeof part);
-    run_until(&f->t, counts(f).bytes_in == 8 + sizeof part);
-    int second = dial_and_shake(f);
-    say(second, part, sizeof part);
+    int idle = dial_and_shake(f); /* the oldest of all, and holds nothing */
+    for (int i = 0; i < 4; i++)
+        hold_part(f, false, PART_LEN, &fds[i]);
     run_until(&f->t, f->closed == 1);
     assert_int_equal(f->why, LINK_CLOSE_FULL);
-    run_until(&f->t, has_ended(second));
-    hang_up(f, first);
+    run_until(&f->t, has_ended(fds[0]));
+    for (int i = 1; i < 4; i++)
+        assert_false(has_ended(fds[i]));
+    assert_false(has_ended(idle));
+    hang_up(f, fds[1]);
     run_until(&f->t, f->closed == 2);
-    int third = dial_and_shake(f); /* what they held is free again */
-    say(third, part, sizeof part);
-    run_until(&f->t, counts(f).bytes_in == 3 * (8 + sizeof part));
-    assert_int_equal(counts(f).open, 1);
+    hold_part(f, false, PART_LEN, &fds[0]); /* what one held that went is free again */
+    assert_int_equal(counts(f).open, 4);
+}
+
+static void nobody_who_is_known_goes_for_what_strangers_hold(void **state)
+{
+    struct fixture *f = *state;
+    int known, stranger;
+    f->limits.held_bytes = PARTS_HELD;
+    listen_with(f, f->limits);
+    hold_part(f, true, PART_LEN - 20000, &known);
+    for (unsigned i = 0; i < 10; i++)
+        hold_part(f, false, PART_LEN, &stranger);
+    say(known, part + PART_HEAD, 20000); /* it is the last to send, and what is held was full */
+    run_until(&f->t, f->closed == 8);
+    assert_int_equal(closed_for(f, LINK_CLOSE_FULL), 8);
+    assert_false(has_ended(known));
+    assert_int_equal(counts(f).open, 3);
+}
+
+static void of_those_who_are_known_who_holds_most_goes(void **state)
+{
+    struct fixture *f = *state;
+    int fds[3];
+    static const size_t lens[] = { 20000, 30000, 25000 };
+    f->limits.held_bytes = 70000;
+    listen_with(f, f->limits);
+    for (int i = 0; i < 3; i++)
+        hold_part(f, true, PART_HEAD + lens[i], &fds[i]);
+    run_until(&f->t, f->closed == 1);
+    run_until(&f->t, has_ended(fds[1]));
+    assert_false(has_ended(fds[0]));
+    assert_false(has_ended(fds[2]));
+}
+
+static void a_peer_told_to_go_gives_back_at_once_what_it_held(void **state)
+{
+    struct fixture *f = *state;
+    int fds[2];
+    f->limits.held_bytes = 40000;
+    listen_with(f, f->limits);
+    link_peer_close(hold_part(f, true, PART_LEN, &fds[0]));
+    hold_part(f, true, PART_LEN, &fds[1]);
+    assert_int_equal(counts(f).open, 2); /* both: it has not answered our good-bye yet */
+    assert_false(has_ended(fds[1]));
 }
 
 static void a_peer_told_to_go_gets_its_answers_first(void **state)
@@ -978,7 +1036,10 @@ int main(void)
         TEST(who_is_known_is_in_no_crowd),
         TEST(running_out_of_descriptors_turns_connections_away_and_passes),
         TEST(when_nothing_can_be_accepted_the_loop_does_not_spin),
-        TEST(all_peers_together_hold_no_more_than_their_limit),
+        TEST(of_all_who_hold_too_much_together_the_oldest_strangers_go),
+        TEST(nobody_who_is_known_goes_for_what_strangers_hold),
+        TEST(of_those_who_are_known_who_holds_most_goes),
+        TEST(a_peer_told_to_go_gives_back_at_once_what_it_held),
         TEST(a_peer_told_to_go_gets_its_answers_first),
         TEST(a_peer_told_to_go_that_stays_is_dropped_in_time),
         TEST(closing_from_within_the_callbacks_is_allowed),

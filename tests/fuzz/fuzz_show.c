@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       show_event_page,    show_incidents,       show_query,    show_incident_line,
                                       show_incident_page, show_incident_change, show_latest,   show_quantiles,
                                       show_top,           show_coverage,        show_imported, show_backup,
-                                      show_revoked,       show_retired,         show_rotated };
+                                      show_revoked,       show_retired,         show_rotated,  show_invitations,
+                                      show_uninvited };
     if (size == 0)
         return 0;
     json_t *json = json_loadb((const char *)data + 1, size - 1, 0, NULL);

@@ -29,9 +29,9 @@ def must(*command):
 
 
 class Relay:
-    def __init__(self, listen, target, prefix=(), record=()):
+    def __init__(self, listen, target, prefix=()):
         # pylint: disable-next=consider-using-with
-        self.process = subprocess.Popen([*prefix, sys.executable, "-B", str(RELAY), listen, target, *map(str, record)],
+        self.process = subprocess.Popen([*prefix, sys.executable, "-B", str(RELAY), listen, target],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = self.process.stdout.readline().split()
         if not said:

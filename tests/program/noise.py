@@ -5,6 +5,7 @@ Names of variables are the specification's (5.1 to 5.3, 7.5).
 """
 import hashlib
 import hmac
+import os
 import struct
 
 from cryptography.exceptions import InvalidTag
@@ -25,7 +26,8 @@ class Key:
     """A key pair; drawn, or of a secret of 32 bytes."""
 
     def __init__(self, secret=None):
-        self.private = X25519PrivateKey.from_private_bytes(secret) if secret else X25519PrivateKey.generate()
+        self.secret = secret or os.urandom(KEY_BYTES)
+        self.private = X25519PrivateKey.from_private_bytes(self.secret)
         self.public = self.private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
     def exchange(self, public):

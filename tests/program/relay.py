@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """A way from one TCP address to another, that can be cut, slowed and reset: the link between an agent and its collector.
 
-    relay.py LISTEN:PORT TARGET:PORT [RECORD]
+    relay.py LISTEN:PORT TARGET:PORT
 
-What it carries, either way, is kept in the file RECORD. Says `listening PORT` on its output, then takes a command a line: `cut`
-(bytes stay where they are, and connections too),
+Says `listening PORT` on its output, then takes a command a line: `cut` (bytes stay where they are, and connections too),
 `slow` (a quarter of a second each way, for each piece of at most 2 KiB), `heal`, `reset` (every connection is reset).
 """
 import asyncio
@@ -18,9 +17,8 @@ PIECE = 2048
 
 
 class Relay:
-    def __init__(self, target, record):
+    def __init__(self, target):
         self.target = target
-        self.record = record
         self.open = asyncio.Event()  # clear: cut
         self.open.set()
         self.slow = False
@@ -32,8 +30,6 @@ class Relay:
                 if self.slow:
                     await asyncio.sleep(SLOW_S)
                 await self.open.wait()
-                if self.record:
-                    self.record.write(piece)
                 writer.write(piece)
                 await writer.drain()
 
@@ -78,7 +74,7 @@ def address(text):
 
 
 async def main():
-    relay = Relay(address(sys.argv[2]), open(sys.argv[3], "wb", buffering=0) if len(sys.argv) > 3 else None)
+    relay = Relay(address(sys.argv[2]))
     server = await asyncio.start_server(relay.serve, *address(sys.argv[1]))
     print("listening", server.sockets[0].getsockname()[1], flush=True)
     commands = asyncio.StreamReader()

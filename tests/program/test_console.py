@@ -85,7 +85,7 @@ class Console(unittest.TestCase):
         data = self.world.must(*verb.split(), *words)
         self.keys(f"{verb}:", data)
         plural = {"hosts": "host", "events": "event", "incidents": "incident", "alerts": "alert", "pages": "page",
-                  "tenants": "tenant"}
+                  "tenants": "tenant", "invitations": "outstanding"}
         for name, value in data.items():
             if isinstance(value, list) and name in plural:
                 for row in value:
@@ -173,6 +173,13 @@ class Console(unittest.TestCase):
         self.assertIn("It is known", self.invited("host", "rotate", "cache-2", "--expires", "30m"))
         self.assertIsNone(self.form("host enroll", "--tenant", "initrode", "--uses", "3")["host"])
         self.invited("host", "enroll", "--tenant", "initrode", "--uses", "20", "--group", "cache")
+        listed = self.form("host invitations", "--tenant", "initrode")["invitations"]
+        self.assertEqual([(row["host"], row["group"], row["uses"]) for row in listed],
+                         [("cache-1", None, 1), ("cache-2", None, 1), (None, None, 3), (None, "cache", 20)])
+        self.assertIn("new hosts, group cache", self.human("host", "invitations"))
+        self.assertEqual(self.form("host uninvite", listed[2]["id"])["outstanding"], listed[2])
+        self.assertIn("with 20 uses left", self.human("host", "uninvite", listed[3]["id"]))
+        self.assertEqual(self.form("host invitations", "--tenant", "initrode")["invitations"], listed[:2])
         self.assertIn("invited no more", self.human("host", "revoke", "cache-2"))
         self.assertEqual(self.form("host revoke", "cache-1")["host"]["key"], "none")
         self.assertIn("what it sent stays", self.human("host", "retire", "cache-2"))

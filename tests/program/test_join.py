@@ -1,20 +1,17 @@
 """`warroom-agent join` on its own: what it refuses before it asks anybody, and where its invitation must not be seen."""
-import base64
 import os
 import socket
 import subprocess
 import unittest
 
-from uplink import field, varint
+import uplink
 from world import BIN, DEADLINE_S, World
 
 TOKEN = bytes(range(32))
 
 
-def invitation(*addresses, token=TOKEN):
-    message = b"".join(field(1, address.encode()) for address in addresses)
-    message += field(2, bytes(32 * [9])) + field(3, token) + varint(4 << 3) + varint(2 * 4_000_000_000_000_000)
-    return "wr1:" + base64.urlsafe_b64encode(message).decode().rstrip("=")
+def invitation(*addresses):
+    return uplink.invitation(addresses, bytes(32 * [9]), TOKEN)
 
 
 class Join(unittest.TestCase):

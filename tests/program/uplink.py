@@ -88,6 +88,10 @@ def hello(host, run, token=b"", hostname=b"test"):
                  + (field(8, token) if token else b""))
 
 
+def is_hello(request):
+    return 1 in fields(request)
+
+
 def sealed(counter, box):
     return field(2, field(1, counter) + field(2, box))
 
@@ -98,9 +102,9 @@ def table(columns=1):
     return field(1, metric) + b"".join(field(2, field(2, b"target-%d" % i)) for i in range(columns))
 
 
-def batch(run, first, count=1, columns=1, name=None, values=None):
+def batch(run, first, count=1, columns=1, name=None, values=None, start_us=None):
     """`count` ticks a second apart from number `first`; every value is 0."""
-    start_us = first * 1_000_000
+    start_us = start_us or first * 1_000_000
     mono = [zigzag(start_us)] + [zigzag(1_000_000)] * (count > 1) + [zigzag(0)] * max(0, count - 2)
     wall = [zigzag(1_795_000_000_000_000)] + [zigzag(0)] * (count - 1)
     if name is None:
@@ -112,6 +116,13 @@ def batch(run, first, count=1, columns=1, name=None, values=None):
 def report(of_batch, highest, of_table=None):
     return field(2, field(1, highest) + field(3, 1_000_000) + (field(6, of_table) if of_table else b"")
                  + field(7, of_batch))
+
+
+def invitation(addresses, collector, token, expires_us=4_000_000_000_000_000):
+    """The line that is pasted on a host."""
+    message = b"".join(field(1, address.encode()) for address in addresses)
+    message += field(2, collector) + field(3, token) + field(4, expires_us << 1)
+    return "wr1:" + base64.urlsafe_b64encode(message).decode().rstrip("=")
 
 
 class Invitation:
@@ -201,17 +212,33 @@ class Peer:
         assert request_id == self.request_id
         return fields(self.read(length - 4))
 
+    def opened(self, answered, handshake_of=None):
+        """The encoded answer in an envelope, None when it is one in clear."""
+        if 1 in answered:
+            return handshake_of.read(answered[1])
+        if 2 in answered:
+            box = fields(answered[2])
+            return self.channel.open(box.get(1, 0), box[2])
+        return None
+
     def ask(self, envelope, handshake_of=None):
         """("stored", first, last), ("refused", reason, text) ... as the answer in the envelope says."""
         answered = self.ask_raw(envelope)
         if answered is None:
             return ("hung_up",)
-        if 1 in answered:
-            return outcome(handshake_of.read(answered[1]))
-        if 2 in answered:
-            box = fields(answered[2])
-            return outcome(self.channel.open(box.get(1, 0), box[2]))
+        answer = self.opened(answered, handshake_of)
+        if answer is not None:
+            return outcome(answer)
         return ("no_session",) if 3 in answered else ("leave",)
+
+    def say(self, request):
+        """The encoded answer to an encoded request, a hello or a report; None when there is none that is sealed."""
+        initiator = noise.Initiator(self.identity.key, self.identity.collector) if is_hello(request) else None
+        answered = self.ask_raw(handshake(initiator.write(request)) if initiator else sealed(*self.channel.seal(request)))
+        answer = self.opened(answered, initiator) if answered is not None else None
+        if initiator:
+            self.channel = initiator.channel
+        return answer
 
     # ---- sessions
 

@@ -162,8 +162,11 @@ class World:
             text = (self.folder / "collector.yaml").read_text().replace("127.0.0.1:0\n", f"127.0.0.1:{self.port}\n")
             (self.folder / "collector.yaml").write_text(text)
 
+    def console_command(self, *args):
+        return BIN / "warroom", "--control", self.folder / "control.sock", *args
+
     def console(self, *args):
-        return self.run("warroom", "--control", self.folder / "control.sock", *args)
+        return self.run(*self.console_command(*args))
 
     def ask(self, *args):
         """A verb's --json, or None when it failed."""

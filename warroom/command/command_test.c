@@ -86,6 +86,9 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
           "{'verb':'host rotate','args':{'host':'web-1','expires_s':5400}}" },
         { "warroom host revoke web-1 --tenant acme", "{'verb':'host revoke','args':{'host':'web-1','tenant':'acme'}}" },
         { "warroom host retire web-1", "{'verb':'host retire','args':{'host':'web-1'}}" },
+        { "warroom host invitations --tenant acme", "{'verb':'host invitations','args':{'tenant':'acme'}}" },
+        { "warroom host uninvite 0123456789abcdef",
+          "{'verb':'host uninvite','args':{'invitation':'0123456789abcdef'}}" },
         { "warroom host set web-1 --group db", "{'verb':'host set','args':{'host':'web-1','group':'db'}}" },
         { "warroom event create launch --tenant acme --zone Asia/Shanghai --from 2026-11-23 --days 3 --hosts "
           "'web-*,db-1' --label role=web --label site=sh --drill",

@@ -18,6 +18,8 @@ show_fn show_pack;
 show_fn show_draws;
 show_fn show_invited; /* with the line to paste: a secret */
 show_fn show_rotated; /* likewise, in the place of what the host has */
+show_fn show_invitations;
+show_fn show_uninvited;
 show_fn show_revoked;
 show_fn show_retired;
 show_fn show_host;

@@ -73,6 +73,54 @@ void show_rotated(const json_t *data, const struct sheet *sheet)
     put_invited(data, true, sheet);
 }
 
+/* "host web-1", "new hosts, group web". */
+static void whom_cell(struct table *table, const json_t *row)
+{
+    bool grouped = json_is_string(json_object_get(row, "group"));
+    if (json_is_string(json_object_get(row, "host")))
+        table_cell(table, TONE_PLAIN, "host %s", field_text(row, "host"));
+    else
+        table_cell(table, TONE_PLAIN, "new hosts%s%s", grouped ? ", group " : "",
+                   grouped ? field_text(row, "group") : "");
+}
+
+void show_invitations(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "ID", false, 0 },       { "TENANT", false, 8 }, { "FOR", false, 16 },
+                                             { "USES LEFT", true, 0 }, { "MADE", true, 0 },    { "EXPIRES", true, 0 } };
+    const json_t *list = field_list(data, "invitations");
+    size_t i;
+    json_t *row;
+    if (json_array_size(list) == 0) {
+        fputs("nobody is invited: warroom host enroll NAME --tenant TENANT\n", sheet->out);
+        return;
+    }
+    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+    json_array_foreach(list, i, row)
+    {
+        int64_t uses = 0;
+        field_count(row, "uses", &uses);
+        table_cell(table, TONE_PLAIN, "%s", field_text(row, "id"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(row, "tenant"));
+        whom_cell(table, row);
+        table_cell(table, TONE_PLAIN, "%" PRId64, uses);
+        show_age_cell(table, row, "made", sheet);
+        show_age_cell(table, row, "expires", sheet);
+    }
+    table_print(table, sheet);
+}
+
+void show_uninvited(const json_t *data, const struct sheet *sheet)
+{
+    const json_t *row = field_object(data, "outstanding");
+    int64_t uses = 0;
+    field_count(row, "uses", &uses);
+    sheet_put(sheet, TONE_STRONG, "%s", field_text(row, "id"));
+    sheet_put(sheet, TONE_PLAIN, " of tenant %s is taken back, with %" PRId64 " %s left; who has joined by it stays",
+              field_text(row, "tenant"), uses, uses == 1 ? "use" : "uses");
+    fputc('\n', sheet->out);
+}
+
 static void put_fate(const json_t *data, const struct sheet *sheet, const char *fate)
 {
     const json_t *host = field_object(data, "host");

@@ -181,6 +181,25 @@ static void what_is_taken_away_is_said_with_the_way_back(void **state)
            "Back again: warroom host enroll web-1 --tenant acme\n");
 }
 
+static void invitations_are_listed_and_taken_back(void **state)
+{
+    struct fake *fake = *state;
+    prints(fake, "warroom host invitations",
+           "{'ok':true,'data':{'invitations':[{'id':'0123456789abcdef','tenant':'acme','host':null,'group':'web','uses'"
+           ":20,"
+           "'made':'2026-11-23T02:11:00.000Z','expires':'2026-11-24T02:41:00.000Z'},{'id':'1123456789abcdef',"
+           "'tenant':'acme','host':'db-1','group':null,'uses':1,'made':'2026-11-23T02:40:00.000Z',"
+           "'expires':'2026-11-23T03:11:00.000Z'}]}}",
+           "ID                TENANT  FOR                   USES LEFT         MADE     EXPIRES\n"
+           "0123456789abcdef  acme    new hosts, group web         20  30m 00s ago    in 1d 0h\n"
+           "1123456789abcdef  acme    host db-1                     1   1m 00s ago  in 30m 00s\n");
+    prints(fake, "warroom host invitations", "{'ok':true,'data':{'invitations':[]}}",
+           "nobody is invited: warroom host enroll NAME --tenant TENANT\n");
+    prints(fake, "warroom host uninvite 0123456789abcdef",
+           "{'ok':true,'data':{'outstanding':{'id':'0123456789abcdef','tenant':'acme','uses':20}}}",
+           "0123456789abcdef of tenant acme is taken back, with 20 uses left; who has joined by it stays\n");
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -195,6 +214,7 @@ int main(void)
         WITH(a_revoked_key_is_not_said_to_be_heard),
         WITH(an_invitation_for_many_says_how_many),
         WITH(what_is_taken_away_is_said_with_the_way_back),
+        WITH(invitations_are_listed_and_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

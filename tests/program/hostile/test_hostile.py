@@ -2,7 +2,9 @@
 
 Two real agents report each second, each over the one connection it has had from the beginning. An agent sends what it has
 when the report before was acked: so a stored batch of two ticks is a tick that had to wait until there was another one, and a
-hole in the numbers is a tick that was lost. Who attacks comes from addresses of its own, except where the crowd is the attack.
+hole in the numbers is a tick that was lost. A third host, by hand, sends a tick each 20 ms and measures: no answer takes a second,
+which is promised of the product on whatever machine. Who attacks comes from addresses of its own, except where the crowd is the
+attack.
 """
 import contextlib
 import os
@@ -12,6 +14,8 @@ import re
 import socket
 import sqlite3
 import struct
+import subprocess
+import sys
 import unittest
 
 import noise
@@ -19,6 +23,8 @@ import uplink
 from world import BIN, World, wait_for
 
 HONEST = ("web-1", "web-2")
+STEADY = pathlib.Path(__file__).parents[1] / "steady.py"
+ANSWERED_WITHIN_S = 1
 PSS_BOUND_KIB = 4 << 10  # what the allocator may keep of a flood
 RST = struct.pack("ii", 1, 0)  # SO_LINGER: close() throws away what is on its way, and resets
 ID = 0x80000001
@@ -40,17 +46,49 @@ def sample(rng, data, count):
         yield data[:at] + bytes([data[at] ^ rng.randrange(1, 256)]) + data[at + 1:]
 
 
-class Hostile(unittest.TestCase):
+class Steady:
+    """steady.py as a process of its own: what this one does must not be what it waits for."""
+
+    def __init__(self, line):
+        # pylint: disable-next=consider-using-with
+        self.process = subprocess.Popen([sys.executable, "-B", str(STEADY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.say(line)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def since(self):
+        """(ticks stored since the last call, longest wait in seconds); it has ended: ValueError."""
+        self.say("")
+        stored, longest_s = self.process.stdout.readline().split()
+        return int(stored), float(longest_s)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Beside(unittest.TestCase):
+    """What honest hosts have to go on beside; each class has a collector of its own."""
+    LIMITS = ""
+
     @classmethod
     def setUpClass(cls):
         cls.world = cls.enterClassContext(World())
         cls.world.configure(webhooks=[])
+        with open(cls.world.folder / "collector.yaml", "a", encoding="utf-8") as config:
+            config.write(cls.LIMITS)
         cls.world.start_collector()
         cls.world.must("tenant", "add", "acme")
         cls.world.start_event()  # hosts report each second
         for name in HONEST:
             cls.start_host(name)
         cls.db_1 = uplink.join(cls.world.invite("db-1", "--tenant", "acme"))
+        cls.steady = cls.enterClassContext(contextlib.closing(Steady(cls.world.invite("steady-1", "--tenant", "acme"))))
         for name in HONEST:
             wait_for(f"{name} reports each second",
                      lambda name=name: cls.host(name)["interval_s"] == 1 and cls.newest(name) > 3)
@@ -115,8 +153,12 @@ class Hostile(unittest.TestCase):
     def setUp(self):
         self.rng = random.Random(4711)
         self.seen = {name: self.newest(name) for name in HONEST}
+        self.steady.since()
 
     def tearDown(self):
+        stored, longest_s = self.steady.since()
+        self.assertGreater(stored, 0)
+        self.assertLess(longest_s, ANSWERED_WITHIN_S)
         for name in HONEST:
             wait_for(f"{name} goes on", lambda name=name: self.newest(name) > self.seen[name])
             self.assertEqual(self.world.log(name).count("event=session_opened"), 1, "it kept its connection")
@@ -159,6 +201,8 @@ class Hostile(unittest.TestCase):
                     heard += piece
         self.assertIn(heard, (b"", uplink.HELLO_OF_REP))
 
+
+class Hostile(Beside):
     # ---- what is not our protocol
 
     def test_garbage(self):
@@ -307,6 +351,23 @@ class Hostile(unittest.TestCase):
             with self.assertRaises((ConnectionError, TimeoutError)):
                 for number in range(10_000_000):
                     link.sendall(request(uplink.sealed(number, bytes(50)), 0x80000000 | number & 0xffff))
+
+
+class Flood(Beside):
+    """Of handshakes that come to nothing; a few hundred are too many here."""
+    LIMITS = "limit_handshakes: 10\nlimit_handshakes_of_address: 1\n"
+
+    def test_handshakes_from_a_dozen_addresses(self):
+        """All of them together had too many; who comes from elsewhere is heard all the same."""
+        played = uplink.handshake(self.first_message())
+        for n in range(1, 13):
+            with self.peer(f"127.0.2.{n}").open() as player:
+                while player.ask_raw(played) is not None:
+                    pass
+        self.assertGreaterEqual(self.over("handshakes"), 12)
+        with self.peer("127.0.2.100").greet() as honest:
+            told = honest.ask_sealed(uplink.report(uplink.batch(honest.run, 1), 1, uplink.table()))
+        self.assertEqual(told, ("stored", 1, 1))
 
 
 if __name__ == "__main__":
