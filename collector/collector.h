@@ -40,12 +40,20 @@ struct collector; /* opaque */
 
 /* ---- its file ---- */
 
-enum { COLLECTOR_WEBHOOKS_MAX = 32 };
+enum { COLLECTOR_WEBHOOKS_MAX = 32, COLLECTOR_ROLES_MAX = 256 };
 
 struct webhook_config { /* a contact told by HTTP */
     const char *name;
     const char *url;
     const char *tenant; /* NULL: of all tenants */
+    int line;
+};
+
+struct role_config {    /* what a user, or who is in a group, may do at the console */
+    const char *user;   /* either... */
+    const char *group;  /* ...or */
+    int role;           /* enum role */
+    const char *tenant; /* a customer's; NULL: it is none */
     int line;
 };
 
@@ -70,6 +78,7 @@ struct collector_config { /* texts live in the arena it was read into */
     struct store_retention retention; /* 0: as the store has it */
     struct limits_config limits;      /* 0: as limits_default() has it */
     struct config_list webhooks;      /* of struct webhook_config */
+    struct config_list roles;         /* of struct role_config; none: all are commanders */
     struct rule *rule_rows;           /* read from `rules` */
     size_t n_rules;
     struct plans plans; /* read from `plans_folder` */

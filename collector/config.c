@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "collector/channel/channel.h"
+#include "collector/event/role.h"
 #include "collector/parts.h"
 #include "collector/watch/rules.h"
 #include "proto/link/address.h"
@@ -31,6 +32,33 @@ static const struct config_field webhook_fields[] = {
       .least = 1,
       .most = NAME_MAX_BYTES,
       .help = "only this tenant's incidents" },
+    { .key = NULL },
+};
+
+static const struct config_field role_fields[] = {
+    { .key = "user",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct role_config, user),
+      .least = 1,
+      .most = 63,
+      .help = "the name of a user" },
+    { .key = "group",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct role_config, group),
+      .least = 1,
+      .most = 63,
+      .help = "the name of a group" },
+    { .key = "role",
+      .kind = CONFIG_CHOICE,
+      .at = offsetof(struct role_config, role),
+      .required = true,
+      .choices = role_names },
+    { .key = "tenant",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct role_config, tenant),
+      .least = 1,
+      .most = NAME_MAX_BYTES,
+      .help = "a customer's tenant" },
     { .key = NULL },
 };
 
@@ -181,6 +209,13 @@ static const struct config_field fields[] = {
       .items = webhook_fields,
       .item_size = sizeof(struct webhook_config),
       .line_at = 1 + offsetof(struct webhook_config, line) },
+    { .key = "roles",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct collector_config, roles),
+      .most = COLLECTOR_ROLES_MAX,
+      .items = role_fields,
+      .item_size = sizeof(struct role_config),
+      .line_at = 1 + offsetof(struct role_config, line) },
     { .key = NULL },
 };
 
@@ -195,6 +230,19 @@ static int check_webhooks(const char *path, const struct collector_config *confi
         for (size_t j = 0; j < i; j++)
             if (strcmp(webhooks[i].name, webhooks[j].name) == 0)
                 rc = config_fault(faults, path, webhooks[i].line, "`name`: %s stands twice", webhooks[i].name);
+    }
+    return rc;
+}
+
+static int check_roles(const char *path, const struct collector_config *config, struct config_faults *faults)
+{
+    int rc = 0;
+    for (size_t i = 0; i < config->roles.n; i++) {
+        const struct role_config *row = (const struct role_config *)config->roles.at + i;
+        if (!row->user == !row->group)
+            rc = config_fault(faults, path, row->line, "a role is of a `user` or of a `group`: one of them");
+        if ((row->role == ROLE_CUSTOMER) != (row->tenant != NULL))
+            rc = config_fault(faults, path, row->line, "`tenant`: a customer has one, nobody else has");
     }
     return rc;
 }
@@ -302,6 +350,8 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
         return rc;
     rc = check_listen(path, &config, faults);
     if (check_public(path, &config, faults) < 0)
+        rc = -EINVAL;
+    if (check_roles(path, &config, faults) < 0)
         rc = -EINVAL;
     if (check_webhooks(path, &config, faults) < 0 || check_backup(path, &config, faults) < 0)
         rc = -EINVAL;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "collector/control/control.h"
+#include "collector/control/roles.h"
 #include "collector/store/ask.h"
 #include "proto/link/control.h"
 #include "proto/link/feed.h"
@@ -25,10 +26,12 @@ struct call {
     struct collector *collector;
     const struct verb *verb;
     unsigned ticket;
-    char by[64];        /* that user's name */
-    uint64_t strangers; /* requests and readers that were not admitted, so far */
-    json_t *args;       /* checked: only what the verb takes, of the right kind */
-    char *next;         /* continuation token; NULL: from the beginning */
+    char by[64];          /* that user's name */
+    enum role role;       /* and what it is here */
+    uint64_t role_tenant; /* a customer's: `tenant` is among the arguments then; 0: not one */
+    uint64_t strangers;   /* requests and readers that were not admitted, so far */
+    json_t *args;         /* checked: only what the verb takes, of the right kind */
+    char *next;           /* continuation token; NULL: from the beginning */
     json_t *data;
     char *more; /* continuation token of the answer; NULL: nothing behind it */
     enum store_file file;
@@ -90,6 +93,7 @@ struct verb {
     const char *name;
     int (*run)(struct call *call, struct err *err);
     struct arg args[CALL_ARGS_MAX];
+    unsigned roles; /* who may: ROLES_... */
 };
 
 struct console_request {
@@ -98,6 +102,9 @@ struct console_request {
     const char *next; /* borrowed from `whole`; NULL: none */
     json_t *whole;    /* owned */
 };
+
+/* Whether the verb takes an argument of this name. */
+bool verb_takes(const struct verb *verb, const char *name);
 
 /* Reads a request and checks its arguments (request.c). Pure: the fuzz target. -EINVAL: the text says what is
  * wrong; *ret is untouched. */

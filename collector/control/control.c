@@ -12,12 +12,16 @@
 #include "collector/control/call.h"
 
 #define TELL_US (60 * US_PER_S)
+enum { ROLES_MEMORY = 1 << 20 };
 
 struct control {
     struct collector *collector;
     struct control_server *server;
     struct feed *feed;
     const struct log *log;
+    struct arena arena; /* of roles */
+    struct config_list roles;
+    uid_t own;
     uint64_t refused; /* requests and readers of users that are not admitted */
     int64_t refused_told_us;
     uint64_t last_item;
@@ -77,8 +81,10 @@ static void send_error(struct control *control, unsigned ticket, const struct er
 
 static void free_control(struct control *control)
 {
-    if (control->closing && control->under_way == 0)
-        free(control);
+    if (!control->closing || control->under_way > 0)
+        return;
+    arena_done(&control->arena);
+    free(control);
 }
 
 void call_finish(struct call *call, const struct err *err)
@@ -163,6 +169,59 @@ static void name_user(char text[64], uid_t uid)
         snprintf(text, 64, "uid %u", (unsigned)uid);
 }
 
+/* ---- roles ---- */
+
+static bool is_in_group(const void *user, const char *group)
+{
+    return ipc_user_in_group(*(const uid_t *)user, group);
+}
+
+static bool grant(const struct control *control, uid_t uid, struct granted *ret)
+{
+    char name[64];
+    name_user(name, uid);
+    return roles_grant(
+        &control->roles,
+        &(struct roles_caller){
+            .always = uid == 0 || uid == control->own, .name = name, .in_group = is_in_group, .user = &uid },
+        ret);
+}
+
+/* The feed tells of all tenants, so it is not for customers. Called on nng's threads. */
+static bool may_not_follow(const void *user, struct ipc_caller caller)
+{
+    struct granted granted;
+    return !grant(user, caller.uid, &granted) || granted.role == ROLE_CUSTOMER;
+}
+
+/* A customer names its own tenant, or means it. */
+static int confine(struct call *call, const struct verb *verb, const char *tenant, struct err *err)
+{
+    const struct tenant *row = fleet_tenant_named(collector_fleet(call->collector), tenant);
+    const char *asked = call_text(call, "tenant");
+    if (!row)
+        return err_set(err, -EPERM, "%s is a customer of the tenant %s, which is not there", call->by, tenant);
+    if (asked && strcmp(asked, row->name) != 0)
+        return err_set(err, -EPERM, "%s is a customer of %s and sees no other tenant", call->by, row->name);
+    call->role_tenant = row->id;
+    if (!asked && verb_takes(verb, "tenant") && json_object_set_new(call->args, "tenant", json_string(row->name)) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    return 0;
+}
+
+static int check_role(struct call *call, uid_t uid, const struct verb *verb, struct err *err)
+{
+    struct granted granted;
+    char who[ROLES_WHO_TEXT];
+    if (!grant(call->control, uid, &granted))
+        return err_set(err, -EPERM, "%s has no role here: `roles` of collector.yaml has to name it", call->by);
+    call->role = granted.role;
+    if (!roles_allow(verb->roles, granted.role))
+        return err_set(err, -EPERM, "%s is %s here, and %s is for %s", call->by, role_name(granted.role), verb->name,
+                       roles_who(who, &call->control->roles, verb->roles));
+    return granted.role == ROLE_CUSTOMER ? confine(call, verb, granted.tenant, err) : 0;
+}
+
 static void run(struct control *control, unsigned ticket, uid_t uid, const struct console_request *request)
 {
     struct err err = { .code = -ENOMEM, .text = "out of memory" };
@@ -180,7 +239,9 @@ static void run(struct control *control, unsigned ticket, uid_t uid, const struc
     call->next = request->next ? strdup(request->next) : NULL;
     name_user(call->by, uid);
     control->under_way++;
-    int rc = request->verb->run(call, &err);
+    int rc = check_role(call, uid, request->verb, &err);
+    if (rc == 0)
+        rc = request->verb->run(call, &err);
     if (rc < 0) {
         err.code = rc;
         call_finish(call, &err);
@@ -255,8 +316,13 @@ static int listen_to_consoles(struct control *control, uv_loop_t *loop, struct e
     const struct collector_config *config = collector_configuration(control->collector);
     struct ipc_gate gate;
     int rc = ipc_gate_init(&gate, config->console_group, err);
-    if (rc == 0)
-        rc = feed_open(&control->feed, loop, config->feed, &gate, on_feed_refused, control, err);
+    if (rc < 0)
+        return rc;
+    control->own = gate.own;
+    struct ipc_gate feed_gate = gate;
+    feed_gate.bars = may_not_follow;
+    feed_gate.user = control;
+    rc = feed_open(&control->feed, loop, config->feed, &feed_gate, on_feed_refused, control, err);
     if (rc == 0)
         rc = control_server_open(&control->server, loop, config->control, &gate, on_request, control, err);
     return rc;
@@ -275,10 +341,14 @@ int control_open(struct control **ret_control, uv_loop_t *loop, struct collector
         free(control);
         return err_set(err, -ENOMEM, "out of memory");
     }
-    int rc = listen_to_consoles(control, loop, err);
+    arena_init(&control->arena, ROLES_MEMORY);
+    int rc = roles_copy(&collector_configuration(collector)->roles, &control->arena, &control->roles, err);
+    if (rc == 0)
+        rc = listen_to_consoles(control, loop, err);
     if (rc < 0) {
         feed_close(control->feed);
         backup_watch_leave(control->backup);
+        arena_done(&control->arena);
         free(control);
         return rc;
     }

@@ -47,7 +47,7 @@ static int answer_event(struct call *call, const struct event *row)
 
 static struct decision decision_of(const struct call *call)
 {
-    return (struct decision){ .by = call->by, .role = ROLE_COMMANDER, .reason = call_text(call, "reason") };
+    return (struct decision){ .by = call->by, .role = call->role, .reason = call_text(call, "reason") };
 }
 
 int verb_event_create(struct call *call, struct err *err)

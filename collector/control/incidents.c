@@ -99,6 +99,8 @@ int verb_incident_list(struct call *call, struct err *err)
     uint64_t tenant = asked;
     if (rc == 0)
         rc = continue_from(call, &tenant, &below, err);
+    if (asked != 0)
+        tenant = asked; /* whatever the token says */
     if (rc < 0)
         return rc;
     if (!json_is_true(json_object_get(call->args, "all")))
@@ -124,7 +126,8 @@ static void on_shown(void *user, const struct store_incident_detail *result, con
     struct err failed;
     const struct fleet *fleet = collector_fleet(call->collector);
     if (!err && !result->incident) { /* ids are unique in the collector: one of the tenants has it */
-        const struct tenant *following = fleet_next_tenant(fleet, fleet_tenant(fleet, call->tenant));
+        const struct tenant *following =
+            call->role_tenant ? NULL : fleet_next_tenant(fleet, fleet_tenant(fleet, call->tenant));
         if (following && ask_tenant(call, following->id, &failed) >= 0)
             return;
         if (!following)
@@ -158,6 +161,8 @@ static int ask_tenant(struct call *call, uint64_t tenant, struct err *err)
 int verb_incident_show(struct call *call, struct err *err)
 {
     const struct incident *known = pager_incident(collector_pager(call->collector), incident_arg(call));
+    if (call->role_tenant)
+        return ask_tenant(call, call->role_tenant, err);
     return ask_tenant(call, known ? known->tenant : 0, err);
 }
 

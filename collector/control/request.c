@@ -1,14 +1,15 @@
-/* The verbs the console may use, and requests checked against them. */
+/* The verbs the console may use, who may use them, and requests checked against them. A step of an event is everybody's here:
+ * the event's own table says who may take it. */
 #include <errno.h>
 #include <string.h>
 
 #include "collector/control/call.h"
 
 static const struct verb verbs[] = {
-    { "status", verb_status, { { .name = NULL } } },
-    { "tenant add", verb_tenant_add, { { "name", ARG_TEXT, true } } },
-    { "tenant list", verb_tenant_list, { { .name = NULL } } },
-    { "tenant show", verb_tenant_show, { { "tenant", ARG_TEXT, true } } },
+    { "status", verb_status, { { .name = NULL } }, ROLES_STAFF },
+    { "tenant add", verb_tenant_add, { { "name", ARG_TEXT, true } }, ROLES_COMMANDERS },
+    { "tenant list", verb_tenant_list, { { .name = NULL } }, ROLES_STAFF },
+    { "tenant show", verb_tenant_show, { { "tenant", ARG_TEXT, true } }, ROLES_ALL },
     { "tenant set",
       verb_tenant_set,
       { { "tenant", ARG_TEXT, true },
@@ -16,20 +17,26 @@ static const struct verb verbs[] = {
         { "plan", ARG_TEXT, false },
         { "years", ARG_INT, false },
         { "zone", ARG_TEXT, false },
-        { "calendar", ARG_TEXT, false } } },
-    { "plan list", verb_plan_list, { { .name = NULL } } },
-    { "entitlement show", verb_entitlement_show, { { "tenant", ARG_TEXT, true } } },
+        { "calendar", ARG_TEXT, false } },
+      ROLES_COMMANDERS },
+    { "plan list", verb_plan_list, { { .name = NULL } }, ROLES_ALL },
+    { "entitlement show", verb_entitlement_show, { { "tenant", ARG_TEXT, true } }, ROLES_ALL },
     { "entitlement buy",
       verb_entitlement_buy,
       { { "tenant", ARG_TEXT, true },
         { "grant", ARG_TEXT, false },
         { "days", ARG_INT, true },
         { "from_day", ARG_TEXT, true },
-        { "to_day", ARG_TEXT, true } } },
+        { "to_day", ARG_TEXT, true } },
+      ROLES_COMMANDERS },
     { "entitlement advise",
       verb_entitlement_advise,
-      { { "tenant", ARG_TEXT, true }, { "first_day", ARG_TEXT, true }, { "days", ARG_INT, false } } },
-    { "entitlement cancel", verb_entitlement_cancel, { { "tenant", ARG_TEXT, true }, { "advice", ARG_INT, true } } },
+      { { "tenant", ARG_TEXT, true }, { "first_day", ARG_TEXT, true }, { "days", ARG_INT, false } },
+      ROLES_COMMANDERS },
+    { "entitlement cancel",
+      verb_entitlement_cancel,
+      { { "tenant", ARG_TEXT, true }, { "advice", ARG_INT, true } },
+      ROLES_COMMANDERS },
     { "host enroll",
       verb_host_enroll,
       { { "name", ARG_TEXT, false },
@@ -43,14 +50,22 @@ static const struct verb verbs[] = {
         { "connections", ARG_REAL, false },
         { "new_connections", ARG_REAL, false },
         { "disk_read", ARG_REAL, false },
-        { "disk_write", ARG_REAL, false } } },
+        { "disk_write", ARG_REAL, false } },
+      ROLES_COMMANDERS },
     { "host rotate",
       verb_host_rotate,
-      { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false }, { "expires_s", ARG_REAL, false } } },
-    { "host revoke", verb_host_revoke, { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
-    { "host retire", verb_host_retire, { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
-    { "host invitations", verb_host_invitations, { { "tenant", ARG_TEXT, false } } },
-    { "host uninvite", verb_host_uninvite, { { "invitation", ARG_TEXT, true } } },
+      { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false }, { "expires_s", ARG_REAL, false } },
+      ROLES_COMMANDERS },
+    { "host revoke",
+      verb_host_revoke,
+      { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } },
+      ROLES_COMMANDERS },
+    { "host retire",
+      verb_host_retire,
+      { { "host", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } },
+      ROLES_COMMANDERS },
+    { "host invitations", verb_host_invitations, { { "tenant", ARG_TEXT, false } }, ROLES_COMMANDERS },
+    { "host uninvite", verb_host_uninvite, { { "invitation", ARG_TEXT, true } }, ROLES_COMMANDERS },
     { "host set",
       verb_host_set,
       { { "host", ARG_TEXT, true },
@@ -62,8 +77,9 @@ static const struct verb verbs[] = {
         { "connections", ARG_REAL, false },
         { "new_connections", ARG_REAL, false },
         { "disk_read", ARG_REAL, false },
-        { "disk_write", ARG_REAL, false } } },
-    { "hosts", verb_hosts, { { "tenant", ARG_TEXT, false } } },
+        { "disk_write", ARG_REAL, false } },
+      ROLES_COMMANDERS },
+    { "hosts", verb_hosts, { { "tenant", ARG_TEXT, false } }, ROLES_ALL },
     { "event create",
       verb_event_create,
       { { "name", ARG_TEXT, true },
@@ -73,18 +89,14 @@ static const struct verb verbs[] = {
         { "days", ARG_INT, false },
         { "hosts", ARG_TEXT, false },
         { "labels", ARG_TEXT, false },
-        { "drill", ARG_BOOL, false } } },
-    { "event list", verb_event_list, { { "tenant", ARG_TEXT, false } } },
-    { "event show", verb_event_show, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } } },
+        { "drill", ARG_BOOL, false } },
+      ROLES_COMMANDERS },
+    { "event list", verb_event_list, { { "tenant", ARG_TEXT, false } }, ROLES_ALL },
+    { "event show", verb_event_show, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } }, ROLES_ALL },
 #define EVENT_STEP(verb)                                                                                               \
     {                                                                                                                  \
         "event " verb, verb_event_do,                                                                                  \
-        {                                                                                                              \
-            { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false },                                                \
-            {                                                                                                          \
-                "reason", ARG_TEXT, false                                                                              \
-            }                                                                                                          \
-        }                                                                                                              \
+            { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false }, { "reason", ARG_TEXT, false } }, ROLES_ALL   \
     }
     EVENT_STEP("request"),
     EVENT_STEP("accept"),
@@ -100,18 +112,20 @@ static const struct verb verbs[] = {
       { { "event", ARG_TEXT, true },
         { "tenant", ARG_TEXT, false },
         { "gate", ARG_TEXT, true },
-        { "reason", ARG_TEXT, true } } },
-    { "incident list", verb_incident_list, { { "tenant", ARG_TEXT, false }, { "all", ARG_BOOL, false } } },
-    { "incident show", verb_incident_show, { { "incident", ARG_INT, true } } },
-    { "incident ack", verb_incident_ack, { { "incident", ARG_INT, true } } },
-    { "incident resolve", verb_incident_resolve, { { "incident", ARG_INT, true } } },
+        { "reason", ARG_TEXT, true } },
+      ROLES_COMMANDERS },
+    { "incident list", verb_incident_list, { { "tenant", ARG_TEXT, false }, { "all", ARG_BOOL, false } }, ROLES_ALL },
+    { "incident show", verb_incident_show, { { "incident", ARG_INT, true } }, ROLES_ALL },
+    { "incident ack", verb_incident_ack, { { "incident", ARG_INT, true } }, ROLES_OPERATORS },
+    { "incident resolve", verb_incident_resolve, { { "incident", ARG_INT, true } }, ROLES_OPERATORS },
     { "ledger list",
       verb_ledger_list,
       { { "tenant", ARG_TEXT, false },
         { "event", ARG_TEXT, false },
         { "kind", ARG_TEXT, false },
         { "oldest", ARG_BOOL, false },
-        { "entries", ARG_INT, false } } },
+        { "entries", ARG_INT, false } },
+      ROLES_ALL },
     { "query",
       verb_query,
       { { "host", ARG_TEXT, true },
@@ -122,14 +136,16 @@ static const struct verb verbs[] = {
         { "to", ARG_TEXT, true },
         { "points", ARG_INT, false },
         { "step_s", ARG_REAL, false },
-        { "quantiles", ARG_BOOL, false } } },
+        { "quantiles", ARG_BOOL, false } },
+      ROLES_ALL },
     { "query latest",
       verb_query_latest,
       { { "tenant", ARG_TEXT, false },
         { "host", ARG_TEXT, false },
         { "hosts", ARG_TEXT, false },
         { "metric", ARG_TEXT, false },
-        { "instance", ARG_TEXT, false } } },
+        { "instance", ARG_TEXT, false } },
+      ROLES_ALL },
     { "query quantiles",
       verb_query_quantiles,
       { { "tenant", ARG_TEXT, false },
@@ -138,7 +154,8 @@ static const struct verb verbs[] = {
         { "metric", ARG_TEXT, true },
         { "instance", ARG_TEXT, false },
         { "from", ARG_TEXT, true },
-        { "to", ARG_TEXT, true } } },
+        { "to", ARG_TEXT, true } },
+      ROLES_ALL },
     { "query top",
       verb_query_top,
       { { "tenant", ARG_TEXT, false },
@@ -148,7 +165,8 @@ static const struct verb verbs[] = {
         { "from", ARG_TEXT, true },
         { "to", ARG_TEXT, true },
         { "by", ARG_TEXT, false },
-        { "most", ARG_INT, false } } },
+        { "most", ARG_INT, false } },
+      ROLES_ALL },
     { "coverage",
       verb_coverage,
       { { "tenant", ARG_TEXT, false },
@@ -156,8 +174,9 @@ static const struct verb verbs[] = {
         { "host", ARG_TEXT, false },
         { "hosts", ARG_TEXT, false },
         { "from", ARG_TEXT, false },
-        { "to", ARG_TEXT, false } } },
-    { "backup", verb_backup, { { "tenant", ARG_TEXT, false } } },
+        { "to", ARG_TEXT, false } },
+      ROLES_ALL },
+    { "backup", verb_backup, { { "tenant", ARG_TEXT, false } }, ROLES_COMMANDERS },
     { "export",
       verb_export,
       { { "host", ARG_TEXT, true },
@@ -165,7 +184,8 @@ static const struct verb verbs[] = {
         { "metric", ARG_TEXT, false },
         { "instance", ARG_TEXT, false },
         { "from", ARG_TEXT, true },
-        { "to", ARG_TEXT, true } } },
+        { "to", ARG_TEXT, true } },
+      ROLES_ALL },
     { "export series",
       verb_export_series,
       { { "host", ARG_TEXT, true },
@@ -173,14 +193,16 @@ static const struct verb verbs[] = {
         { "metric", ARG_TEXT, false },
         { "instance", ARG_TEXT, false },
         { "from", ARG_TEXT, true },
-        { "to", ARG_TEXT, true } } },
+        { "to", ARG_TEXT, true } },
+      ROLES_ALL },
     { "import",
       verb_import,
       { { "host", ARG_TEXT, true },
         { "tenant", ARG_TEXT, false },
         { "source", ARG_TEXT, true },
         { "table", ARG_TEXT, false },
-        { "batch", ARG_TEXT, false } } },
+        { "batch", ARG_TEXT, false } },
+      ROLES_COMMANDERS },
 };
 
 static bool is_of_kind(const json_t *value, enum arg_kind kind)
@@ -204,6 +226,11 @@ static const struct arg *find_arg(const struct verb *verb, const char *name)
         if (strcmp(verb->args[i].name, name) == 0)
             return &verb->args[i];
     return NULL;
+}
+
+bool verb_takes(const struct verb *verb, const char *name)
+{
+    return find_arg(verb, name) != NULL;
 }
 
 static int check_args(const struct verb *verb, json_t *args, struct err *err)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const names[ROLE_COUNT] = {
+const char *const role_names[ROLE_COUNT + 1] = {
     [ROLE_VIEWER] = "viewer",
     [ROLE_OPERATOR] = "operator",
     [ROLE_COMMANDER] = "commander",
@@ -12,13 +12,13 @@ static const char *const names[ROLE_COUNT] = {
 
 const char *role_name(enum role role)
 {
-    return names[role];
+    return role_names[role];
 }
 
 bool role_find(const char *name, enum role *ret)
 {
     for (int i = 0; i < ROLE_COUNT; i++) {
-        if (strcmp(names[i], name) == 0) {
+        if (strcmp(role_names[i], name) == 0) {
             *ret = (enum role)i;
             return true;
         }
@@ -35,7 +35,7 @@ const char *role_list(char text[ROLES_TEXT], unsigned roles)
             continue;
         unsigned behind = (roles & (ROLE_CLOCK - 1)) >> (i + 1);
         const char *between = used == 0 ? "" : behind == 0 ? " or " : ", ";
-        used += (size_t)snprintf(text + used, ROLES_TEXT - used, "%s%s", between, names[i]);
+        used += (size_t)snprintf(text + used, ROLES_TEXT - used, "%s%s", between, role_names[i]);
     }
     return text;
 }

@@ -14,6 +14,8 @@ enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_COMMANDER, ROLE_CUSTOMER, ROLE_COUN
 #define ROLE_CLOCK     (1U << ROLE_COUNT)
 enum { ROLES_TEXT = 64 };
 
+/* By role, NULL at the end: for a configuration. */
+extern const char *const role_names[ROLE_COUNT + 1];
 /* "viewer"...: as configured, shown and kept in the ledger. */
 const char *role_name(enum role role);
 /* False: no role has that name. */

@@ -13,18 +13,23 @@
 
 #include "base/err.h"
 
-struct ipc_gate {
-    uid_t own;
-    gid_t group;
-};
-
 struct ipc_caller { /* who is at the other end, as the kernel says it */
     uid_t uid;
     gid_t gid;
 };
 
+struct ipc_gate {
+    uid_t own;
+    gid_t group;
+    bool (*bars)(const void *user, struct ipc_caller caller); /* of those, who may not all the same; NULL: nobody */
+    const void *user; /* borrowed as long as the gate is used, from any thread */
+};
+
 /* The gate of this process as it is now. `group` is a name; NULL: the group of the process. -ENOENT: no such group. */
 int ipc_gate_init(struct ipc_gate *ret, const char *group, struct err *err);
+
+/* Whether the user database has the user in the group of this name; not when there is no such group. */
+bool ipc_user_in_group(uid_t uid, const char *group);
 
 /* May read the user database. */
 bool ipc_gate_admits(const struct ipc_gate *gate, struct ipc_caller caller);

@@ -43,6 +43,32 @@ static void whom_the_user_database_has_in_the_group_is_admitted_with_another_gro
     assert_true(ipc_gate_admits(&theirs, (struct ipc_caller){ known->pw_uid, STRANGERS_GROUP }));
 }
 
+static bool bars_the_group(const void *user, struct ipc_caller caller)
+{
+    return caller.gid == *(const gid_t *)user;
+}
+
+static void who_is_barred_is_not_admitted_whatever_else(void **state)
+{
+    static const gid_t barred = GROUP;
+    struct ipc_gate strict = { .own = OWN, .group = GROUP, .bars = bars_the_group, .user = &barred };
+    (void)state;
+    assert_false(ipc_gate_admits(&strict, (struct ipc_caller){ STRANGER, GROUP }));
+    assert_true(ipc_gate_admits(&strict, (struct ipc_caller){ OWN, STRANGERS_GROUP }));
+}
+
+static void the_user_database_says_who_is_in_a_group(void **state)
+{
+    (void)state;
+    struct passwd *known = getpwnam("nobody");
+    assert_non_null(known);
+    struct group *theirs = getgrgid(known->pw_gid);
+    assert_non_null(theirs);
+    assert_true(ipc_user_in_group(known->pw_uid, theirs->gr_name));
+    assert_false(ipc_user_in_group(STRANGER, theirs->gr_name));
+    assert_false(ipc_user_in_group(known->pw_uid, "no-such-group-here"));
+}
+
 static void the_gate_is_of_this_process_or_of_the_named_group(void **state)
 {
     (void)state;
@@ -75,6 +101,8 @@ int main(void)
         cmocka_unit_test(root_the_own_user_and_the_group_are_admitted),
         cmocka_unit_test(nobody_else_is),
         cmocka_unit_test(whom_the_user_database_has_in_the_group_is_admitted_with_another_group_on),
+        cmocka_unit_test(who_is_barred_is_not_admitted_whatever_else),
+        cmocka_unit_test(the_user_database_says_who_is_in_a_group),
         cmocka_unit_test(the_gate_is_of_this_process_or_of_the_named_group),
         cmocka_unit_test(a_group_that_is_not_there_is_said_and_changes_nothing),
     };

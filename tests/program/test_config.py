@@ -34,6 +34,12 @@ COLLECTOR_FAULTS = {
     "webhooks:\n  - {name: ops, url_file: nowhere}\n": [":6: `url_file`: cannot read "],
     "webhooks:\n  - {name: ops, ulr: 'http://x/'}\n": [":6: unknown key `ulr`, allowed are name, url (or its _file), tenant",
                                                      ":6: `url` is missing"],
+    "roles:\n  - {role: viewer}\n": [":6: a role is of a `user` or of a `group`: one of them"],
+    "roles:\n  - {user: ada, group: night, role: viewer}\n": [":6: a role is of a `user` or of a `group`: one of them"],
+    "roles:\n  - {user: ada, role: chief}\n": [
+        ":6: `role` is \"chief\", want one of viewer, operator, commander, customer"],
+    "roles:\n  - {user: ada, role: customer}\n": [":6: `tenant`: a customer has one, nobody else has"],
+    "roles:\n  - {user: ada, role: viewer, tenant: acme}\n": [":6: `tenant`: a customer has one, nobody else has"],
     "keep_minutes: 1d\n": [": keep_minutes: 1d is shorter than keep_samples (7d): what is stored would be forgotten before "
                            "its samples"],
     "limit_messages: 1\n": [":5: `limit_messages` is \"1\", want a whole number from 2 to 1000000"],
