@@ -30,7 +30,7 @@ static int read_text(const char *name, char text[ATTACH_MAX + 1], size_t *ret_le
 int attach_file(json_t *args, struct err *err)
 {
     char text[ATTACH_MAX + 1];
-    size_t len;
+    size_t len = 0; /* gcc cannot see that read_text() sets it */
     const char *name = json_string_value(json_object_get(args, "file"));
     if (!name)
         return 0;
