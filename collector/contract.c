@@ -1,5 +1,6 @@
 /* What tenants have by contract, carried between people and their books: each change is checked by the book
  * (collector/event), then kept in memory, in the tenant's group, and in its ledger. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -260,10 +261,16 @@ static int64_t day_in_book(const struct book *book, const char *zone, int64_t at
     return number;
 }
 
+/* "1 day", "2 days": as in "%d day%s". */
+static const char *plural(int n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static void look_at_lead(const struct collector *collector, const struct book *book, const struct contract *contract,
                          const struct event *event, int64_t first, struct contract_finding *ret)
 {
-    struct balance balance;
+    struct balance balance = { 0 };
     const struct plan_version *version = NULL;
     struct lead lead;
     struct err err = { 0 };
@@ -277,6 +284,7 @@ static void look_at_lead(const struct collector *collector, const struct book *b
         snprintf(ret->lead, sizeof ret->lead, "its lead time cannot be told: %.200s", err.text);
         return;
     }
+    assert(version);
     lead_check(calendars_find(&collector->config->calendars, contract->calendar), version->lead[GRANT_ASSURANCE],
                day_in_book(book, event->zone, now_us(collector)), first, &lead);
     ret->late = lead.late;
@@ -293,11 +301,11 @@ void contract_look(const struct collector *collector, const struct event *event,
     *ret = (struct contract_finding){ .enough = left >= event->days };
     look_at_lead(collector, book, contract, event, first, ret);
     if (contract)
-        snprintf(ret->evidence, sizeof ret->evidence, "%d days wanted, %d left on %s by plan %s and packs", event->days,
-                 left, calendar_text(day, first), contract->plan);
+        snprintf(ret->evidence, sizeof ret->evidence, "%d day%s wanted, %d left on %s by plan %s and packs",
+                 event->days, plural(event->days), left, calendar_text(day, first), contract->plan);
     else
-        snprintf(ret->evidence, sizeof ret->evidence, "%d days wanted, no contract covers %s, packs have %d",
-                 event->days, calendar_text(day, first), left);
+        snprintf(ret->evidence, sizeof ret->evidence, "%d day%s wanted, no contract covers %s, packs have %d",
+                 event->days, plural(event->days), calendar_text(day, first), left);
 }
 
 int contract_lock(struct collector *collector, const struct event *event, const char *by)
@@ -321,11 +329,11 @@ static void tell_draws(const struct collector *collector, const struct book *boo
         const struct draw *draw = &draws[i];
         const char *between = i ? ", " : "";
         if (draw->pack)
-            used += (size_t)snprintf(text + used, ERR_TEXT_MAX - used, "%s%d days of pack %" PRIu64, between,
-                                     draw->days, draw->pack);
+            used += (size_t)snprintf(text + used, ERR_TEXT_MAX - used, "%s%d day%s of pack %" PRIu64, between,
+                                     draw->days, plural(draw->days), draw->pack);
         else
-            used += (size_t)snprintf(text + used, ERR_TEXT_MAX - used, "%s%d days of plan %s", between, draw->days,
-                                     contract ? contract->plan : "");
+            used += (size_t)snprintf(text + used, ERR_TEXT_MAX - used, "%s%d day%s of plan %s", between, draw->days,
+                                     plural(draw->days), contract ? contract->plan : "");
     }
     if (used < ERR_TEXT_MAX)
         snprintf(text + used, ERR_TEXT_MAX - used, "; %d left on %s",
@@ -377,7 +385,7 @@ static int check_advice_day(const struct collector *collector, const struct book
 {
     const struct holidays *holidays = calendars_find(&collector->config->calendars, contract->calendar);
     const struct plan_version *version = NULL;
-    struct balance balance;
+    struct balance balance = { 0 };
     struct lead lead;
     char day[CALENDAR_DAY_TEXT];
     int64_t asked = day_in_book(book, contract->zone, now_us(collector)), next = 0;
@@ -388,6 +396,7 @@ static int check_advice_day(const struct collector *collector, const struct book
         rc = check_calendar(collector, contract->calendar, err);
     if (rc < 0)
         return rc;
+    assert(version && holidays);
     if (first < asked)
         return err_set(err, -EPERM, "advice is for a day to come, %s is over", calendar_text(day, first));
     lead_check(holidays, version->lead[GRANT_ADVICE], asked, first, &lead);

@@ -210,7 +210,7 @@ static void a_request_is_late_with_less_than_ten_working_days_ahead(void **state
     struct event early = an_event(f, 9, "Asia/Shanghai", "2026-12-08", 1);
     contract_look(f->collector, &early, &finding);
     assert_false(finding.late);
-    assert_non_null(strstr(finding.evidence, "1 days wanted, 3 left on 2026-12-08"));
+    assert_non_null(strstr(finding.evidence, "1 day wanted, 3 left on 2026-12-08"));
     leap(f, 13 * 3600 + 46 * 60 + 40); /* midnight in Shanghai */
     contract_look(f->collector, &early, &finding);
     assert_true(finding.late);
@@ -255,9 +255,9 @@ static void of_two_that_wait_for_the_same_day_the_one_accepted_first_has_it(void
     contract_look(f->collector, &second, &finding);
     assert_true(finding.enough); /* nothing is held for who only asks */
     assert_int_equal(draw(f, &second, evidence), 0);
-    assert_string_equal(evidence, "1 days of plan business; 0 left on 2026-12-20");
+    assert_string_equal(evidence, "1 day of plan business; 0 left on 2026-12-20");
     assert_int_equal(draw(f, &first, evidence), -EPERM);
-    assert_says(f, "0 left: plan business grants 1 in the contract year to 2026-12-31 (1 taken)");
+    assert_says(f, "left 0: plan business grants 1 in the contract year to 2026-12-31 (1 taken)");
     assert_int_equal(draw(f, &second, evidence), -EPERM);
     assert_says(f, "already");
 }
@@ -282,7 +282,7 @@ static void packs_add_to_the_plan_and_draws_outlive_a_restart(void **state)
     assert_int_equal(left(f, GRANT_ASSURANCE, "2026-11-30"), 1);
     assert_int_equal(left(f, GRANT_ASSURANCE, "2026-12-12"), 3);
     assert_int_equal(draw(f, &event, evidence), 0);
-    assert_string_equal(evidence, "1 days of plan business, 2 days of pack 1; 0 left on 2026-12-12");
+    assert_string_equal(evidence, "1 day of plan business, 2 days of pack 1; 0 left on 2026-12-12");
     commit(f, f->tenant);
     restart_collector(f);
     assert_int_equal(left(f, GRANT_ASSURANCE, "2026-12-12"), 0);
@@ -386,7 +386,7 @@ static void advice_is_given_on_working_days(void **state)
     assert_int_equal(advise(f, "2026-11-30", 2), 0);
     assert_int_equal(left(f, GRANT_ADVICE, "2026-11-30"), 0);
     assert_int_equal(advise(f, "2026-12-01", 1), -EPERM);
-    assert_says(f, "advice on 2026-12-01: 1 days wanted, 0 left");
+    assert_says(f, "days of advice from 2026-12-01 on: wanted 1, left 0");
     assert_int_equal(advise(f, "2026-12-01", 0), -EINVAL);
     assert_int_equal(advise(f, "2026-13-01", 1), -EINVAL);
 }

@@ -51,7 +51,7 @@ static json_t *form_plan(const struct plan *plan)
 static json_t *form_balance(const struct collector *collector, const struct book *book, const struct contract *row,
                             enum grant kind, int year)
 {
-    struct balance balance;
+    struct balance balance = { 0 };
     const struct plans *plans = &collector_configuration(collector)->plans;
     if (book_balance_of_year(book, plans, row, kind, year, &balance, NULL) < 0)
         return json_null();
@@ -277,7 +277,7 @@ int verb_entitlement_advise(struct call *call, struct err *err)
 
 int verb_entitlement_cancel(struct call *call, struct err *err)
 {
-    struct draw draw;
+    struct draw draw = { 0 };
     uint64_t tenant;
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)

@@ -215,6 +215,7 @@ int book_balance_of_year(const struct book *book, const struct plans *plans, con
     int rc = contract_version(plans, contract, balance.first, &version, err);
     if (rc < 0)
         return rc;
+    assert(version);
     balance.granted = version->days[kind];
     balance.taken = taken_of(book, contract, kind, balance.first, balance.last);
     balance.left = balance.taken < balance.granted ? balance.granted - balance.taken : 0;
@@ -247,7 +248,7 @@ int book_pack_left(const struct book *book, const struct pack *pack)
 int book_plan_left(const struct book *book, const struct plans *plans, const struct contract *contract, enum grant kind,
                    int64_t day)
 {
-    struct balance balance;
+    struct balance balance = { 0 };
     return contract && book_balance(book, plans, contract, kind, day, &balance, NULL) == 0 ? balance.left : 0;
 }
 

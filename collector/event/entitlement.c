@@ -67,16 +67,17 @@ static int not_enough(const struct book *book, const struct plans *plans, const 
                 book_plan_left(book, plans, contract, want->kind, want->first_day);
     calendar_text(day, want->first_day);
     if (!contract)
-        return err_set(err, -EPERM, "entitlement: no contract covers %s, and packs have %d of the %d days of %s wanted",
-                       day, packs, want->days, what);
+        return err_set(err, -EPERM, "entitlement: no contract covers %s; days of %s: wanted %d, packs have %d", day,
+                       what, want->days, packs);
     int rc = book_balance(book, plans, contract, want->kind, want->first_day, &balance, err);
     if (rc < 0)
         return rc;
-    return err_set(err, -EPERM,
-                   "entitlement: %s on %s: %d days wanted, %d left: plan %s grants %d in the contract year to %s (%d"
-                   " taken), packs have %d; warroom entitlement buy adds days",
-                   what, day, want->days, balance.left + packs, contract->plan, balance.granted,
-                   calendar_text(last, balance.last), balance.taken, packs);
+    return err_set(
+        err, -EPERM,
+        "entitlement: days of %s from %s on: wanted %d, left %d: plan %s grants %d in the contract year to %s (%d"
+        " taken), packs have %d; warroom entitlement buy adds days",
+        what, day, want->days, balance.left + packs, contract->plan, balance.granted, calendar_text(last, balance.last),
+        balance.taken, packs);
 }
 
 static int check_want(const struct book *book, const struct want *want, struct err *err)
@@ -200,8 +201,8 @@ static int check_cover(const struct book *book, const struct plans *plans, const
                 return rc;
             if (balance.taken > balance.granted)
                 return err_set(err, -EPERM,
-                               "entitlement: %d days of %s are drawn in the contract year to %s, plan %s grants %d",
-                               balance.taken, grant_name((enum grant)kind), calendar_text(last, balance.last),
+                               "entitlement: days of %s in the contract year to %s: drawn %d, plan %s grants %d",
+                               grant_name((enum grant)kind), calendar_text(last, balance.last), balance.taken,
                                row->plan, balance.granted);
         }
     }

@@ -226,7 +226,7 @@ static void a_draw_takes_whole_days_until_there_are_none(void **state)
     assert_int_equal(took.rc, -EPERM);
     assert_string_equal(
         took.err.text,
-        "entitlement: assurance on 2026-07-01: 2 days wanted, 1 left: plan large grants 3 in the contract"
+        "entitlement: days of assurance from 2026-07-01 on: wanted 2, left 1: plan large grants 3 in the contract"
         " year to 2026-12-31 (2 taken), packs have 0; warroom entitlement buy adds days");
     assert_int_equal(book->n_draws, 1);
     assert_int_equal(take(book, 12, "2026-07-01", 1).rc, 0);
@@ -426,7 +426,7 @@ static void what_is_drawn_stays_covered(void **state)
     assert_int_equal(take(book, 1, "2026-06-01", 3).rc, 0);
     struct contract row = a_contract(1, "small", "2026-01-01", 1);
     assert_refused(book, &row, -EPERM,
-                   "3 days of assurance are drawn in the contract year to 2026-12-31, plan small"
+                   "days of assurance in the contract year to 2026-12-31: drawn 3, plan small"
                    " grants 1");
 }
 
