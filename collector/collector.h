@@ -8,9 +8,9 @@
  *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
  *          trouble.c the disk's troubles · scope.c events over hosts, policies · life.c the life of events ·
- *          contract.c what they draw on · restore.c the start · invite.c its key, invitations, hosts that are sent
- *          away · command.c what else people ask for · import.c history from elsewhere · backup.c copies · config.c
- *          its file
+ *          contract.c contracts, and what events draw on them · restore.c the start · invite.c its key, invitations,
+ *          hosts that are sent away · shelf.c plans and calendars · command.c what else people ask for · import.c
+ *          history from elsewhere · backup.c copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */

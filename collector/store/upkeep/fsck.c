@@ -130,6 +130,32 @@ static int check_keys(struct fsck *fsck, struct err *err)
     return fsck_read_failed(fsck, "its keys", rc, err);
 }
 
+/* No order of requests draws what nobody has granted, or more than was bought. */
+static int check_draws(struct fsck *fsck, struct err *err)
+{
+    static const struct {
+        const char *fault;
+        const char *sql;
+    } wrong[] = {
+        { "is of a contract that is not there",
+          "SELECT id FROM draw WHERE contract <> 0 AND contract NOT IN (SELECT id FROM contract)" },
+        { "is of a pack that is not there",
+          "SELECT id FROM draw WHERE pack <> 0 AND pack NOT IN (SELECT id FROM pack)" },
+        { "is not of one contract or one pack", "SELECT id FROM draw WHERE (contract = 0) = (pack = 0)" },
+        { "is of a pack of which more is drawn than it has",
+          "SELECT draw.id FROM draw JOIN pack ON pack.id = draw.pack WHERE draw.state = 'taken' AND pack.days <"
+          " (SELECT sum(days) FROM draw WHERE draw.pack = pack.id AND state = 'taken')" },
+    };
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < sizeof wrong / sizeof *wrong; i++) {
+        AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+        rc = db_prepare(fsck->db, wrong[i].sql, &stmt, err);
+        while (rc >= 0 && (rc = db_step(stmt, err)) == DB_ROW)
+            fsck_find(fsck, "draw %" PRId64 ": it %s", (int64_t)sqlite3_column_int64(stmt, 0), wrong[i].fault);
+    }
+    return fsck_read_failed(fsck, "its draws", rc, err);
+}
+
 static void fsck_forget(struct fsck *fsck)
 {
     free(fsck->tables);
@@ -165,6 +191,8 @@ static int check_open_file(struct fsck *fsck, enum store_file kind, uint64_t ten
         rc = fsck_rows(fsck, err);
     if (rc == 0)
         rc = fsck_ticks(fsck, err);
+    if (rc == 0)
+        rc = check_draws(fsck, err);
     if (rc == 0)
         rc = fsck_ledger(fsck, tenant, err);
     fsck_forget(fsck);
