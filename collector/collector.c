@@ -239,7 +239,9 @@ static void free_collector(uv_handle_t *handle)
     trouble_free(collector);
     contract_free(collector);
     for (size_t i = 0; i < collector->n_events; i++) {
-        free(((struct assured *)collector->events[i])->document);
+        struct assured *assured = (struct assured *)collector->events[i];
+        free(assured->document);
+        free(assured->declared);
         free(collector->events[i]);
     }
     free(collector->events);

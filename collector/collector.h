@@ -8,9 +8,9 @@
  *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
  *          trouble.c the disk's troubles · scope.c events over hosts, policies · life.c the life of events ·
- *          contract.c contracts, and what events draw on them · restore.c the start · invite.c its key, invitations,
- *          hosts that are sent away · shelf.c plans and calendars · command.c what else people ask for · import.c
- *          history from elsewhere · backup.c copies · config.c its file
+ *          describe.c what they are, as written down · contract.c what they draw on · restore.c the start · invite.c its key,
+ *          invitations, hosts that are sent away · command.c what else people ask for · import.c history from elsewhere ·
+ *          backup.c copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -25,6 +25,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "collector/event/document.h"
 #include "collector/event/entitlement.h"
 #include "collector/event/event.h"
 #include "collector/ingest/fleet.h"
@@ -179,9 +180,14 @@ struct decision { /* of a person; borrowed */
     enum role role;
     const char *reason; /* NULL: none was given */
 };
-/* `event` is event_init()'s draft with its tenant set. -EEXIST: the tenant has an event of that name. */
-int collector_add_event(struct collector *collector, const struct event *event, const struct decision *decision,
-                        const struct event **ret_row, struct err *err);
+/* A draft. -EEXIST: the tenant has an event of that name; other errors as document_event(). */
+int collector_add_event(struct collector *collector, uint64_t tenant, const struct document *document,
+                        const struct decision *decision, const struct event **ret_row, struct err *err);
+/* Puts another document in the place of the event's. -EPERM: its state does not allow that. */
+int collector_set_event(struct collector *collector, uint64_t event, const struct document *document,
+                        const struct decision *decision, const struct event **ret_row, struct err *err);
+/* What the event is, as it was written, or as its row has it. -ENOENT. */
+int collector_document(const struct collector *collector, uint64_t event, struct document *ret, struct err *err);
 /* Errors as event.h and contract_draw() have them. */
 int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb,
                        const struct decision *decision, const struct event **ret_row, struct err *err);

@@ -235,21 +235,30 @@ enum host_admission admission(const struct fixture *f, uint64_t host)
 
 const struct decision fixture_commander = { .by = "alice", .role = ROLE_COMMANDER, .reason = "the test says so" };
 
-uint64_t start_event(struct fixture *f, const char *name)
+uint64_t plan_event(struct fixture *f, const struct event_plan *plan)
 {
     struct event event;
     const struct event *row;
-    struct event_plan plan = {
-        .name = name, .zone = "UTC", .first_day = "2026-11-23", .days = 1, .hosts = "web-*", .drill = true
-    };
-    int rc = event_init(&event, &plan, &f->err);
-    event.tenant = f->tenant;
+    struct document *document = malloc(sizeof *document);
+    assert_non_null(document);
+    int rc = event_init(&event, plan, &f->err);
     if (rc == 0)
-        rc = collector_add_event(f->collector, &event, &fixture_commander, &row, &f->err);
+        document_of(&event, document);
     if (rc == 0)
-        rc = collector_event_do(f->collector, row->id, EVENT_START, &fixture_commander, &row, &f->err);
+        rc = collector_add_event(f->collector, f->tenant, document, &fixture_commander, &row, &f->err);
+    free(document);
     must(f, rc);
     return row->id;
+}
+
+uint64_t start_event(struct fixture *f, const char *name)
+{
+    const struct event *row;
+    uint64_t id = plan_event(
+        f, &(struct event_plan){
+               .name = name, .zone = "UTC", .first_day = "2026-11-23", .days = 1, .hosts = "web-*", .drill = true });
+    must(f, collector_event_do(f->collector, id, EVENT_START, &fixture_commander, &row, &f->err));
+    return id;
 }
 
 /* ---- disk ---- */

@@ -105,6 +105,8 @@ struct invite invite_hosts(struct fixture *f, const char *group, unsigned uses);
 enum host_admission admission(const struct fixture *f, uint64_t host);
 /* "alice", with a reason. */
 extern const struct decision fixture_commander;
+/* A draft of the first tenant's. */
+uint64_t plan_event(struct fixture *f, const struct event_plan *plan);
 /* A drill of web-* that is live; its window is the UTC day of the clock's start. */
 uint64_t start_event(struct fixture *f, const char *name);
 

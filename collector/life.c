@@ -22,8 +22,8 @@ const struct gate *collector_gates(const struct collector *collector, uint64_t e
 
 /* ---- the ledger ---- */
 
-static void note(struct collector *collector, const struct event *event, const char *kind, const char *actor,
-                 json_t *body)
+void life_note(struct collector *collector, const struct event *event, const char *kind, const char *actor,
+               json_t *body)
 {
     int rc = ledger_note(collector, event->tenant,
                          (struct ledger_note){ .kind = kind, .event = event->id, .actor = actor, .body = body });
@@ -58,13 +58,11 @@ static json_t *change_body(const struct event_change *change)
                      gate_names(change->gates), "overridden", gate_names(change->overridden));
 }
 
-static json_t *creation_body(const struct event *event, const struct decision *decision)
+void life_note_created(struct collector *collector, const struct event *event, const struct decision *decision)
 {
-    char first_day[EVENT_DAY_TEXT];
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "what", "created", "to",
-                     event_state_name(event->state), "role", role_name(decision->role), "name", event->name, "zone",
-                     event->zone, "first_day", event_first_day(event, first_day), "days", event->days, "hosts",
-                     event->hosts, "labels", event->labels, "drill", event->drill);
+    life_note(collector, event, "event", decision->by,
+              json_pack("{s:s, s:s, s:s, s:s}", "what", "created", "to", event_state_name(event->state), "role",
+                        role_name(decision->role), "reason", decision->reason ? decision->reason : ""));
 }
 
 static json_t *gate_body(const struct gate *gate)
@@ -86,7 +84,7 @@ static void keep_gate(struct collector *collector, const struct event *event, co
     log_event(&collector->log, LOG_INFO, "gate_turned", KV_TEXT("event_name", event->name),
               KV_TEXT("gate", gate_name(gate->gate)), KV_TEXT("state", gate_state_name(gate->state)),
               KV_TEXT("by", gate->by), KV_TEXT("evidence", gate->evidence));
-    note(collector, event, "gate", gate->by, gate_body(gate));
+    life_note(collector, event, "gate", gate->by, gate_body(gate));
 }
 
 static void judge(struct collector *collector, struct assured *assured, enum gate_kind kind, bool passed,
@@ -131,6 +129,15 @@ static void judge_entitlement(struct collector *collector, struct assured *assur
         return;
     contract_look(collector, &assured->row, &finding);
     judge(collector, assured, GATE_ENTITLEMENT, finding.enough, finding.evidence);
+}
+
+void life_reopen(struct collector *collector, struct assured *assured, unsigned gates, const struct decision *decision)
+{
+    for (enum gate_kind kind = 0; kind < GATE_COUNT; kind++)
+        if ((gates & GATE_BIT(kind)) && event_may_turn(&assured->row))
+            keep_gate(
+                collector, &assured->row, &assured->gates[kind],
+                gate_reopen(&assured->gates[kind], "what it rested on was changed", decision->by, now_us(collector)));
 }
 
 int collector_override_gate(struct collector *collector, uint64_t event, enum gate_kind gate,
@@ -191,54 +198,25 @@ static void give_back(struct collector *collector, const struct event *event, co
 static void follow(struct collector *collector, const struct event *event, const struct event_change *change)
 {
     tell(collector, event, change);
-    note(collector, event, "event", change->by, change_body(change));
+    life_note(collector, event, "event", change->by, change_body(change));
     if (change->what == EVENT_OPENED_UNARMED)
         raise_unarmed(collector, event);
     if (change->what == EVENT_STEPPED && change->to == EVENT_CANCELLED)
         give_back(collector, event, change);
+    describe_refresh(life_of(collector, event->id));
     desk_event_changed(collector, event);
     scope_refresh(collector, event->tenant);
 }
 
 /* ---- what people do ---- */
 
-int collector_add_event(struct collector *collector, const struct event *event, const struct decision *decision,
-                        const struct event **ret_row, struct err *err)
-{
-    for (size_t i = 0; i < collector->n_events; i++)
-        if (collector->events[i]->tenant == event->tenant && strcmp(collector->events[i]->name, event->name) == 0)
-            return err_set(err, -EEXIST, "this tenant already has an event %s", event->name);
-    struct event row = *event;
-    struct event *kept;
-    row.id = collector->last_event + 1;
-    row.created_us = now_us(collector);
-    snprintf(row.by, sizeof row.by, "%s", decision->by);
-    int rc = scope_add_event(collector, &row, &kept);
-    if (rc == -ENOSPC)
-        return err_set(err, rc, "a collector keeps %d events at most", COLLECTOR_EVENTS_MAX);
-    if (rc < 0)
-        return err_set(err, rc, "out of memory");
-    collector->last_event = row.id;
-    *ret_row = kept;
-    note(collector, kept, "event", decision->by, creation_body(kept, decision));
-    desk_event_changed(collector, kept);
-    return 0;
-}
-
-struct gathered { /* what `request` is judged by; owned */
-    struct event **events;
-    size_t n_events;
-    struct scope_host *hosts;
-    size_t n_hosts;
-};
-
-static void gathered_done(struct gathered *gathered)
+void life_gathered_done(struct life_gathered *gathered)
 {
     free(gathered->events);
     free(gathered->hosts);
 }
 
-static int gather(const struct collector *collector, uint64_t tenant, struct gathered *ret)
+int life_gather(const struct collector *collector, uint64_t tenant, struct life_gathered *ret)
 {
     ret->events = calloc(collector->n_events + 1, sizeof *ret->events);
     ret->hosts = calloc(fleet_count_hosts(collector->fleet) + 1, sizeof *ret->hosts);
@@ -268,11 +246,11 @@ static int draw(struct collector *collector, struct assured *assured, const stru
 static int take(struct collector *collector, struct assured *assured, struct event_ask *ask,
                 const struct decision *decision, struct event_change *ret, struct err *err)
 {
-    AUTO(gathered_done) struct gathered gathered = { 0 };
+    AUTO(life_gathered_done) struct life_gathered gathered = { 0 };
     struct contract_finding finding = { .late = false };
     struct event after = assured->row;
     if (ask->verb == EVENT_REQUEST) {
-        if (gather(collector, after.tenant, &gathered) < 0)
+        if (life_gather(collector, after.tenant, &gathered) < 0)
             return err_set(err, -ENOMEM, "out of memory");
         if (!after.drill)
             contract_look(collector, &after, &finding);
@@ -287,6 +265,8 @@ static int take(struct collector *collector, struct assured *assured, struct eve
         judge_entitlement(collector, assured);
     if (rc == 0)
         rc = event_do(&after, ask, ret, err);
+    if (rc == 0 && ask->verb == EVENT_REQUEST)
+        rc = describe_check_hosts(assured, &gathered, err);
     if (rc == 0 && ask->verb == EVENT_REQUEST && !after.drill)
         rc = contract_lock(collector, &after, decision->by);
     if (rc == 0 && ask->verb == EVENT_ACCEPT && !after.drill)

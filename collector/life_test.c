@@ -11,17 +11,14 @@
 
 static const struct decision operator= { .by = "bob", .role = ROLE_OPERATOR };
 
-static uint64_t plan_event(struct fixture *f, const char *name, const char *first_day, bool drill)
+static uint64_t draft(struct fixture *f, const char *name, const char *first_day, bool drill)
 {
-    struct event event;
-    const struct event *row;
-    const struct event_plan plan = {
-        .name = name, .zone = "Asia/Shanghai", .first_day = first_day, .days = 1, .hosts = "web-*", .drill = drill
-    };
-    assert_int_equal(event_init(&event, &plan, &f->err), 0);
-    event.tenant = f->tenant;
-    assert_int_equal(collector_add_event(f->collector, &event, &operator, & row, &f->err), 0);
-    return row->id;
+    return plan_event(f, &(struct event_plan){ .name = name,
+                                               .zone = "Asia/Shanghai",
+                                               .first_day = first_day,
+                                               .days = 1,
+                                               .hosts = "web-*",
+                                               .drill = drill });
 }
 
 static const struct event *event_of(const struct fixture *f, uint64_t id)
@@ -66,7 +63,7 @@ static void override_to_arm(struct fixture *f, uint64_t id)
 
 static uint64_t checked_event(struct fixture *f, const char *name)
 {
-    uint64_t id = plan_event(f, name, FIRST_DAY, false);
+    uint64_t id = draft(f, name, FIRST_DAY, false);
     take(f, id, EVENT_REQUEST, EVENT_REQUESTED);
     override(f, id, GATE_ENTITLEMENT);
     take(f, id, EVENT_ACCEPT, EVENT_ACCEPTED);
@@ -154,7 +151,9 @@ static void every_step_and_every_override_is_on_record_once(void **state)
     struct fixture *f = *state;
     uint64_t id = armed_event(f, "sale");
     leap_to(f, event_of(f, id)->start_us);
-    assert_int_equal(times_on_record(f, id, "event bob {\"days\":1"), 1);
+    assert_int_equal(
+        times_on_record(f, id, "event alice {\"reason\":\"the test says so\",\"role\":\"commander\",\"to\":\"draft\""),
+        1);
     assert_int_equal(times_on_record(f, id, "\"verb\":\"request\""), 1);
     assert_int_equal(
         times_on_record(f, id, "\"reason\":\"the test says so\",\"role\":\"commander\",\"to\":\"accepted\""), 1);
@@ -170,7 +169,7 @@ static void every_step_and_every_override_is_on_record_once(void **state)
 static void a_refused_step_leaves_no_trace(void **state)
 {
     struct fixture *f = *state;
-    uint64_t id = plan_event(f, "sale", FIRST_DAY, false);
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
     size_t before = record_of(f, id)->n;
     assert_int_equal(try(f, id, EVENT_ACCEPT), -EPERM);
     assert_int_equal(try(f, id, EVENT_START), -EPERM);
@@ -182,21 +181,21 @@ static void a_refused_step_leaves_no_trace(void **state)
 static void what_cannot_be_is_refused_with_what_would_be_right(void **state)
 {
     struct fixture *f = *state;
-    uint64_t past = plan_event(f, "yesterday", "2026-11-22", false);
+    uint64_t past = draft(f, "yesterday", "2026-11-22", false);
     assert_int_equal(try(f, past, EVENT_REQUEST), -ERANGE);
     assert_non_null(strstr(f->err.text, "first_day"));
-    uint64_t first = plan_event(f, "sale", FIRST_DAY, false);
+    uint64_t first = draft(f, "sale", FIRST_DAY, false);
     take(f, first, EVENT_REQUEST, EVENT_REQUESTED);
-    assert_int_equal(try(f, plan_event(f, "launch", FIRST_DAY, false), EVENT_REQUEST), -EEXIST);
+    assert_int_equal(try(f, draft(f, "launch", FIRST_DAY, false), EVENT_REQUEST), -EEXIST);
     assert_non_null(strstr(f->err.text, "sale"));
-    take(f, plan_event(f, "exercise", FIRST_DAY, true), EVENT_REQUEST, EVENT_REQUESTED);
+    take(f, draft(f, "exercise", FIRST_DAY, true), EVENT_REQUEST, EVENT_REQUESTED);
 }
 
 static void a_gate_stands_until_somebody_lets_it_through_by_name(void **state)
 {
     struct fixture *f = *state;
     const struct event *row;
-    uint64_t id = plan_event(f, "sale", FIRST_DAY, false);
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
     take(f, id, EVENT_REQUEST, EVENT_REQUESTED);
     override(f, id, GATE_ENTITLEMENT);
     take(f, id, EVENT_ACCEPT, EVENT_ACCEPTED);
@@ -252,6 +251,85 @@ static void a_window_that_opens_unarmed_is_an_incident_once(void **state)
     assert_string_equal(event_of(f, id)->by, "clock");
 }
 
+/* ---- what it is, written down ---- */
+
+static int set(struct fixture *f, uint64_t id, const char *key, const char *value)
+{
+    static struct document document;
+    const struct event *row;
+    assert_int_equal(collector_document(f->collector, id, &document, &f->err), 0);
+    assert_int_equal(document_set(&document, key, value, &f->err), 0);
+    return collector_set_event(f->collector, id, &document, &fixture_commander, &row, &f->err);
+}
+
+static void each_change_of_its_document_is_on_record(void **state)
+{
+    struct fixture *f = *state;
+    static struct document document;
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
+    assert_int_equal(set(f, id, "notes", "call the shop first"), 0);
+    assert_int_equal(set(f, id, "notes", "call the shop first"), 0); /* nothing changes */
+    assert_int_equal(set(f, id, "tiers", "[{hosts: db-*, tier: core}, {hosts: web-*, tier: supporting}]"), 0);
+    assert_int_equal(times_on_record(f, id, "document alice {\"changed\":{\"notes\":"), 1);
+    assert_int_equal(times_on_record(f, id, "call the shop first"), 1);
+    assert_int_equal(times_on_record(f, id, "document alice {\"changed\":{\"tiers\":\"tiers:\\n"), 1);
+    restart_collector(f);
+    assert_int_equal(collector_document(f->collector, id, &document, &f->err), 0);
+    assert_string_equal(document.notes, "call the shop first");
+    assert_int_equal(document_tier(&document, "db-7"), TIER_CORE);
+}
+
+static void what_was_asked_for_keeps_its_days_and_its_hosts_are_there(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
+    assert_int_equal(set(f, id, "hosts", "mail-*"), 0);
+    assert_int_equal(try(f, id, EVENT_REQUEST), -ENOENT);
+    assert_non_null(strstr(f->err.text, "mail-*"));
+    assert_int_equal(set(f, id, "hosts", "web-*"), 0);
+    take(f, id, EVENT_REQUEST, EVENT_REQUESTED);
+    assert_int_equal(set(f, id, "first_day", "2026-12-22"), -EPERM);
+    assert_int_equal(set(f, id, "hosts", "mail-*"), -ENOENT);
+    assert_string_equal(event_of(f, id)->hosts, "web-*");
+    assert_int_equal(set(f, id, "notes", "still open"), 0);
+}
+
+static void a_change_reopens_the_gates_that_rested_on_what_it_was(void **state)
+{
+    struct fixture *f = *state;
+    add_host(f, f->tenant, "db-1");
+    uint64_t id = checked_event(f, "sale");
+    assert_int_equal(gate_of(f, id, GATE_VERDICT)->state, GATE_OVERRIDDEN);
+    assert_int_equal(set(f, id, "hosts", "web-*,db-1"), 0);
+    assert_int_equal(gate_of(f, id, GATE_VERDICT)->state, GATE_OPEN);
+    assert_int_equal(gate_of(f, id, GATE_ENTITLEMENT)->state, GATE_OVERRIDDEN);
+}
+
+static void the_limits_it_declares_hold_while_it_is_armed(void **state)
+{
+    struct fixture *f = *state;
+    add_rule(f, "egress-high", EGRESS, 0.8, 0)->limit = LIMIT_EGRESS;
+    restart_collector(f);
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
+    assert_int_equal(set(f, id, "limits", "[{hosts: web-*, egress: 1000}]"), 0);
+    struct agent *agent = join_agent(f, f->host, 1);
+    REPORT(agent, .first = 1, .egress = 900);
+    assert_int_equal(status_of(f).firing, 0);
+    take(f, id, EVENT_REQUEST, EVENT_REQUESTED);
+    override(f, id, GATE_ENTITLEMENT);
+    take(f, id, EVENT_ACCEPT, EVENT_ACCEPTED);
+    override(f, id, GATE_VERDICT);
+    take(f, id, EVENT_CHECK, EVENT_CHECKED);
+    override_to_arm(f, id);
+    override(f, id, GATE_HOSTS);
+    take(f, id, EVENT_ARM, EVENT_CHECKED);
+    pass(f, 1);
+    REPORT(agent, .first = 2, .egress = 900);
+    assert_int_equal(status_of(f).firing, 1);
+    take(f, id, EVENT_CANCEL, EVENT_CANCELLED);
+    assert_int_equal(status_of(f).firing, 0);
+}
+
 /* ---- over restarts ---- */
 
 static void check_same(const struct fixture *f, const struct event *before, const struct gate *gates)
@@ -280,7 +358,7 @@ static void restart_and_compare(struct fixture *f, uint64_t id)
 static void in_every_state_all_is_as_before_after_a_restart(void **state)
 {
     struct fixture *f = *state;
-    uint64_t id = plan_event(f, "sale", FIRST_DAY, false);
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
     restart_and_compare(f, id);
     take(f, id, EVENT_REQUEST, EVENT_REQUESTED);
     restart_and_compare(f, id);
@@ -348,7 +426,7 @@ static void a_drill_needs_no_gate_and_says_what_it_is(void **state)
     const struct event *row;
     add_rule(f, "cpu-high", CPU, 0.9, 0);
     restart_collector(f);
-    uint64_t id = plan_event(f, "exercise", "2026-11-23", true);
+    uint64_t id = draft(f, "exercise", "2026-11-23", true);
     take(f, id, EVENT_START, EVENT_LIVE);
     assert_int_equal(collector_override_gate(f->collector, id, GATE_LINT, &fixture_commander, &row, &f->err), -EPERM);
     REPORT(join_agent(f, f->host, 1), .first = 1, .cpu = 1);
@@ -368,6 +446,10 @@ int main(void)
         COLLECTOR_TEST(a_gate_stands_until_somebody_lets_it_through_by_name),
         COLLECTOR_TEST(arming_waits_until_every_host_reports_and_confirms_a_second),
         COLLECTOR_TEST(a_window_that_opens_unarmed_is_an_incident_once),
+        COLLECTOR_TEST(each_change_of_its_document_is_on_record),
+        COLLECTOR_TEST(what_was_asked_for_keeps_its_days_and_its_hosts_are_there),
+        COLLECTOR_TEST(a_change_reopens_the_gates_that_rested_on_what_it_was),
+        COLLECTOR_TEST(the_limits_it_declares_hold_while_it_is_armed),
         COLLECTOR_TEST(in_every_state_all_is_as_before_after_a_restart),
         COLLECTOR_TEST(a_start_and_an_end_that_were_missed_are_caught_up_and_said),
         COLLECTOR_TEST(a_clock_that_is_put_back_starts_nothing_twice),

@@ -40,14 +40,15 @@ struct session;
 struct host_state { /* what the collector knows of a host beside its row */
     uint64_t id;
     const struct host *row;
-    struct session *sessions; /* connections on which its agent, or whoever has its key, has a session... */
-    struct session *session;  /* ...and the one that counts: where its last report came from; NULL: none */
-    struct session *newest;   /* where its newest tick came from; NULL: that one is gone */
-    struct watched *watched;  /* what the watch has of it; NULL: not asked for yet */
-    struct policy policy;     /* in force */
-    int64_t interval_us;      /* the agent confirmed; 0: not yet */
-    unsigned in_force;        /* rules': IN_FORCE(...) bits */
-    uint64_t event;           /* the live event it is in; 0: none */
+    struct session *sessions;   /* connections on which its agent, or whoever has its key, has a session... */
+    struct session *session;    /* ...and the one that counts: where its last report came from; NULL: none */
+    struct session *newest;     /* where its newest tick came from; NULL: that one is gone */
+    struct watched *watched;    /* what the watch has of it; NULL: not asked for yet */
+    struct policy policy;       /* in force */
+    int64_t interval_us;        /* the agent confirmed; 0: not yet */
+    double limits[LIMIT_COUNT]; /* in force: an event's, or else the host's own */
+    unsigned in_force;          /* rules': IN_FORCE(...) bits */
+    uint64_t event;             /* the live event it is in; 0: none */
     int64_t last_tick_us;
     int64_t cloned_us;     /* two agents reported by turns; 0: never... */
     int64_t clone_told_us; /* ...and when that was last told */
@@ -125,7 +126,8 @@ struct waiting {
 struct assured {
     struct event row; /* first: collector->events leads to it */
     struct gate gates[GATE_COUNT];
-    char *document; /* owned: its canonical text; NULL: none was written */
+    char *document;            /* owned: its canonical text; NULL: none was written */
+    struct document *declared; /* owned: the same, read, while it is armed or live and declares limits; else NULL */
 };
 
 enum strange { /* what strangers do that is worth a line now and then */
@@ -272,7 +274,26 @@ size_t scope_event_index(const struct collector *collector, uint64_t id);
 
 /* life.c */
 struct assured *life_of(const struct collector *collector, uint64_t event); /* NULL: there is none */
-/* What the clock alone does to events. Each second. */
+/* An entry of the event's in its tenant's ledger. `body` is handed over. */
+void life_note(struct collector *collector, const struct event *event, const char *kind, const char *actor,
+               json_t *body);
+void life_note_created(struct collector *collector, const struct event *event, const struct decision *decision);
+/* What these gates (bits) rested on is another now. */
+void life_reopen(struct collector *collector, struct assured *assured, unsigned gates, const struct decision *decision);
+struct life_gathered { /* of a tenant: owned lists of what is borrowed */
+    struct event **events;
+    size_t n_events;
+    struct scope_host *hosts;
+    size_t n_hosts;
+};
+int life_gather(const struct collector *collector, uint64_t tenant, struct life_gathered *ret); /* -ENOMEM */
+void life_gathered_done(struct life_gathered *gathered);
+/* describe.c */
+/* What its document says of hosts is of some that there are. */
+int describe_check_hosts(const struct assured *assured, const struct life_gathered *gathered, struct err *err);
+/* Its state, or its document, is another. */
+void describe_refresh(struct assured *assured);
+/* life.c: what the clock alone does to events. Each second. */
 void life_tick(struct collector *collector);
 
 /* shelf.c: fills config->plans and config->calendars. -EINVAL: `faults` says why. */

@@ -144,8 +144,10 @@ static void on_event_document(void *user, const struct event_document *row)
     struct assured *assured = life_of(loading->collector, row->event);
     char *text = assured ? strdup(row->text) : NULL;
     failed(loading, !assured ? -EBADMSG : text ? 0 : -ENOMEM);
-    if (text)
+    if (text) {
         assured->document = text;
+        describe_refresh(assured);
+    }
 }
 
 static void on_gate(void *user, const struct gate *row)
@@ -240,7 +242,7 @@ static int judge_again(struct collector *collector, struct err *err)
     if (rc < 0)
         return rc;
     for (const struct host_state *state = collector->hosts; state; state = state->by_id.next)
-        watch_set_host(replay.watch, state->id, state->in_force, state->row->limits, INTERVAL_CALM_US, replay.now_us,
+        watch_set_host(replay.watch, state->id, state->in_force, state->limits, INTERVAL_CALM_US, replay.now_us,
                        &replay.ignored);
     int64_t from_us = replay.now_us - longest_look_back_us(collector->config);
     for (const struct tenant *tenant = NULL; rc == 0 && (tenant = fleet_next_tenant(collector->fleet, tenant));)

@@ -93,8 +93,8 @@ void scope_tell_watch(struct collector *collector, struct host_state *state)
             state->watched = NULL;
         return;
     }
-    watch_set_host(collector->watch, state->id, state->in_force, state->row->limits, state->interval_us,
-                   now_us(collector), &collector->transitions);
+    watch_set_host(collector->watch, state->id, state->in_force, state->limits, state->interval_us, now_us(collector),
+                   &collector->transitions);
 }
 
 static void refresh_host(struct collector *collector, struct host_state *state)
@@ -102,10 +102,14 @@ static void refresh_host(struct collector *collector, struct host_state *state)
     unsigned in_force = 0;
     bool seconds = false;
     state->event = 0;
+    memcpy(state->limits, state->row->limits, sizeof state->limits);
     for (size_t i = 0; i < collector->n_events; i++) {
         const struct event *event = collector->events[i];
         if (!holds(event) || !scope_is_in(event, state->row))
             continue;
+        const struct document *declared = ((const struct assured *)event)->declared;
+        if (declared)
+            document_limits(declared, state->row->name, state->limits);
         in_force |= IN_FORCE(event->state);
         seconds = seconds || event_wants_seconds(event);
         if (event->state == EVENT_LIVE && state->event == 0)

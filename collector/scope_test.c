@@ -119,10 +119,11 @@ static void an_event_keeps_its_name_to_itself_within_its_tenant(void **state)
 {
     struct fixture *f = *state;
     const struct event *row;
-    struct event again = *collector_event(f->collector, start_event(f, "sale"));
-    assert_int_equal(collector_add_event(f->collector, &again, &fixture_commander, &row, &f->err), -EEXIST);
-    again.tenant = add_tenant(f, "globex");
-    assert_int_equal(collector_add_event(f->collector, &again, &fixture_commander, &row, &f->err), 0);
+    static struct document again;
+    document_of(collector_event(f->collector, start_event(f, "sale")), &again);
+    uint64_t other = add_tenant(f, "globex");
+    assert_int_equal(collector_add_event(f->collector, f->tenant, &again, &fixture_commander, &row, &f->err), -EEXIST);
+    assert_int_equal(collector_add_event(f->collector, other, &again, &fixture_commander, &row, &f->err), 0);
 }
 
 /* ---- limits ---- */

@@ -57,6 +57,11 @@ int call_tenant(const struct call *call, uint64_t *ret_id, struct err *err);
  * -ENOTUNIQ. */
 int call_event(const struct call *call, const struct event **ret, struct err *err);
 
+/* In whose name, and why (events.c). */
+struct decision call_decision(const struct call *call);
+/* The event as it is now, when that is on disk (events.c). */
+int call_answer_event(struct call *call, const struct event *row);
+
 /* The host of the argument `host`, and what the others change of one (hosts.c). -ENOENT, -ENOTUNIQ. */
 int call_host(const struct call *call, const struct host **ret, struct err *err);
 struct host_change call_change(const struct call *call);
@@ -135,8 +140,9 @@ int verb_host_retire(struct call *call, struct err *err);
 int verb_host_invitations(struct call *call, struct err *err); /* invitations.c */
 int verb_host_uninvite(struct call *call, struct err *err);
 
-int verb_event_create(struct call *call, struct err *err); /* events.c */
-int verb_event_list(struct call *call, struct err *err);
+int verb_event_create(struct call *call, struct err *err); /* describe.c */
+int verb_event_set(struct call *call, struct err *err);
+int verb_event_list(struct call *call, struct err *err); /* events.c */
 int verb_event_show(struct call *call, struct err *err);
 int verb_event_do(struct call *call, struct err *err); /* "event request"... */
 int verb_event_override(struct call *call, struct err *err);
@@ -178,6 +184,8 @@ json_t *form_seconds(int64_t us);
 json_t *form_host_brief(const struct collector *collector, uint64_t host);
 json_t *form_event(const struct collector *collector, const struct event *row); /* form_event.c */
 json_t *form_gates(const struct collector *collector, const struct event *row);
+json_t *form_document(const struct collector *collector,
+                      const struct event *row); /* form_document.c; null: unreadable */
 json_t *form_incident(const struct collector *collector, const struct incident *row);
 json_t *form_alert(const struct alert *row, const char *host_name, const char *summary);
 json_t *form_page(const struct page *row);

@@ -37,7 +37,7 @@ int call_event(const struct call *call, const struct event **ret, struct err *er
     return 0;
 }
 
-static int answer_event(struct call *call, const struct event *row)
+int call_answer_event(struct call *call, const struct event *row)
 {
     call->data = json_pack("{s:o}", "event", form_event(call->collector, row));
     call->file = STORE_TENANT;
@@ -45,32 +45,9 @@ static int answer_event(struct call *call, const struct event *row)
     return CALL_WHEN_STORED;
 }
 
-static struct decision decision_of(const struct call *call)
+struct decision call_decision(const struct call *call)
 {
     return (struct decision){ .by = call->by, .role = call->role, .reason = call_text(call, "reason") };
-}
-
-int verb_event_create(struct call *call, struct err *err)
-{
-    struct event draft;
-    const struct event *row;
-    uint64_t tenant;
-    struct decision decision = decision_of(call);
-    struct event_plan plan = { .name = call_text(call, "name"),
-                               .zone = call_text(call, "zone"),
-                               .first_day = call_text(call, "first_day"),
-                               .days = call_int(call, "days", 1),
-                               .hosts = call_text(call, "hosts"),
-                               .labels = call_text(call, "labels"),
-                               .drill = json_is_true(json_object_get(call->args, "drill")) };
-    int rc = call_tenant(call, &tenant, err);
-    if (rc == 0)
-        rc = event_init(&draft, &plan, err);
-    if (rc < 0)
-        return rc;
-    draft.tenant = tenant;
-    rc = collector_add_event(call->collector, &draft, &decision, &row, err);
-    return rc < 0 ? rc : answer_event(call, row);
 }
 
 static enum event_verb verb_of(const struct call *call)
@@ -84,11 +61,11 @@ static enum event_verb verb_of(const struct call *call)
 int verb_event_do(struct call *call, struct err *err)
 {
     const struct event *row;
-    struct decision decision = decision_of(call);
+    struct decision decision = call_decision(call);
     int rc = call_event(call, &row, err);
     if (rc == 0)
         rc = collector_event_do(call->collector, row->id, verb_of(call), &decision, &row, err);
-    return rc < 0 ? rc : answer_event(call, row);
+    return rc < 0 ? rc : call_answer_event(call, row);
 }
 
 static int find_gate(const struct call *call, enum gate_kind *ret, struct err *err)
@@ -104,13 +81,13 @@ int verb_event_override(struct call *call, struct err *err)
 {
     const struct event *row;
     enum gate_kind gate = 0;
-    struct decision decision = decision_of(call);
+    struct decision decision = call_decision(call);
     int rc = call_event(call, &row, err);
     if (rc == 0)
         rc = find_gate(call, &gate, err);
     if (rc == 0)
         rc = collector_override_gate(call->collector, row->id, gate, &decision, &row, err);
-    return rc < 0 ? rc : answer_event(call, row);
+    return rc < 0 ? rc : call_answer_event(call, row);
 }
 
 int verb_event_list(struct call *call, struct err *err)
@@ -197,8 +174,9 @@ int verb_event_show(struct call *call, struct err *err)
     assert(row);
     struct listing listing = { .collector = call->collector, .event = row->id, .rows = json_array() };
     pager_each(collector_pager(call->collector), add_incident, &listing);
-    call->data = json_pack("{s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
-                           form_gates(call->collector, row), "hosts", hosts_of(call, row), "incidents", listing.rows);
+    call->data = json_pack("{s:o, s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
+                           form_gates(call->collector, row), "document", form_document(call->collector, row), "hosts",
+                           hosts_of(call, row), "incidents", listing.rows);
     struct store_ledger_query query = { .tenant = row->tenant, .event = row->id, .most = STORE_LEDGER_MOST };
     rc = store_ledger(collector_store(call->collector), &query, on_history, call, err);
     return rc < 0 ? rc : CALL_LATER;

@@ -80,17 +80,21 @@ static const struct verb verbs[] = {
         { "disk_write", ARG_REAL, false } },
       ROLES_COMMANDERS },
     { "hosts", verb_hosts, { { "tenant", ARG_TEXT, false } }, ROLES_ALL },
-    { "event create",
-      verb_event_create,
-      { { "name", ARG_TEXT, true },
-        { "tenant", ARG_TEXT, true },
-        { "zone", ARG_TEXT, true },
-        { "first_day", ARG_TEXT, true },
-        { "days", ARG_INT, false },
-        { "hosts", ARG_TEXT, false },
-        { "labels", ARG_TEXT, false },
-        { "drill", ARG_BOOL, false } },
-      ROLES_COMMANDERS },
+#define EVENT_FIELDS                                                                                                   \
+    { "file", ARG_TEXT, false }, { "document", ARG_TEXT, false }, { "name", ARG_TEXT, false },                         \
+        { "zone", ARG_TEXT, false }, { "first_day", ARG_TEXT, false }, { "days", ARG_INT, false },                     \
+        { "drill", ARG_BOOL, false }, { "hosts", ARG_TEXT, false }, { "labels", ARG_TEXT, false },                     \
+        { "tiers", ARG_TEXT, false }, { "limits", ARG_TEXT, false }, { "demand", ARG_TEXT, false },                    \
+        { "contacts", ARG_TEXT, false }, { "escalation", ARG_TEXT, false }, { "runbooks", ARG_TEXT, false },           \
+        { "rules", ARG_TEXT, false },                                                                                  \
+    {                                                                                                                  \
+        "notes", ARG_TEXT, false                                                                                       \
+    }
+    { "event create", verb_event_create, { { "tenant", ARG_TEXT, true }, EVENT_FIELDS }, ROLES_ASKERS },
+    { "event set",
+      verb_event_set,
+      { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false }, { "reason", ARG_TEXT, false }, EVENT_FIELDS },
+      ROLES_ASKERS },
     { "event list", verb_event_list, { { "tenant", ARG_TEXT, false } }, ROLES_ALL },
     { "event show", verb_event_show, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } }, ROLES_ALL },
 #define EVENT_STEP(verb)                                                                                               \

@@ -16,6 +16,7 @@
 enum {
     ROLES_COMMANDERS = 1 << ROLE_COMMANDER,
     ROLES_OPERATORS = 1 << ROLE_OPERATOR | ROLES_COMMANDERS,
+    ROLES_ASKERS = 1 << ROLE_CUSTOMER | ROLES_OPERATORS, /* may want something */
     ROLES_STAFF = 1 << ROLE_VIEWER | ROLES_OPERATORS,
     ROLES_ALL = 1 << ROLE_CUSTOMER | ROLES_STAFF /* a customer within its tenant alone */
 };

@@ -231,6 +231,7 @@ static const struct decision commander = { .by = "sim", .role = ROLE_COMMANDER }
 uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int64_t days)
 {
     struct event event;
+    static struct document document;
     const struct event *row;
     struct err err;
     char today[32];
@@ -240,8 +241,8 @@ uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int
         .name = name, .zone = zone, .first_day = today, .days = days, .hosts = "*", .drill = true
     };
     must(event_init(&event, &plan, &err), &err);
-    event.tenant = tenant;
-    must(collector_add_event(asked(), &event, &commander, &row, &err), &err);
+    document_of(&event, &document);
+    must(collector_add_event(asked(), tenant, &document, &commander, &row, &err), &err);
     wait_written(STORE_TENANT, tenant);
     return row->id;
 }
