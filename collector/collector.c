@@ -17,8 +17,11 @@ static void tell_clock_step(struct collector *collector, int64_t now)
 {
     int64_t mono_us = clock_mono_us(collector->clock);
     int64_t step_us = (now - collector->ticked_us) - (mono_us - collector->ticked_mono_us);
-    if (collector->ticked_us != 0 && (step_us > US_PER_S || step_us < -US_PER_S))
+    if (collector->ticked_us != 0 && (step_us > US_PER_S || step_us < -US_PER_S)) {
         log_event(&collector->log, LOG_ERROR, "collector_clock_step", KV_REAL("seconds", (double)step_us / 1e6));
+        collector->stepped_us = step_us;
+        collector->stepped_mono_us = mono_us;
+    }
     collector->ticked_us = now;
     collector->ticked_mono_us = mono_us;
 }
@@ -48,6 +51,7 @@ void collector_tick(struct collector *collector)
     uplink_tick(collector);
     invite_tick(collector);
     life_tick(collector);
+    rounds_tick(collector);
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
@@ -238,6 +242,7 @@ static void free_collector(uv_handle_t *handle)
     desk_forget_sendings(collector);
     trouble_free(collector);
     contract_free(collector);
+    rounds_free(collector);
     for (size_t i = 0; i < collector->n_events; i++) {
         struct assured *assured = (struct assured *)collector->events[i];
         free(assured->document);

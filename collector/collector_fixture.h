@@ -107,7 +107,7 @@ enum host_admission admission(const struct fixture *f, uint64_t host);
 extern const struct decision fixture_commander;
 /* A draft of the first tenant's. */
 uint64_t plan_event(struct fixture *f, const struct event_plan *plan);
-/* A drill of web-* that is live; its window is the UTC day of the clock's start. */
+/* A drill of web-* that is live; its window is the UTC day of the clock's start. Nobody patrols it. */
 uint64_t start_event(struct fixture *f, const char *name);
 
 /* ---- the ledger ---- */

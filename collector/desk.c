@@ -218,6 +218,7 @@ static void count_attempt(struct collector *collector, const struct page *page, 
     collector->pages_delivered += page->state == PAGE_DELIVERED;
     collector->pages_failed += page->state == PAGE_FAILED;
     ledger_note_attempt(collector, page, outcome);
+    rounds_note_attempt(collector, page, outcome);
 }
 
 /* What became of an attempt: into the pager, on record, and on. */

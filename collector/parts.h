@@ -173,9 +173,12 @@ struct collector {
     int64_t beat_us;
     int64_t ticked_us; /* wall and monotonic time of the last second... */
     int64_t ticked_mono_us;
+    int64_t stepped_us;      /* by how much the wall clock last jumped; 0: never... */
+    int64_t stepped_mono_us; /* ...and when */
     uint64_t last_tenant, last_event;
     bool fault;               /* some file was in declared fault at the last tick */
     struct trouble *troubles; /* of the disk, that people were told of: trouble.c */
+    struct rounds *rounds;    /* of patrol: rounds.c; NULL: none yet */
     bool closing;
     struct arena arena;             /* of the message in hand */
     struct transitions transitions; /* of the call in hand */
@@ -311,8 +314,8 @@ struct contract_finding {
 void contract_look(const struct collector *collector, const struct event *event, struct contract_finding *ret);
 /* The event is requested: from now on its contract is locked. */
 int contract_lock(struct collector *collector, const struct event *event, const char *by);
-/* The event is accepted: draws its days. `evidence` says from where. -EPERM: not enough, or drawn already; -ENOENT: its
- * contract's plan is not there; -ENOMEM. */
+/* The event is accepted: draws its days. `evidence` says from where. -EPERM: not enough, or drawn already; -ENOENT: there
+ * is neither a contract nor a pack on its first day; -ENOMEM. */
 int contract_draw(struct collector *collector, const struct event *event, const char *by, char evidence[ERR_TEXT_MAX],
                   struct err *err);
 /* The event is cancelled: gives its days back if its window has not begun. *ret_days: as many. */
@@ -339,6 +342,12 @@ int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note
 /* What was done about an incident, what became of an attempt at a page. */
 void ledger_note_incident(struct collector *collector, const struct incident_taken *taken);
 void ledger_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome);
+
+/* rounds.c: patrol's rounds over events (collector/patrol). Each second, behind life_tick(). */
+void rounds_tick(struct collector *collector);
+void rounds_free(struct collector *collector);
+/* How an attempt at a page went. */
+void rounds_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome);
 
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */

@@ -41,6 +41,9 @@ struct call {
 /* Ends a call that was taken: answers and frees it. `err` NULL: call->data is the answer. */
 void call_finish(struct call *call, const struct err *err);
 
+/* The same, once its data is on disk: collector_then()'s. */
+void call_stored(void *user, int rc);
+
 /* Arguments, as checked. */
 const char *call_text(const struct call *call, const char *name); /* NULL: not given */
 double call_real(const struct call *call, const char *name);      /* NaN: not given */
@@ -153,6 +156,9 @@ int verb_incident_ack(struct call *call, struct err *err);
 int verb_incident_resolve(struct call *call, struct err *err);
 
 int verb_ledger_list(struct call *call, struct err *err); /* ledger.c */
+
+int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */
+int verb_patrol_handover(struct call *call, struct err *err);
 
 int verb_query(struct call *call, struct err *err);           /* query.c */
 int verb_query_latest(struct call *call, struct err *err);    /* latest.c */

@@ -109,7 +109,7 @@ void call_finish(struct call *call, const struct err *err)
     free_control(control);
 }
 
-static void on_stored(void *user, int rc)
+void call_stored(void *user, int rc)
 {
     struct err err;
     if (rc < 0)
@@ -248,7 +248,7 @@ static void run(struct control *control, unsigned ticket, uid_t uid, const struc
     } else if (rc == CALL_ANSWER) {
         call_finish(call, NULL);
     } else if (rc == CALL_WHEN_STORED) {
-        collector_then(control->collector, call->file, call->tenant, on_stored, call);
+        collector_then(control->collector, call->file, call->tenant, call_stored, call);
     }
 }
 

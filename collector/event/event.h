@@ -77,7 +77,11 @@ struct event_patrol {     /* what is on record of its rounds: collector/patrol/s
     int64_t from_us;      /* when round 0 was due while it was live; 0: not yet... */
     unsigned rounds;      /* ...and how many of these are on record */
     bool closed;          /* the closing one is on record as well */
-    int64_t last_us;      /* when one was last made; 0: never */
+    int64_t last_us;      /* when one was last made; 0: never... */
+    int64_t saw_rules;    /* ...and then these, numbers that change with what they stand for */
+    int64_t saw_config;
+    int64_t saw_event;
+    int64_t saw_hosts;
 };
 
 struct event {

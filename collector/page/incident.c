@@ -168,6 +168,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
                      int64_t detected_us, bool late)
 {
     struct incident *row = &dossier->row;
+    bool is_new = row->detected_us == 0;
     if (row->clock > 0) {
         dossier_check_budget(p, dossier); /* of the clock that ends here */
         slips_cancel(p, dossier, NULL);   /* the new pages say more */
@@ -181,7 +182,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
     row->acknowledged_by[0] = '\0';
     snprintf(row->title, sizeof row->title, "%s", title);
     slips_trigger(p, dossier);
-    tell_step(p, dossier, row->clock == 1 ? STEP_OPENED : STEP_TRIGGERED_AGAIN);
+    tell_step(p, dossier, is_new ? STEP_OPENED : STEP_TRIGGERED_AGAIN);
     dossier_tell(p, dossier);
 }
 
@@ -193,6 +194,6 @@ void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by)
     leave_group(p->pager, dossier);
     let_go_of_holders(p->pager, dossier);
     slips_resolve(p, dossier);
-    tell_step(p, dossier, dossier->row.clock == 0 ? STEP_RECORDED : STEP_RESOLVED);
+    tell_step(p, dossier, dossier->row.clock == 0 && dossier->row.late ? STEP_RECORDED : STEP_RESOLVED);
     dossier_tell(p, dossier);
 }

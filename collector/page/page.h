@@ -6,7 +6,6 @@
  *          acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a person. A
  *          paging alert of a higher severity triggers it again with a new clock and new stamps; any other that fires
  *          while it is open joins, and so does one that was ok and fires again: nobody is paged twice for them.
- *          Muted ones do nothing until they are unmuted, and their clock begins then.
  *          Alerts that do not page join, but open nothing, unless their scope says so: then without a page, and with
  *          clock 0 until one that pages joins
  * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page a channel took),
@@ -208,6 +207,8 @@ void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out);
 const struct incident *pager_incident(const struct pager *pager, uint64_t id);
 /* The alerts of an incident as they last were: *ret_n of them, borrowed likewise. */
 const struct incident_alert *pager_alerts(const struct pager *pager, uint64_t id, size_t *ret_n);
+/* The incident that an alert holds open; 0: none. */
+uint64_t pager_incident_of(const struct pager *pager, const struct alert *alert);
 /* Calls `fn` with each incident in memory, in no order. */
 void pager_each(const struct pager *pager, void (*fn)(void *user, const struct incident *incident), void *user);
 void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_unacknowledged);

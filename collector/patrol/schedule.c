@@ -19,10 +19,15 @@ static int64_t interval_of(const struct event *event)
     return event->patrol.interval_us ? event->patrol.interval_us : PATROL_INTERVAL_US;
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+    return b_us && b_us < a_us ? b_us : a_us;
+}
+
 /* Somebody may have ended it before its window does. */
 static int64_t end_of(const struct event *event)
 {
-    return event->closed_us && event->closed_us < event->end_us ? event->closed_us : event->end_us;
+    return earlier(earlier(event->end_us, event->closing_us), event->closed_us);
 }
 
 /* Those before the closing one. */
@@ -45,9 +50,10 @@ bool patrol_begin(struct event *event, int64_t now_us)
         patrol->preparing_us = now_us;
         return true;
     }
-    if (event->started_us == 0 || patrol->from_us != 0)
+    if (event->started_us == 0 || patrol->from_us != 0 || patrol->closed)
         return false;
-    patrol->from_us = event->started_us;
+    bool was_armed = event->armed_us && event->armed_us <= event->start_us;
+    patrol->from_us = was_armed ? event->start_us : event->started_us;
     return true;
 }
 

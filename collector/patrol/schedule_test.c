@@ -134,10 +134,11 @@ static void an_event_ended_early_has_its_closing_round_then(void **state)
     struct event event = a_live_one();
     struct patrol_round round;
     assert_int_equal(take(&event, START_US, &round), 1);
-    event.closed_us = START_US + 5 * MINUTE_US;
+    event.closing_us = START_US + 5 * MINUTE_US;
+    event.closed_us = START_US + HOUR_US;
     event.state = EVENT_CLOSED;
     assert_int_equal(patrol_total(&event), 2);
-    assert_int_equal(take(&event, event.closed_us, &round), 1);
+    assert_int_equal(take(&event, event.closing_us, &round), 1);
     assert_round(&round, PATROL_CLOSING, 1, PATROL_KEPT);
     assert_int_equal(take(&event, START_US + DAY_US, &round), 0);
 }
@@ -153,6 +154,24 @@ static void rounds_of_what_was_started_by_hand_count_from_then(void **state)
     assert_int_equal(patrol_total(&event), 7);
     assert_int_equal(take(&event, event.started_us, &round), 1);
     assert_round(&round, PATROL_LIVE, 0, PATROL_KEPT);
+}
+
+static void rounds_of_what_was_armed_in_time_count_from_the_beginning_of_its_window(void **state)
+{
+    (void)state;
+    struct event event = an_event(EVENT_LIVE);
+    struct patrol_round round;
+    event.armed_us = START_US;
+    event.started_us = START_US + 25 * MINUTE_US; /* the collector was down */
+    assert_true(patrol_begin(&event, event.started_us));
+    assert_int_equal(patrol_total(&event), 145);
+    assert_int_equal(take(&event, event.started_us, &round), 3);
+    assert_round(&round, PATROL_LIVE, 2, PATROL_LATE);
+    event = an_event(EVENT_LIVE);
+    event.armed_us = START_US + 1;
+    event.started_us = START_US + HOUR_US;
+    assert_true(patrol_begin(&event, event.started_us));
+    assert_int_equal(patrol_next_us(&event), event.started_us);
 }
 
 static void while_it_is_prepared_there_is_a_round_each_hour_and_what_is_left_when_it_starts_was_missed(void **state)
@@ -241,6 +260,7 @@ static void live_on(struct world *w)
     if (event->state >= EVENT_ACCEPTED && event->state < EVENT_LIVE && w->now_us >= event->start_us) {
         event->state = EVENT_LIVE;
         event->started_us = w->now_us;
+        event->armed_us = roll(w, 2) ? event->start_us - HOUR_US : 0;
     }
     bool over = w->now_us >= event->end_us || (w->early && w->now_us >= w->early_us);
     if (event->state == EVENT_LIVE && over && event->started_us < w->now_us) {
@@ -384,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_closing_round_is_made_within_an_interval_of_the_end_or_missed),
         cmocka_unit_test(an_event_ended_early_has_its_closing_round_then),
         cmocka_unit_test(rounds_of_what_was_started_by_hand_count_from_then),
+        cmocka_unit_test(rounds_of_what_was_armed_in_time_count_from_the_beginning_of_its_window),
         cmocka_unit_test(while_it_is_prepared_there_is_a_round_each_hour_and_what_is_left_when_it_starts_was_missed),
         cmocka_unit_test(a_plan_and_what_was_cancelled_have_none),
         cmocka_unit_test(whatever_the_clock_does_and_however_often_it_restarts_each_round_is_on_record_once),

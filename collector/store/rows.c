@@ -103,11 +103,10 @@ static const struct field token_fields[] = {
     INT64("host", row, in host, KEY), TEXT("rule", row, in rule, KEY), TEXT("metric", row, in metric, KEY),            \
         TEXT("instance", row, in instance, KEY), NAME("state", row, in state, &alert_states),                          \
         INT64("crossed_us", row, in crossed_us), INT64("changed_us", row, in changed_us),                              \
-        REAL("value", row, in value), REAL("threshold", row, in threshold), TEXT("unit", row, in unit),                \
+        REAL("value", row, in value), REAL("threshold", row, in threshold),                                            \
         NAME("severity", row, in severity, &severities), BOOL("page", row, in page)
 
-static const struct field alert_fields[] = { ALERT_FIELDS(alert, ), INT64("was_us", alert, was_us),
-                                             BOOL("muted", alert, muted) };
+static const struct field alert_fields[] = { ALERT_FIELDS(alert, ), INT64("was_us", alert, was_us) };
 
 static const struct field incident_alert_fields[] = {
     INT64("incident", incident_alert, incident, KEY),
@@ -141,6 +140,17 @@ static const struct field event_fields[] = {
     INT64("reported_us", event, reported_us),
     INT64("closed_us", event, closed_us),
     TEXT("changed_by", event, by),
+    INT64("patrol_us", event, patrol.interval_us),
+    INT64("patrol_preparing_us", event, patrol.preparing_us),
+    INT("patrol_preparing", event, patrol.preparing),
+    INT64("patrol_from_us", event, patrol.from_us),
+    INT("patrol_rounds", event, patrol.rounds),
+    BOOL("patrol_closed", event, patrol.closed),
+    INT64("patrol_last_us", event, patrol.last_us),
+    INT64("patrol_saw_rules", event, patrol.saw_rules),
+    INT64("patrol_saw_config", event, patrol.saw_config),
+    INT64("patrol_saw_event", event, patrol.saw_event),
+    INT64("patrol_saw_hosts", event, patrol.saw_hosts),
 };
 
 static const struct field event_document_fields[] = {
