@@ -103,8 +103,8 @@ static void labels_have_room_for_so_many_bytes(void **state)
     (void)state;
     char given[4 * SCOPE_LABELS_MAX], labels[SCOPE_LABELS_MAX + 1];
     size_t used = 0;
-    for (char first = 'a'; first <= 'z'; first++)
-        for (char second = 'a'; second <= 'd'; second++)
+    for (int first = 'a'; first <= 'z'; first++)
+        for (int second = 'a'; second <= 'd'; second++)
             used += (size_t)snprintf(given + used, sizeof given - used, "%s%c%c=1", used ? "," : "", first, second);
     assert_int_equal(scope_copy_labels(labels, given, NULL), -EINVAL);
     given[SCOPE_LABELS_MAX - 1 - (SCOPE_LABELS_MAX % 5)] = '\0';
