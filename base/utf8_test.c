@@ -103,6 +103,37 @@ static void what_is_no_character_is_cleaned_to_question_marks(void **state)
     }
 }
 
+static void a_text_is_shown_when_nothing_in_it_controls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *also;
+        bool shown;
+    } cases[] = {
+        { "plain text", "", true },
+        { "\xc3\xb6 \xe7\xbd\x91 \xf0\x9f\x94\xa5 \xc2\xa0", "", true },
+        { "a\nb", "", false },
+        { "a\nb\tc", "\n\t", true },
+        { "a\rb", "\n\t", false },
+        { "\x7f", "", false },
+        { "\xc2\x85", "\n\t", false },     /* next line, C1 */
+        { "\xe2\x80\xa8", "\n\t", false }, /* line separator */
+        { "\xe2\x80\xa9", "", false },
+        { "\xef\xbb\xbfx", "", false }, /* byte order mark */
+        { "\xe2\x80\xaa", "", true },
+        { "a\xff", "", false },
+        { "\xe7\xbd", "", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (utf8_is_shown(cases[i].text, 0, 99, cases[i].also) != cases[i].shown)
+            fail_msg("case %zu", i);
+    assert_true(utf8_is_shown("abc", 3, 3, ""));
+    assert_false(utf8_is_shown("abc", 4, 9, ""));
+    assert_false(utf8_is_shown("abc", 0, 2, ""));
+    assert_true(utf8_is_shown("", 0, 2, ""));
+    assert_false(utf8_is_shown("", 1, 2, ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_character_that_is_cut_has_no_length),
         cmocka_unit_test(a_cut_falls_between_characters),
         cmocka_unit_test(what_is_no_character_is_cleaned_to_question_marks),
+        cmocka_unit_test(a_text_is_shown_when_nothing_in_it_controls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

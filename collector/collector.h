@@ -9,9 +9,9 @@
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
  *          trouble.c the disk's troubles · rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how
  *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
- *          they are, as written down · contract.c what they draw on · restore.c the start · invite.c its key,
- *          invitations, hosts that are sent away · command.c what else people ask for · import.c history from elsewhere ·
- *          backup.c copies · config.c its file
+ *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and calendars ·
+ *          restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what else people
+ *          ask for · import.c history from elsewhere · backup.c copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -202,8 +202,8 @@ struct contract_terms { /* of the tenant's contract that begins on first_day, or
     const char *plan, *zone, *calendar; /* NULL: as they are */
     int64_t years;                      /* 0: as they are; of a new one: 1 */
 };
-/* -EPERM: it is locked, or what is drawn would have no cover; -EEXIST: it would overlap another one; -ENOENT: there is no
- * such plan or calendar; -EINVAL. */
+/* -EPERM: it is locked, or what is drawn would have no cover; -EEXIST: it would overlap another one; -ENOENT: there is
+ * no such plan or calendar; -EINVAL. */
 int collector_set_contract(struct collector *collector, uint64_t tenant, const struct contract_terms *terms,
                            const char *by, const struct contract **ret_row, struct err *err);
 /* -ENOENT: none begins on that day; -EPERM: it is locked, the text says until when. */

@@ -137,12 +137,15 @@ json_t *form_alert(const struct alert *row, const char *host_name, const char *s
     const struct metric *metric = metric_find(row->metric);
     char series[METRIC_KEY_MAX + INSTANCE_MAX + 64];
     metric_series_text(series, sizeof series, row->metric, metric ? metric->instance_label : NULL, row->instance);
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "host", host_name, "rule",
-                     row->rule, "summary", form_text(summary), "severity", severity_name(row->severity), "metric",
-                     row->metric, "instance", form_text(row->instance), "series", series, "unit",
-                     metric ? metric->unit : "", "state", alert_state_name(row->state), "crossed",
-                     form_instant(row->crossed_us), "changed", form_instant(row->changed_us), "value",
-                     form_real(row->value), "threshold", form_real(row->threshold));
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "host", host_name,
+                     "rule", row->rule, "summary", form_text(summary), "severity", severity_name(row->severity),
+                     "metric", row->metric, "instance", form_text(row->instance), "series", series, "unit",
+                     row->unit[0] ? row->unit
+                     : metric     ? metric->unit
+                                  : "",
+                     "state", alert_state_name(row->state), "crossed", form_instant(row->crossed_us), "changed",
+                     form_instant(row->changed_us), "value", form_real(row->value), "threshold",
+                     form_real(row->threshold), "muted", row->muted);
 }
 
 json_t *form_page(const struct page *row)

@@ -1,5 +1,5 @@
-/* What is left is never kept: it is counted anew from the draws each time, so no order of requests, and no crash between
- * two rows, can make it differ from them. A book is small (a few draws a year), so counting costs nothing. */
+/* What is left is never kept: it is counted anew from the draws each time, so no order of requests, and no crash
+ * between two rows, can make it differ from them. A book is small (a few draws a year), so counting costs nothing. */
 #include "collector/event/book.h"
 
 #include <assert.h>

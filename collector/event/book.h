@@ -78,8 +78,8 @@ struct book { /* of a tenant; otherwise {0} is an empty one; rows by id, ascendi
 };
 void book_done(struct book *book);
 
-/* Copies a row in, in the place of the one of its id; how rows come back at start. A contract of 0 years goes. -EBADMSG:
- * its days are none, or it overlaps another contract. */
+/* Copies a row in, in the place of the one of its id; how rows come back at start. A contract of 0 years goes.
+ * -EBADMSG: its days are none, or it overlaps another contract. */
 int book_put_contract(struct book *book, const struct contract *row, struct err *err);
 int book_put_pack(struct book *book, const struct pack *row, struct err *err);
 int book_put_draw(struct book *book, const struct draw *row, struct err *err);

@@ -1,5 +1,5 @@
-/* collector/event/datafile.h - what the data files of this folder have in common: a name by their path, days with faults
- * told by line. */
+/* collector/event/datafile.h - what the data files of this folder have in common: a name by their path, days with
+ * faults told by line. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
  * Lists    each is bounded (DOCUMENT_..._MAX). `hosts` within lists are names and globs as of scope.h, over the event's
  *          own hosts; where several rows fit a host the first one counts
  * Faults   of a file: all of them, each with its line; of a field set alone: one
- * Owner    the caller's memory; a struct document is some 90 KiB: heap or static, not the stack. Its functions take
+ * Owner    the caller's memory; a struct document is some 80 KiB: heap or static, not the stack. Its functions take
  *          memory of their own while they run: -ENOMEM
  * Threads  pure functions
  */
@@ -106,7 +106,7 @@ struct document {
     } rules[DOCUMENT_RULES_MAX];
 };
 
-/* ---- reading and writing (document.c, document_form.c, document_write.c) ---- */
+/* ---- reading and writing (document_take.c, document_write.c; document.c the rest) ---- */
 
 /* -EINVAL: `faults` says why, *ret is untouched. `name` stands for the file in faults. */
 int document_parse(const char *name, const char *text, size_t len, struct document *ret, struct config_faults *faults);

@@ -19,9 +19,10 @@ void out_word(struct out *out, const char *text);
 /* One field as a line of the canonical text, nothing when it is empty. document_write.c */
 void document_write_field(const struct document *document, enum document_field field, struct out *out);
 
-/* document_form.c: what kind of value a field has; the text "key: value" of one field into the document, which is then
- * checked as a whole. */
+/* document_form.c */
 enum config_kind document_kind(enum document_field field);
 const char *document_limit_key(enum host_limit limit);
+
+/* document_take.c: the text "key: value" of one field into the document, which is then checked as a whole. */
 int document_take_field(const char *name, const char *text, size_t len, enum document_field field,
                         struct document *document, struct config_faults *faults);

@@ -151,6 +151,25 @@ static void a_word_that_yaml_takes_for_something_else_is_quoted(void **state)
     assert_memory_equal(&f->document, &f->other, sizeof f->document);
 }
 
+static void the_file_that_is_shown_to_people_is_one(void **state)
+{
+    struct fixture *f = *state;
+    FILE *page = fopen("docs/event-file.md", "r");
+    if (!page)
+        fail_msg("no docs/event-file.md");
+    size_t len = fread(f->text, 1, sizeof f->text - 1, page);
+    fclose(page);
+    f->text[len] = '\0';
+    char *from = strstr(f->text, "```yaml\n");
+    assert_non_null(from);
+    char *to = strstr(from + 8, "```");
+    assert_non_null(to);
+    *to = '\0';
+    parsed(f, from + 8);
+    assert_string_equal(f->document.labels, "role=cache,site=sh-*");
+    assert_true(f->document.n_tiers == 2 && f->document.n_steps == 2 && f->document.n_runbooks == 1);
+}
+
 static void every_fault_is_told_with_its_line(void **state)
 {
     struct fixture *f = *state;
@@ -299,6 +318,7 @@ static void a_field_that_is_wrong_is_refused_and_nothing_is_changed(void **state
     assert_not_set(f, "hosts", "[a", -EINVAL, "hosts: \"[a\" is neither");
     assert_not_set(f, "tiers", "[{", -EINVAL, "event: ");
     assert_not_set(f, "notes", "\x07", -EINVAL, "control characters");
+    assert_not_set(f, "notes", "\x7f", -EINVAL, "control characters");
     assert_not_set(f, "notes", "\xff", -EINVAL, "event: ");
 }
 
@@ -415,6 +435,7 @@ int main(void)
         DOCUMENT_CASE(a_file_says_all_of_an_event),
         DOCUMENT_CASE(what_is_canonical_comes_back_byte_by_byte),
         DOCUMENT_CASE(a_word_that_yaml_takes_for_something_else_is_quoted),
+        DOCUMENT_CASE(the_file_that_is_shown_to_people_is_one),
         DOCUMENT_CASE(every_fault_is_told_with_its_line),
         DOCUMENT_CASE(what_makes_no_sense_is_refused_with_what_would),
         DOCUMENT_CASE(every_list_and_text_has_its_limit),

@@ -36,7 +36,7 @@ void out_quoted(struct out *out, const char *text)
             out_add(out, "\\n");
         else if (c == '\t')
             out_add(out, "\\t");
-        else if (c < ' ' || c == 0x7f)
+        else if (c < ' ')
             out_add(out, "\\x%02x", c);
         else if (c == '"' || c == '\\')
             out_add(out, "\\%c", c);

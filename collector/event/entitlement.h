@@ -1,8 +1,8 @@
 /* collector/event/entitlement.h - what a tenant may draw, and what may be agreed with it. Pure.
  *
- * Draw     whole days. All days of an event are drawn from the contract year its first day lies in, also when it reaches
- *          over the year's end; from packs that are good on that first day what the plan does not cover, the pack that
- *          ends first before the others. Draws are taken when an event is accepted (advice: when it is asked for) and
+ * Draw     whole days. All days of an event are drawn from the contract year its first day lies in, also when it
+ *          reaches over the year's end; from packs that are good on that first day what the plan does not cover, the
+ *          pack that ends first before the others. Draws are taken when an event is accepted (advice: when it is asked for) and
  *          given back only when it is cancelled before it begins
  * Balance  taking checks and takes at once, so it is never below 0, whatever comes in whichever order
  * Lock     from the first request for a day of it on a contract is locked, and stays so: it can be neither cancelled
@@ -28,8 +28,8 @@ struct want {
  * has drawn already. */
 int book_take(struct book *book, const struct plans *plans, const struct want *want, struct draw ret[TAKES_MAX],
               size_t *ret_n, struct err *err);
-/* Gives back all that the event has drawn (or, with event 0, the one draw `id`). The caller knows that it has not begun.
- * *ret_n 0: it has drawn nothing. */
+/* Gives back all that the event has drawn (or, with event 0, the one draw `id`). The caller knows that it has not
+ * begun. *ret_n 0: it has drawn nothing. */
 void book_give_back(struct book *book, uint64_t event, uint64_t id, int64_t now_us, const char *by,
                     struct draw ret[TAKES_MAX], size_t *ret_n);
 

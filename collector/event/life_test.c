@@ -285,6 +285,24 @@ static void windows_of_one_tenant_do_not_overlap(void **state)
     }
 }
 
+static void an_event_does_not_overlap_itself(void **state)
+{
+    (void)state;
+    struct fixture f = in_state(EVENT_REQUESTED, false);
+    struct event *const all[] = { &f.event };
+    assert_int_equal(event_check_overlap(&f.event, all, 1, &f.err), 0);
+}
+
+static void a_drill_is_never_late(void **state)
+{
+    (void)state;
+    struct fixture f = in_state(EVENT_DRAFT, true);
+    const struct event_ask late = { .verb = EVENT_REQUEST, .role = ROLE_CUSTOMER, .by = "acme", .late = true };
+    assert_int_equal(event_do(&f.event, &late, &f.change, &f.err), 0);
+    assert_false(f.event.late_request || f.change.late_request);
+    assert_int_equal(ask(&f, EVENT_ACCEPT, ""), 0);
+}
+
 static void a_late_request_is_flagged_and_accepted_by_a_reason(void **state)
 {
     (void)state;
@@ -600,6 +618,8 @@ int main(void)
         cmocka_unit_test(a_request_is_for_a_window_that_lies_ahead),
         cmocka_unit_test(a_request_is_for_hosts_there_are),
         cmocka_unit_test(windows_of_one_tenant_do_not_overlap),
+        cmocka_unit_test(an_event_does_not_overlap_itself),
+        cmocka_unit_test(a_drill_is_never_late),
         cmocka_unit_test(a_late_request_is_flagged_and_accepted_by_a_reason),
         cmocka_unit_test(a_step_waits_for_its_gates_and_says_which),
         cmocka_unit_test(a_step_tells_what_it_stood_on_and_what_was_overridden),

@@ -6,6 +6,7 @@
  *          acknowledged by a person, resolved when all its alerts are ok (unknown resolves nothing) or by a person. A
  *          paging alert of a higher severity triggers it again with a new clock and new stamps; any other that fires
  *          while it is open joins, and so does one that was ok and fires again: nobody is paged twice for them.
+ *          Muted ones do nothing until they are unmuted, and their clock begins then.
  *          Alerts that do not page join, but open nothing, unless their scope says so: then without a page, and with
  *          clock 0 until one that pages joins
  * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page a channel took),

@@ -83,13 +83,14 @@ struct change { /* of the CPU alert of web-1, firing since now, unless said othe
     bool no_page;
     bool opens; /* an incident, all the same */
     bool late;
+    bool muted, unmuted;
 };
 
 static int change_rc(struct fixture *f, struct change c)
 {
     char host_name[32];
     unsigned host = c.host ? (unsigned)c.host : 1;
-    struct transition t = { .from = c.from, .detected_us = f->now_us, .late = c.late };
+    struct transition t = { .from = c.from, .detected_us = f->now_us, .late = c.late, .unmuted = c.unmuted };
     t.alert = (struct alert){ .host = host,
                               .metric = CPU,
                               .state = c.to,
@@ -98,7 +99,8 @@ static int change_rc(struct fixture *f, struct change c)
                               .value = 0.95,
                               .threshold = 0.9,
                               .severity = c.severity ? c.severity : SEVERITY_CRITICAL,
-                              .page = !c.no_page };
+                              .page = !c.no_page,
+                              .muted = c.muted };
     if (c.to == ALERT_OK)
         t.alert.crossed_us = 0;
     snprintf(t.alert.rule, sizeof t.alert.rule, "%s", c.rule ? c.rule : "cpu");
@@ -252,6 +254,49 @@ static void pending_alerts_tell_nobody(void **state)
     GETS_LOST(f);
     CHANGE(f, .from = ALERT_UNKNOWN, .to = ALERT_PENDING); /* it fired, and is not ok */
     assert_int_equal(incident(f, 1)->state, INCIDENT_TRIGGERED);
+}
+
+static void a_muted_alert_tells_nobody_and_its_clock_begins_when_it_is_unmuted(void **state)
+{
+    struct fixture *f = *state;
+    at(f, 0);
+    FIRES(f, .muted = true);
+    assert_int_equal(f->out.n_incidents, 0);
+    at(f, 1200);
+    CHANGE(f, .from = ALERT_FIRING, .to = ALERT_FIRING, .crossed_s = 1, .unmuted = true);
+    assert_int_equal(f->out.incidents[0].id, 1);
+    assert_int_equal(f->out.incidents[0].crossed_us, f->now_us);
+    assert_false(f->out.incidents[0].breached || f->out.incidents[0].late);
+    assert_true(f->out.n_pages > 0);
+    RECOVERS(f);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+}
+
+static void a_muted_alert_joins_nothing_and_holds_nothing_open(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f, .rule = "power", .severity = SEVERITY_WARNING, .opens = true);
+    FIRES(f, .muted = true);
+    assert_int_equal(f->out.n_alerts, 0);
+    assert_int_equal(incident(f, 1)->severity, SEVERITY_WARNING);
+    RECOVERS(f, .rule = "power");
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+    RECOVERS(f);
+    assert_int_equal(f->out.n_incidents, 0);
+}
+
+static void an_alert_told_before_it_was_muted_stays_in_its_incident(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f);
+    deliver(f);
+    GETS_LOST(f);
+    CHANGE(f, .from = ALERT_UNKNOWN, .to = ALERT_FIRING, .muted = true);
+    assert_int_equal(f->out.n_incidents, 0);
+    CHANGE(f, .from = ALERT_FIRING, .to = ALERT_FIRING, .unmuted = true);
+    assert_int_equal(f->out.n_pages, 0);
+    RECOVERS(f);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
 }
 
 static void alerts_of_an_equal_severity_join_without_a_page(void **state)
@@ -1359,6 +1404,9 @@ int main(void)
         TEST(an_alert_that_does_not_page_opens_nothing),
         TEST(an_alert_that_does_not_page_joins_an_open_incident),
         TEST(pending_alerts_tell_nobody),
+        TEST(a_muted_alert_tells_nobody_and_its_clock_begins_when_it_is_unmuted),
+        TEST(a_muted_alert_joins_nothing_and_holds_nothing_open),
+        TEST(an_alert_told_before_it_was_muted_stays_in_its_incident),
         TEST(alerts_of_an_equal_severity_join_without_a_page),
         TEST(other_groups_events_and_tenants_are_other_incidents),
         TEST(a_higher_severity_triggers_again_with_a_new_clock),

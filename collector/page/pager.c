@@ -158,7 +158,8 @@ static void trigger(struct paging *p, struct dossier *dossier, const struct tran
     char title[sizeof dossier->row.title];
     dossier->row.severity = t->alert.severity;
     title_text(title, sizeof title, scope, &t->alert);
-    dossier_trigger(p, dossier, title, t->alert.crossed_us, t->detected_us, t->late);
+    /* nobody could hear of what was muted: its clock begins now */
+    dossier_trigger(p, dossier, title, t->unmuted ? t->detected_us : t->alert.crossed_us, t->detected_us, t->late);
 }
 
 static struct dossier *open_dossier(struct paging *p, const struct page_scope *scope)
@@ -271,6 +272,8 @@ static void fires_on(struct paging *p, struct holder *holder, const struct trans
     if (t->late)
         return; /* another spell, in the past: the row is of the present one */
     write_row(p, dossier, holder->row, &t->alert, scope);
+    if (t->alert.muted)
+        return;
     if (must_page(dossier, t)) {
         trigger(p, dossier, t, scope);
     } else if (before_us == dossier->row.crossed_us && t->alert.crossed_us < before_us) {
@@ -300,7 +303,8 @@ int pager_alert(struct pager *pager, const struct transition *t, const struct pa
     case ALERT_FIRING:
         if (holder)
             fires_on(&p, holder, t, scope);
-        else if (t->from != ALERT_FIRING) /* else only its crossing moved, of an incident resolved by hand */
+        else if (!t->alert.muted && (t->from != ALERT_FIRING || t->unmuted))
+            /* else another explains it, or only its crossing moved, of an incident resolved by hand */
             fires(&p, t, scope);
         break;
     case ALERT_UNKNOWN:

@@ -21,6 +21,8 @@ static void append(char *to, size_t size, const char *text, size_t len)
 static const char *unit_of(const struct alert *alert)
 {
     const struct metric *metric = metric_find(alert->metric);
+    if (alert->unit[0])
+        return alert->unit;
     if (strcmp(alert->rule, WATCH_SILENCE_RULE) == 0)
         return "s";
     return metric ? metric->unit : "";

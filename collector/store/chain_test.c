@@ -267,6 +267,8 @@ static void go_back_to_second_version(struct fixture *f)
         len += snprintf(sql + len, sizeof sql - (size_t)len, "; CREATE TABLE %s AS SELECT * FROM now.%s", same[i],
                         same[i]);
     run_sql(f, sql);
+    run_sql(f, "ALTER TABLE alert DROP COLUMN unit; ALTER TABLE alert DROP COLUMN muted;"
+               "ALTER TABLE incident_alert DROP COLUMN unit");
 }
 
 static void a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real(void **state)

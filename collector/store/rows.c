@@ -103,10 +103,11 @@ static const struct field token_fields[] = {
     INT64("host", row, in host, KEY), TEXT("rule", row, in rule, KEY), TEXT("metric", row, in metric, KEY),            \
         TEXT("instance", row, in instance, KEY), NAME("state", row, in state, &alert_states),                          \
         INT64("crossed_us", row, in crossed_us), INT64("changed_us", row, in changed_us),                              \
-        REAL("value", row, in value), REAL("threshold", row, in threshold),                                            \
+        REAL("value", row, in value), REAL("threshold", row, in threshold), TEXT("unit", row, in unit),                \
         NAME("severity", row, in severity, &severities), BOOL("page", row, in page)
 
-static const struct field alert_fields[] = { ALERT_FIELDS(alert, ), INT64("was_us", alert, was_us) };
+static const struct field alert_fields[] = { ALERT_FIELDS(alert, ), INT64("was_us", alert, was_us),
+                                             BOOL("muted", alert, muted) };
 
 static const struct field incident_alert_fields[] = {
     INT64("incident", incident_alert, incident, KEY),

@@ -131,6 +131,10 @@ static const char *const tenant_steps[] = {
     "CREATE TABLE gate (event INTEGER, gate TEXT, state TEXT NOT NULL, evidence TEXT NOT NULL, actor TEXT NOT NULL,"
     "  reason TEXT NOT NULL, at_us INTEGER NOT NULL, PRIMARY KEY (event, gate)) WITHOUT ROWID;"
 
+    "ALTER TABLE alert ADD COLUMN unit TEXT NOT NULL DEFAULT '' /* the metric's own */;"
+    "ALTER TABLE alert ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident_alert ADD COLUMN unit TEXT NOT NULL DEFAULT '';"
+
     /* What tenants have by contract. */
     "CREATE TABLE contract (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, plan TEXT NOT NULL,"
     "  first_day TEXT NOT NULL /* in its zone; contract years begin on its anniversaries */, years INTEGER NOT NULL,"

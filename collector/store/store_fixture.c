@@ -256,8 +256,10 @@ struct alert alert_of(unsigned n)
         .changed_us = 2000 + n,
         .value = 0.97,
         .threshold = 0.9,
+        .unit = "By/s",
         .severity = SEVERITY_CRITICAL,
         .page = true,
+        .muted = true,
     };
     snprintf(alert.instance, sizeof alert.instance, "cpu%u", n);
     return alert;

@@ -104,6 +104,7 @@ static void alerts_events_incidents_and_pages_come_back_as_they_were(void **stat
     struct event event = event_of(9, 1);
     struct incident incident = incident_of(7, 1);
     struct incident_alert member = { .incident = 7, .host_name = "web-1", .summary = "CPU", .alert = alert };
+    member.alert.muted = false;
     member.alert.was_us = 0; /* of what people are told nothing hangs on it */
     struct page page = page_of(21, 7, 1);
     add_tenant(f, 1);

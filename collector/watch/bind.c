@@ -36,6 +36,7 @@ static int index_rules(struct rule_set *set)
     for (size_t i = set->n; i-- > 0;) {
         const char *metric = set->rules[i].metric;
         struct metric_rules *head;
+        set->dependencies = set->dependencies || set->rules[i].n_depends > 0;
         set->absences = set->absences || set->rules[i].condition == CONDITION_ABSENCE;
         HASH_FIND_STR(set->by_metric, metric, head);
         if (head) {

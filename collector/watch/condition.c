@@ -1,8 +1,23 @@
 /* What is held against a threshold where it is not the value itself. What comes of it is bad, clear, neither, or nothing
  * at all, which changes nothing; from there on judge.c goes the same way for all. */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "collector/watch/parts.h"
+
+void rule_unit(const struct rule *rule, char ret[ALERT_UNIT_MAX + 1])
+{
+    const struct metric *metric = metric_find(rule->metric);
+    const struct metric *per = metric_find(rule->per);
+    ret[0] = '\0';
+    if (metric && rule->condition == CONDITION_RATE)
+        snprintf(ret, ALERT_UNIT_MAX + 1, "%s/s", metric->unit);
+    if (metric && per && rule->condition == CONDITION_RATIO) {
+        bool same = strcmp(metric->unit, per->unit) == 0;
+        snprintf(ret, ALERT_UNIT_MAX + 1, "%s%s%s", same ? "1" : metric->unit, same ? "" : "/", same ? "" : per->unit);
+    }
+}
 
 struct looking { /* at one tick */
     struct judging *j;

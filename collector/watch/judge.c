@@ -65,6 +65,8 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
     spell->alert.value = value;
     spell->alert.severity = rule->severity;
     spell->alert.page = rule->page;
+    spell->alert.muted = spell->alert.muted && state == ALERT_FIRING;
+    rule_unit(rule, spell->alert.unit);
     if (state != ALERT_UNKNOWN)
         spell->alert.was_us = 0;
     if (state == ALERT_OK)

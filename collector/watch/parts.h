@@ -133,6 +133,7 @@ struct watched {
     struct lane live;
     struct lane *late;                           /* NULL: no gap is closing */
     struct alert *silence;                       /* NULL: it is not silent */
+    bool unsettled;                              /* what is muted is to be looked through */
     struct binding *bindings[BINDINGS_PER_HOST]; /* NULL: free */
     struct expected *expected;                   /* by key */
     uint64_t n_expected;                         /* goes up with each */
@@ -150,7 +151,8 @@ struct metric_rules { /* the first rule of a metric; the others follow by `next`
 
 struct rule_set {
     size_t n;
-    bool absences; /* there are such rules */
+    bool absences;     /* there are such rules */
+    bool dependencies; /* likewise */
     struct rule *rules;
     int *next; /* of the same metric; -1: last */
     struct metric_rules *heads;
@@ -237,11 +239,20 @@ int64_t gap_us(const struct watched *host);
 
 /* ---- condition.c ---- */
 
+/* Of its threshold, when that is not the metric's own; else "". */
+void rule_unit(const struct rule *rule, char ret[ALERT_UNIT_MAX + 1]);
+
 /* Runs the views' values of the tick through the lane, behind those of its pairs. */
 void lane_judge_views(struct judging *j, struct lane *lane, uint32_t tick, int64_t at_us);
 /* In judge.c: whatever the condition. */
 void slot_judge(struct judging *j, struct lane *lane, int slot, const struct sight *sight);
 double pair_sample(const struct column *columns, const struct pair *pair, uint32_t tick);
+
+/* ---- mute.c ---- */
+
+/* Behind all that one instant brought, which stands in `j->out` from `from` on: what begins to fire is muted or not, and
+ * what was muted is told when nothing mutes it any more. */
+void mute_settle(struct judging *j, size_t from);
 
 /* ---- expected.c ---- */
 

@@ -28,6 +28,7 @@ static void nothing_is_said_before_the_span_has_passed(void **state)
     feed_one(f, 60, 65000);
     assert_change(last(f), "fills", ALERT_OK, ALERT_FIRING);
     assert_true(last(f)->alert.value == 1000);
+    assert_string_equal(last(f)->alert.unit, "By/s");
     assert_int_equal(crossed_s(last(f)), 60);
 }
 

@@ -96,7 +96,9 @@ void watch_tick(struct watch *watch, int64_t now_us, struct transitions *out)
     HASH_ITER(hh, watch->hosts, host, next)
     {
         struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
+        size_t from = out->n;
         late_settle(&j);
+        mute_settle(&j, from);
         if (watch->listen_us > 0 && !host->silence && is_due(watch, host, now_us))
             begin(&j);
     }

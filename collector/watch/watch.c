@@ -140,10 +140,12 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
     host->interval_us = interval_us;
     if (same)
         return 0;
+    size_t from = out->n;
     late_close(&j);
     host->in_force = strictest;
     memcpy(host->limits, limits, sizeof host->limits);
     end_ruleless(&j, &watch->set);
+    mute_settle(&j, from);
     host_unbind(host);
     return 0;
 }
@@ -241,6 +243,7 @@ int watch_restore(struct watch *watch, const struct alert *alert)
     int64_t was_us = cut_short && !alert->was_us ? spell->alert.crossed_us : alert->was_us;
     spell->alert = *alert;
     spell->alert.was_us = was_us;
+    host->unsettled = host->unsettled || alert->muted;
     spell->rule = (uint16_t)rule;
     spell->last_us = alert->changed_us > host->live.last_us && !cut_short ? alert->changed_us : host->live.last_us;
     return 0;
@@ -318,9 +321,15 @@ int watch_judge(struct watch *watch, struct watched *host, const struct series_t
         return -EINVAL;
     watch_follow_clock(watch, now_us);
     struct judging j = { .watch = watch, .host = host, .table = table, .batch = batch, .now_us = now_us, .out = out };
-    for (uint32_t i = 0; i < batch->n_ticks; i++)
+    for (uint32_t i = 0; i < batch->n_ticks; i++) {
+        size_t from = out->n;
         judge_tick(&j, i, at_us[i] < now_us ? at_us[i] : now_us); /* nothing crosses after its receipt */
+        if (watch->set.dependencies)
+            mute_settle(&j, from);
+    }
+    size_t from = out->n;
     late_settle(&j);
+    mute_settle(&j, from);
     return j.rc;
 }
 
@@ -371,6 +380,11 @@ int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int
     struct rule_set old = watch->set;
     watch->set = set;
     set = old;
+    for (host = watch->hosts; host; host = host->hh.next) {
+        struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
+        host->unsettled = true;
+        mute_settle(&j, out->n);
+    }
     return 0;
 }
 

@@ -29,6 +29,10 @@
  *          makes its hold full. Windows that ended where the gap began go on in the late ticks. Where a live one behind
  *          the gap is too short yet to say anything, it gets what the late one holds, and with it a spell that the late
  *          ticks end in: only the next live tick shows how that goes on
+ * Muted    an alert that begins to fire while a rule fires that its rule depends on, on the same host, is muted: it goes on
+ *          in its states and tells nobody. When none of them fires any more (one that is unknown does not) and it still
+ *          does, that is told. One that fired before stays told. Among alerts of one tick it does not matter which
+ *          came first; a late one looks at those that fire among the late ticks, and at the live ones
  * Clock    when `now` goes back by more than a second, all times noted before are moved back with it: a clock set
  *          back neither blinds the watch nor makes a spell shorter or longer
  * Units    microseconds of corrected wall time; values in the unit of the metric
@@ -54,7 +58,8 @@ enum {
     RULES_MAX = 256,
     RULE_DEPENDS_MAX = 8,
     WATCH_SILENCE_INTERVALS = 3,
-    ALERTS_PER_HOST_MAX = 4096
+    ALERTS_PER_HOST_MAX = 4096,
+    ALERT_UNIT_MAX = 2 * METRIC_UNIT_MAX + 1
 };
 #define WATCH_INTERVAL_US (10 * US_PER_S) /* of a host that has confirmed none */
 
@@ -112,14 +117,17 @@ struct alert { /* also the row the store keeps */
     int64_t changed_us; /* when it entered this state, by the samples' time; by ours where no sample did it */
     double value;       /* the sample that changed it last */
     double threshold;   /* absolute, limits resolved */
+    char unit[ALERT_UNIT_MAX + 1]; /* of both; "": the metric's own */
     enum severity severity;
     bool page;
+    bool muted; /* firing, and a rule it depends on fired when it began to: tells nobody */
 };
 
 struct transition {
     struct alert alert;    /* after it */
     enum alert_state from; /* the same as alert.state when the alert only got another `crossed` */
     int64_t detected_us;   /* `now` of the call that found it */
+    bool unmuted;          /* firing as before, but what muted it is over: people are to hear of it now */
     bool late;             /* a spell of the past, found in ticks of a closed gap: only firing and ok are told. The row
                               the store keeps is the alert as it is now: a late one is no row */
 };

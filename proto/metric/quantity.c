@@ -33,6 +33,8 @@ char *metric_quantity_text(char text[METRIC_QUANTITY_TEXT], double value, const 
         scaled(text, value, "B");
     else if (strcmp(unit, "By/s") == 0)
         scaled(text, value, "B/s");
+    else if (strcmp(unit, "1/s") == 0)
+        snprintf(text, METRIC_QUANTITY_TEXT, "%.4g %%/s", value * 100);
     else if (unit[0] == '{')
         counted(text, value, unit);
     else

@@ -589,7 +589,8 @@ static const char first_version[] =
     "CREATE INDEX batch_by_slot ON batch (slot, run);"
     "CREATE TABLE event (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL,"
     "  hosts TEXT NOT NULL, state TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,"
-    "  created_us INTEGER NOT NULL, started_us INTEGER NOT NULL, closed_us INTEGER NOT NULL, changed_by TEXT NOT NULL);";
+    "  created_us INTEGER NOT NULL, started_us INTEGER NOT NULL, closed_us INTEGER NOT NULL, changed_by TEXT NOT "
+    "NULL);";
 
 /* What is the same in both versions is taken from today's file. */
 static void go_back_to_first_version(struct fixture *f)
@@ -612,7 +613,10 @@ static void go_back_to_first_version(struct fixture *f)
         snprintf(sql + len, sizeof sql - len, "; CREATE TABLE %s AS SELECT * FROM now.%s", same[i], same[i]);
     }
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(db, "ALTER TABLE alert DROP COLUMN was_us", NULL, NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(db,
+                     "ALTER TABLE alert DROP COLUMN was_us; ALTER TABLE alert DROP COLUMN unit;"
+                     "ALTER TABLE alert DROP COLUMN muted; ALTER TABLE incident_alert DROP COLUMN unit",
+                     NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s", sqlite3_errmsg(db));
     sqlite3_close(db);
 }

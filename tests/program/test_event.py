@@ -1,0 +1,199 @@
+"""An event from its draft to the armed window, through the console, over a kill in each state; and what is refused, in words."""
+import datetime
+import re
+import unittest
+
+from world import World, wait_for
+
+DOCUMENT = """name: sale
+zone: UTC
+first_day: {first_day}
+days: 1
+labels: [role=web]
+tiers:
+  - {{ hosts: "web-*", tier: core }}
+limits:
+  - {{ hosts: "web-*", egress: 125000000 }}
+demand:
+  - {{ hosts: "web-*", metric: "system.network.io.rate{{direction=transmit}}", times: 3 }}
+contacts: [war-room]
+escalation:
+  - {{ after: 0s, contacts: war-room }}
+notes: "Call the shop first.\\nThen us."
+runbooks:
+  - {{ title: Fail over, url: "https://wiki.example/fail-over" }}
+"""
+PLAN = """title: Large
+rank: 1
+versions:
+  - {from: 2020-01-01, assurance_days: 3, assurance_lead: 10, advice_days: 2, advice_lead: 3}
+"""
+
+
+class Event(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.start_receiver()
+        self.world.configure()
+        self.today = datetime.datetime.now(datetime.timezone.utc).date()
+        self.shelve()
+        self.world.start_collector()
+        self.world.must("tenant", "add", "acme")
+        self.world.must("tenant", "set", "acme", "--plan", "large", "--from", f"{self.today.year}-01-01", "--years", "3",
+                        "--zone", "UTC", "--calendar", "all")
+        self.line = self.world.invite("web-1", "--tenant", "acme", "--label", "role=web", "--label", "site=sh")
+
+    def shelve(self):
+        """A plan and a calendar of this test alone, in which every day is worked on."""
+        folder = self.world.folder
+        for name in "plans", "calendars":
+            (folder / name).mkdir()
+        (folder / "plans/large.yaml").write_text(PLAN)
+        years = "".join(f"  - {{year: {self.today.year + n}, off: []}}\n" for n in range(3))
+        (folder / "calendars/all.yaml").write_text(f"title: Every day\nweekend: []\nyears:\n{years}")
+        file = folder / "collector.yaml"
+        file.write_text(re.sub(r"(?m)^(plans|calendars): .*$", rf"\1: {folder}/\1", file.read_text()))
+
+    def in_days(self, days):
+        return str(self.today + datetime.timedelta(days=days))
+
+    def document(self, text=None):
+        file = self.world.folder / "sale.yaml"
+        file.write_text(text or DOCUMENT.format(first_day=self.in_days(3)))
+        return file
+
+    def refused(self, *args, status=1):
+        """What a verb that is refused says."""
+        found, out, error = self.world.console(*args)
+        self.assertEqual((found, out), (status, ""), error)
+        return error
+
+    def shown(self):
+        page = self.world.must("event", "show", "sale")
+        return {key: page[key] for key in ("event", "gates", "document", "history")}
+
+    def state(self):
+        return self.shown()["event"]["state"]
+
+    def gate(self, name):
+        return next(gate for gate in self.shown()["gates"] if gate["gate"] == name)
+
+    def killed(self):
+        """The collector is killed and starts again; what it says of the event is what it said before."""
+        before = self.shown()
+        self.world.kill("collector")
+        self.world.start_collector()
+        self.assertEqual(self.shown(), before)
+
+    def override(self, *gates):
+        for gate in gates:
+            self.world.must("event", "override", "sale", gate, "--reason", f"no {gate} yet")
+
+    def left(self):
+        return self.world.must("entitlement", "show", "acme")["contracts"][0]["balance"][0]["assurance"]["left"]
+
+    def draft(self):
+        self.world.must("event", "create", "-f", self.document(), "--tenant", "acme")
+
+    def to_checked(self):
+        self.draft()
+        self.world.must("event", "request", "sale")
+        self.world.must("event", "accept", "sale", "--reason", "the launch was moved")
+        self.override("verdict")
+        self.world.must("event", "check", "sale")
+
+    # ---- the way
+
+    def test_an_event_goes_its_way_whenever_the_collector_is_killed(self):
+        self.draft()
+        self.killed()
+        self.assertTrue(self.world.must("event", "request", "sale")["event"]["late_request"])
+        self.killed()
+        self.assertIn("wants a reason", self.refused("event", "accept", "sale", status=2))
+        self.world.must("event", "accept", "sale", "--reason", "the launch was moved")
+        self.assertEqual((self.state(), self.gate("entitlement")["state"], self.left()), ("accepted", "passed", 2))
+        self.killed()
+        self.assertIn("verdict", self.refused("event", "check", "sale"))
+        self.override("verdict")
+        self.world.must("event", "check", "sale")
+        self.killed()
+        self.assertIn("rehearsal, lint, contacts and notices", self.refused("event", "arm", "sale"))
+        self.override("rehearsal", "lint", "contacts", "notices")
+        self.world.must("event", "arm", "sale")
+        wait_for("arming says whom it waits for", lambda: "0 of 1" in str(self.gate("hosts")["evidence"]))
+        self.assertIn("web-1", self.gate("hosts")["evidence"])
+        self.killed()
+        self.world.configure_agent()
+        self.world.join(self.line)
+        self.world.start_agent()
+        wait_for("the event is armed", lambda: self.state() == "armed")
+        self.assertEqual(self.gate("hosts")["evidence"], "1 of 1 report and confirm 1 s")
+        self.killed()
+        self.world.must("event", "cancel", "sale", "--reason", "the customer has no goods")
+        self.assertEqual((self.state(), self.left()), ("cancelled", 3))
+        self.killed()
+        steps = [entry["body"]["to"] for entry in self.shown()["history"] if entry["kind"] == "event"]
+        self.assertEqual(steps, ["draft", "requested", "accepted", "checked", "checked", "armed", "cancelled"])
+
+    def test_a_host_samples_each_second_from_arming_until_it_is_cancelled(self):
+        self.to_checked()
+        self.override("rehearsal", "lint", "contacts", "notices")
+        self.world.configure_agent()
+        self.world.join(self.line)
+        self.world.start_agent()
+        wait_for("the host reports", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 10)
+        self.world.must("event", "arm", "sale")
+        wait_for("the event is armed", lambda: self.state() == "armed")
+        self.assertTrue(self.world.reports_each_second())
+        self.world.must("event", "cancel", "sale")
+        wait_for("calm again", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 10)
+
+    def test_what_it_is_is_a_page_and_each_change_is_on_record(self):
+        self.draft()
+        self.world.must("event", "set", "sale", "--notes", "Call the shop first.", "--tiers", "[{hosts: 'web-*', tier: supporting}]")
+        _, page, _ = self.world.console("event", "show", "sale")
+        for line in ("Event sale of acme: draft", "1 in scope of label role=web", "web-*: supporting", "Fail over: https://wiki.example/fail-over",
+                     "web-*: egress 125 MB/s", "web-*: system.network.io.rate{direction=transmit} 3 times what it is",
+                     "after 0s: war-room", "Call the shop first."):
+            self.assertIn(line, page)
+        changes = [entry["body"]["changed"] for entry in self.shown()["history"] if entry["kind"] == "document"]
+        self.assertEqual(sorted(changes[-1]), ["notes", "tiers"])
+
+    # ---- what is refused
+
+    def create(self, name, **more):
+        options = {"--tenant": "acme", "--zone": "UTC", "--from": self.in_days(20), "--hosts": "web-*"}
+        options |= {f"--{key}": value for key, value in more.items()}
+        return ("event", "create", name, *(word for pair in options.items() for word in pair))
+
+    def test_what_cannot_be_is_refused_with_the_field_and_what_would_be_right(self):
+        self.assertIn("Mars/Olympus", self.refused(*self.create("x", zone="Mars/Olympus"), status=2))
+        self.assertIn("whole number from 1", self.refused(*self.create("x", days="0"), status=2))
+        self.assertIn("31", self.refused(*self.create("x", days="400"), status=2))
+        self.assertIn("hosts", self.refused(*self.create("x", hosts="web-[*"), status=2))
+        self.world.must(*self.create("past", **{"from": self.in_days(-2)}))
+        self.assertIn("want a first_day that lies ahead", self.refused("event", "request", "past"))
+        self.world.must(*self.create("nobody", hosts="mail-*"))
+        self.assertIn("mail-*", self.refused("event", "request", "nobody"))
+        self.world.must(*self.create("first", days="3"))
+        self.world.must("event", "request", "first")
+        self.world.must(*self.create("second", **{"from": self.in_days(22)}))
+        self.assertIn("overlaps that of first", self.refused("event", "request", "second"))
+        self.assertIn("first_day", self.refused("event", "set", "first", "--from", self.in_days(40)))
+        self.assertIn("there is no gate lunch", self.refused("event", "override", "first", "lunch", "--reason", "x", status=2))
+
+    def test_faults_of_a_document_are_told_by_their_lines(self):
+        good = DOCUMENT.format(first_day=self.in_days(3))
+        for wrong, line in ((good.replace("tier: core", "tier: golden"), 7), (good.replace("times: 3", "times: three"), 11),
+                            (good.replace(self.in_days(3), "2027-02-30"), 3), (good.replace("zone: UTC", "zone: Mars"), 2)):
+            file = self.document(wrong)
+            self.assertIn(f"{file}:{line}:", self.refused("event", "create", "-f", file, "--tenant", "acme", status=2))
+        error = self.refused("event", "create", "-f", self.document(good.replace("days: 1", "days: 0").replace("core", "big")),
+                             "--tenant", "acme", status=2)
+        self.assertIn("sale.yaml:4: ", error)
+        self.assertIn("sale.yaml:7: ", error)
+        self.assertEqual(self.world.must("event", "list")["events"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
