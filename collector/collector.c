@@ -306,6 +306,8 @@ void collector_host_view(const struct collector *collector, uint64_t host, struc
     ret->cpu = state->cpu;
     ret->memory = state->memory;
     ret->firing = state->firing;
+    ret->in_force = watch_strictest(state->in_force);
+    memcpy(ret->limits, state->limits, sizeof ret->limits);
     snprintf(ret->version, sizeof ret->version, "%s", state->version);
 }
 

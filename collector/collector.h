@@ -294,6 +294,8 @@ struct host_view {
     char version[TEXT_MAX + 1]; /* of the agent; "" unknown */
     double cpu, memory;         /* 0..1, latest; NaN unknown */
     unsigned firing;            /* alerts */
+    unsigned in_force;          /* rules': those of the IN_FORCE(...) bits that count */
+    double limits[LIMIT_COUNT]; /* in force: its own, and what an armed or live event declares for it; NaN: none */
 };
 void collector_host_view(const struct collector *collector, uint64_t host, struct host_view *ret);
 

@@ -159,6 +159,8 @@ int verb_ledger_list(struct call *call, struct err *err); /* ledger.c */
 
 int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */
 int verb_patrol_handover(struct call *call, struct err *err);
+int verb_rule_list(struct call *call, struct err *err); /* rules.c */
+int verb_rule_export(struct call *call, struct err *err);
 
 int verb_query(struct call *call, struct err *err);           /* query.c */
 int verb_query_latest(struct call *call, struct err *err);    /* latest.c */

@@ -120,6 +120,10 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
         { "warroom ledger list --tenant acme --event launch --kind page --oldest",
           "{'verb':'ledger "
           "list','args':{'tenant':'acme','event':'launch','kind':'page','oldest':true,'entries':100}}" },
+        { "warroom rule list --host web-1 --event launch",
+          "{'verb':'rule list','args':{'host':'web-1','event':'launch'}}" },
+        { "warroom rule export --event-state live --host web-1",
+          "{'verb':'rule export','args':{'host':'web-1','state':'live'}}" },
         { "warroom coverage launch --tenant acme --host web-1 --from -1h",
           "{'verb':'coverage','args':{'event':'launch','tenant':'acme','host':'web-1',"
           "'from':'2026-11-23T01:41:00.000Z'}}" },

@@ -31,6 +31,8 @@ show_fn show_incident_line;
 show_fn show_incident_page; /* with its alerts and pages */
 show_fn show_incidents;
 show_fn show_ledger;
+show_fn show_rules;
+show_fn show_rule_file;
 show_fn show_query;
 show_fn show_latest;
 show_fn show_quantiles;

@@ -1,0 +1,68 @@
+/* Rules in lines, and as Prometheus takes them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "warroom/command/field.h"
+#include "warroom/command/show.h"
+
+static void metric_cell(struct table *table, const json_t *rule)
+{
+    const char *instance = field_text(rule, "instance");
+    if (strcmp(instance, "*") == 0 || strcmp(instance, FIELD_NONE) == 0)
+        table_cell(table, TONE_PLAIN, "%s", field_text(rule, "metric"));
+    else
+        table_cell(table, TONE_PLAIN, "%s[%s]", field_text(rule, "metric"), instance);
+}
+
+static void put_title(const json_t *data, size_t n, const struct sheet *sheet)
+{
+    const char *host = field_text(data, "host");
+    const char *event = field_text(data, "event");
+    sheet_put(sheet, TONE_STRONG, "%zu %s", n, n == 1 ? "rule" : "rules");
+    if (strcmp(host, FIELD_NONE) != 0)
+        sheet_put(sheet, TONE_STRONG, " for %s", host);
+    if (strcmp(event, FIELD_NONE) != 0)
+        sheet_put(sheet, TONE_STRONG, " in the window of %s", event);
+    fputc('\n', sheet->out);
+}
+
+void show_rules(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "RULE", false, 12 },   { "METRIC", false, 12 },  { "BAD IS", false, 16 },
+                                             { "HOLD", true, 0 },     { "SEVERITY", false, 0 }, { "PAGES", false, 0 },
+                                             { "IN FORCE", false, 6 } };
+    const json_t *rules = field_list(data, "rules");
+    size_t i;
+    json_t *rule;
+    put_title(data, json_array_size(rules), sheet);
+    if (json_array_size(rules) == 0)
+        return;
+    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+    json_array_foreach(rules, i, rule)
+    {
+        double hold_s = 0;
+        const char *severity = field_text(rule, "severity");
+        bool judged = field_true(rule, "judged");
+        field_number(rule, "hold_s", &hold_s);
+        table_cell(table, judged ? TONE_PLAIN : TONE_DIM, "%s", field_text(rule, "rule"));
+        metric_cell(table, rule);
+        table_cell(table, TONE_PLAIN, "%s%s", judged ? "" : "not judged: ", field_text(rule, "condition"));
+        table_cell(table, TONE_PLAIN, "%gs", hold_s);
+        table_cell(table, show_state_tone(severity), "%s", severity);
+        table_cell(table, TONE_PLAIN, "%s", field_true(rule, "page") ? "yes" : "no");
+        table_cell(table, TONE_PLAIN, "%s", field_text(rule, "in_force"));
+    }
+    table_print(table, sheet);
+}
+
+/* As it came: it is for a file. */
+void show_rule_file(const json_t *data, const struct sheet *sheet)
+{
+    size_t i;
+    json_t *item;
+    const char *head = json_string_value(json_object_get(data, "head"));
+    fputs(head ? head : "", sheet->out);
+    json_array_foreach(field_list(data, "items"), i, item) if (json_is_string(item))
+        fputs(json_string_value(item), sheet->out);
+}

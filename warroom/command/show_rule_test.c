@@ -1,0 +1,74 @@
+/* What is printed of rules, to the letter, as show_test.c has it for the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "warroom/command/fake_fixture.h"
+
+static int setup(void **state)
+{
+    *state = fake_open();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_close(*state);
+    return 0;
+}
+
+static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
+{
+    fake_answer(fake, answer);
+    assert_int_equal(fake_run(fake, line), COMMAND_OK);
+    assert_string_equal(fake_err(fake), "");
+    assert_string_equal(fake_out(fake), expected);
+}
+
+static void rules_are_listed_with_what_is_bad_and_where_they_hold(void **state)
+{
+    prints(*state, "warroom rule list",
+           "{'ok':true,'data':{'host':null,'event':null,'rules':[{'rule':'cpu_critical','metric':"
+           "'system.cpu.utilization','instance':'*','condition':'above 95 %, ends at 85 %','hold_s':120.0,'severity':"
+           "'critical','page':true,'in_force':'normal','judged':true},{'rule':'gone','metric':"
+           "'system.filesystem.utilization','instance':'/data','condition':'no value','hold_s':0.5,'severity':"
+           "'warning','page':false,'in_force':'always','judged':true}]}}",
+           "2 rules\n"
+           "RULE          METRIC                       BAD IS                    HOLD  SEVERITY  PAGES  IN FORCE\n"
+           "cpu_critical  system.cpu.utilization       above 95 %, ends at 85 %  120s  critical  yes    normal\n"
+           "gone          system.filesystem.utilizat…  no value                  0.5s  warning   no     always\n");
+}
+
+static void what_a_host_does_not_declare_is_said_not_to_be_judged(void **state)
+{
+    prints(*state, "warroom rule list --host web-1 --event launch",
+           "{'ok':true,'data':{'host':'web-1','event':'launch','rules':[{'rule':'egress','metric':'system.x',"
+           "'instance':'*','condition':'above 80 % of the declared egress','hold_s':15.0,'severity':'warning','page':"
+           "false,'in_force':'window','judged':false}]}}",
+           "1 rule for web-1 in the window of launch\n"
+           "RULE    METRIC    BAD IS                                         HOLD  SEVERITY  PAGES  IN FORCE\n"
+           "egress  system.x  not judged: above 80 % of the declared egress   15s  warning   no     window\n");
+}
+
+static void the_rule_file_is_printed_as_it_came(void **state)
+{
+    prints(*state, "warroom rule export --event-state live",
+           "{'ok':true,'data':{'head':'groups:\\n  - name: warroom\\n    rules:\\n','items':['      # a: no\\n',"
+           "'      - alert: b\\n']}}",
+           "groups:\n  - name: warroom\n    rules:\n      # a: no\n      - alert: b\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(rules_are_listed_with_what_is_bad_and_where_they_hold),
+        TEST(what_a_host_does_not_declare_is_said_not_to_be_judged),
+        TEST(the_rule_file_is_printed_as_it_came),
+    };
+    return cmocka_run_group_tests_name("show_rule", tests, NULL, NULL);
+}
