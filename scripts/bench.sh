@@ -12,6 +12,8 @@
 #                                             a thousand and ten thousand agents, the collector's outage, and their return
 #   scripts/bench.sh link   [--agents N] [--seconds N]
 #                                             what the secure channel costs: logins, sealed messages, agents that are there
+#   scripts/bench.sh watch  [--series N] [--rules N] [--ticks N] [--runs N]
+#                                             what judging a sample by a rule costs, beside promtool
 #
 # Prints JSON objects, one a line, and on stderr what they mean. Stops all it started. Exit status 0: measured; 1: not; 2: usage.
 set -euo pipefail
@@ -19,13 +21,13 @@ cd "$(dirname "$0")/.."
 
 what=${1:-}
 case "$what" in
-page | agent | ingest | store | fleet | link) shift ;;
+page | agent | ingest | store | fleet | link | watch) shift ;;
 -h | --help)
-	sed -n '2,16s/^# \{0,1\}//p' "$0"
+	sed -n '2,18s/^# \{0,1\}//p' "$0"
 	exit 0
 	;;
 *)
-	sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,18s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
@@ -33,5 +35,5 @@ esac
 scripts/install-deps.sh test
 cmake --preset release >/dev/null
 cmake --build --preset release --target warroom-collector warroom-agent warroom \
-	warroom-swarm warroom-feed warroom-seal warroom-logins warroom-unblock warroom-ask >&2
+	warroom-swarm warroom-feed warroom-seal warroom-logins warroom-unblock warroom-ask warroom-judge >&2
 WARROOM_BIN=$PWD/build/release/bin exec python3 -B "tests/bench/$what.py" "$@"

@@ -191,7 +191,7 @@ static void a_rule_that_is_gone_misses_nothing(void **state)
     assert_int_equal(said(f), before);
 }
 
-static void a_rule_out_of_force_goes_on_learning(void **state)
+static void what_went_before_the_rule_came_into_force_is_not_missed(void **state)
 {
     struct fixture *f = *state;
     struct rule rule = absence_of("*", 0);
@@ -202,8 +202,15 @@ static void a_rule_out_of_force_goes_on_learning(void **state)
     assert_int_equal(said(f), 0);
     set_host(f, IN_LIVE, 10);
     see(f, &one, 30, 30);
+    assert_int_equal(said(f), 0);
+    set_host(f, IN_FORCE_NO_EVENT, 10);
+    see(f, &two, 40, 40);
+    set_host(f, IN_LIVE, 10);
+    see(f, &one, 50, 50); /* there until then */
     assert_change(last(f), "gone", ALERT_OK, ALERT_FIRING);
-    assert_int_equal(crossed_s(last(f)), 30);
+    assert_int_equal(crossed_s(last(f)), 50);
+    set_host(f, IN_FORCE_NO_EVENT, 10);
+    assert_change(last(f), "gone", ALERT_FIRING, ALERT_OK);
 }
 
 /* A host whose instances never come twice: what is expected of it is bounded. */
@@ -325,7 +332,7 @@ int main(void)
         GONE(tables_by_turns_are_all_right),
         GONE(what_is_missed_outlives_the_process),
         GONE(a_rule_that_is_gone_misses_nothing),
-        GONE(a_rule_out_of_force_goes_on_learning),
+        GONE(what_went_before_the_rule_came_into_force_is_not_missed),
         GONE(no_more_than_the_most_series_are_expected),
         RATIO(a_ratio_is_of_the_same_instance),
         RATIO(a_ratio_may_be_of_a_named_instance_or_of_the_host),

@@ -1,4 +1,5 @@
-/* Which series absence rules miss: those a rule names, and those a rule's pattern has met in an earlier table. */
+/* Which series absence rules miss: those a rule names, and those that were there when a rule with a pattern came into
+ * force, or came since. What went before is nobody's concern: a filesystem unmounted last month is no news of a window. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,15 @@ struct expected *expected_find(const struct watched *host, const char *metric, c
 
 void expect_one(struct watched *host, const char *metric, const char *instance, int64_t since_us)
 {
-    if (expected_find(host, metric, instance) || HASH_COUNT(host->expected) >= EXPECTED_MAX)
+    struct expected *expected = expected_find(host, metric, instance);
+    if (expected)
+        expected->met = host->stamp;
+    if (expected || HASH_COUNT(host->expected) >= EXPECTED_MAX)
         return;
-    struct expected *expected = calloc(1, sizeof *expected);
+    expected = calloc(1, sizeof *expected);
     if (!expected)
         return;
+    expected->met = host->stamp;
     expected->key = key_of(metric, instance);
     expected->since_us = since_us;
     snprintf(expected->metric, sizeof expected->metric, "%s", metric);
@@ -63,21 +68,37 @@ static void expect_of(const struct judging *j, const struct rule *rule, int64_t 
             expect_one(j->host, rule->metric, j->table->at[c].instance, at_us);
 }
 
-void expect_series(const struct judging *j, int64_t at_us)
-{
-    const struct rule_set *set = &j->watch->set;
-    for (size_t i = 0; set->absences && i < set->n; i++)
-        if (set->rules[i].condition == CONDITION_ABSENCE)
-            expect_of(j, &set->rules[i], at_us);
-}
-
-static bool is_missed(const struct expected *expected, const struct rule_set *set)
+/* By a rule that is in force for `host`; NULL: by any. */
+static bool is_missed(const struct expected *expected, const struct rule_set *set, const struct watched *host)
 {
     for (size_t i = 0; i < set->n; i++)
         if (set->rules[i].condition == CONDITION_ABSENCE && strcmp(set->rules[i].metric, expected->metric) == 0 &&
-            fnmatch(set->rules[i].instance, expected->instance, 0) == 0)
+            fnmatch(set->rules[i].instance, expected->instance, 0) == 0 &&
+            (!host || rule_applies(&set->rules[i], host)))
             return true;
     return false;
+}
+
+static void forget(struct watched *host, struct expected *expected)
+{
+    HASH_DELETE(hh, host->expected, expected);
+    free(expected);
+    host->n_expected++; /* no binding made before is used any more */
+}
+
+void expect_series(const struct judging *j, int64_t at_us)
+{
+    const struct rule_set *set = &j->watch->set;
+    struct expected *expected, *next;
+    j->host->stamp++;
+    for (size_t i = 0; set->absences && i < set->n; i++)
+        if (set->rules[i].condition == CONDITION_ABSENCE)
+            expect_of(j, &set->rules[i], at_us);
+    HASH_ITER(hh, j->host->expected, expected, next)
+    {
+        if (expected->met != j->host->stamp && !is_missed(expected, set, j->host))
+            forget(j->host, expected);
+    }
 }
 
 void expected_prune(struct watched *host, const struct rule_set *set)
@@ -85,9 +106,7 @@ void expected_prune(struct watched *host, const struct rule_set *set)
     struct expected *expected, *next;
     HASH_ITER(hh, host->expected, expected, next)
     {
-        if (is_missed(expected, set))
-            continue;
-        HASH_DELETE(hh, host->expected, expected);
-        free(expected);
+        if (!is_missed(expected, set, NULL))
+            forget(host, expected);
     }
 }

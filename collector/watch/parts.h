@@ -136,7 +136,7 @@ struct watched {
     bool unsettled;                              /* what is muted is to be looked through */
     struct binding *bindings[BINDINGS_PER_HOST]; /* NULL: free */
     struct expected *expected;                   /* by key */
-    uint64_t n_expected;                         /* goes up with each */
+    uint64_t n_expected;                         /* goes up with each that comes or goes */
     uint64_t stamp;
     struct hole holes[HOLES_PER_HOST]; /* a ring */
     unsigned n_holes;
@@ -261,7 +261,7 @@ void expect_series(const struct judging *j, int64_t at_us);
 void expect_one(struct watched *host, const char *metric, const char *instance, int64_t since_us);
 /* NULL: it is not expected. */
 struct expected *expected_find(const struct watched *host, const char *metric, const char *instance);
-/* Forgets what no rule of `set` would miss. No binding is left. */
+/* Forgets what no rule of `set` would miss. */
 void expected_prune(struct watched *host, const struct rule_set *set);
 
 /* ---- window.c ---- */

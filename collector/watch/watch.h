@@ -11,7 +11,8 @@
  *          span, fraction until what is known suffices to call it bad or clear, whatever the rest was. A fraction has no
  *          pending; its `crossed` is the first bad sample in its span that no alert before has told. A ratio whose
  *          divisor is absent or 0 is absent. An absence rule misses the one instance it names, on every host it is in
- *          force for, and with a pattern those met in an earlier table of the host; a late table is no earlier one
+ *          force for, and with a pattern those that were in the host's table when it came into force, or have been since;
+ *          a late table does not count
  * Gaps     a pending alert begins anew when two samples lie more than 3 intervals (of 10 s, or the host's own
  *          longer one) apart: nobody saw that it was bad all the time. A firing one goes on. A window begins anew
  *          there; it also does when its series comes back into the table, or its rule into force. A ratio looks at one
