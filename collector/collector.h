@@ -9,9 +9,9 @@
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
  *          trouble.c the disk's troubles · rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how
  *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
- *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and calendars ·
- *          restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what else people
- *          ask for · import.c history from elsewhere · backup.c copies · config.c its file
+ *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
+ *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
+ *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */

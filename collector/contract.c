@@ -357,6 +357,8 @@ int contract_draw(struct collector *collector, const struct event *event, const 
     int rc = book_take(book, &collector->config->plans, &want, draws, &n, err);
     if (rc == 0)
         rc = keep_draws(collector, draws, n, err);
+    if (rc == 0) /* it may have been made after the request */
+        rc = lock(collector, book, book_contract(book, want.first_day), by, err);
     if (rc == 0)
         tell_draws(collector, book, draws, n, evidence);
     return rc;

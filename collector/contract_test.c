@@ -196,6 +196,18 @@ static void from_the_first_request_on_a_contract_holds_for_its_term_even_after_a
     assert_int_equal(read_record(f, f->tenant, "contract", entries, 8), 2); /* locked once */
 }
 
+static void a_contract_made_behind_the_request_is_locked_by_the_draw(void **state)
+{
+    struct fixture *f = *state;
+    struct event event = an_event(f, 9, "Asia/Shanghai", "2026-12-12", 1);
+    char evidence[ERR_TEXT_MAX];
+    assert_int_equal(contract_lock(f->collector, &event, "li"), 0);
+    must_set(f, "enterprise", "2026-01-01", 1);
+    assert_false(is_locked(f));
+    assert_int_equal(draw(f, &event, evidence), 0);
+    assert_true(is_locked(f));
+}
+
 /* ---- events ---- */
 
 static void a_request_is_late_with_less_than_ten_working_days_ahead(void **state)
@@ -435,6 +447,7 @@ int main(void)
         CONTRACT_TEST(contracts_of_a_tenant_do_not_overlap),
         CONTRACT_TEST(an_unlocked_contract_can_be_cancelled_and_is_gone_with_it),
         CONTRACT_TEST(from_the_first_request_on_a_contract_holds_for_its_term_even_after_a_cancellation),
+        CONTRACT_TEST(a_contract_made_behind_the_request_is_locked_by_the_draw),
         CONTRACT_TEST(a_request_is_late_with_less_than_ten_working_days_ahead),
         CONTRACT_TEST(a_lead_time_over_a_year_nobody_knows_is_late_and_says_why),
         CONTRACT_TEST(without_a_contract_nothing_is_there_to_draw),

@@ -314,8 +314,8 @@ struct contract_finding {
 void contract_look(const struct collector *collector, const struct event *event, struct contract_finding *ret);
 /* The event is requested: from now on its contract is locked. */
 int contract_lock(struct collector *collector, const struct event *event, const char *by);
-/* The event is accepted: draws its days. `evidence` says from where. -EPERM: not enough, or drawn already; -ENOENT: its
- * contract's plan is not there; -ENOMEM. */
+/* The event is accepted: draws its days, and locks its contract if it is not yet. `evidence` says from where. -EPERM:
+ * not enough, or drawn already; -ENOENT: its contract's plan is not there; -ENOMEM. */
 int contract_draw(struct collector *collector, const struct event *event, const char *by, char evidence[ERR_TEXT_MAX],
                   struct err *err);
 /* The event is cancelled: gives its days back if its window has not begun. *ret_days: as many. */

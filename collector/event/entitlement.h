@@ -2,8 +2,8 @@
  *
  * Draw     whole days. All days of an event are drawn from the contract year its first day lies in, also when it
  *          reaches over the year's end; from packs that are good on that first day what the plan does not cover, the
- *          pack that ends first before the others. Draws are taken when an event is accepted (advice: when it is asked for) and
- *          given back only when it is cancelled before it begins
+ *          pack that ends first before the others. Draws are taken when an event is accepted (advice: when it is asked
+ *          for) and given back only when it is cancelled before it begins
  * Balance  taking checks and takes at once, so it is never below 0, whatever comes in whichever order
  * Lock     from the first request for a day of it on a contract is locked, and stays so: it can be neither cancelled
  *          nor made less (a lower plan, fewer years, another zone) before its term is over
