@@ -51,6 +51,8 @@ void collector_tick(struct collector *collector)
     uplink_tick(collector);
     invite_tick(collector);
     life_tick(collector);
+    notices_tick(collector);
+    silences_tick(collector);
     rounds_tick(collector);
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
@@ -243,6 +245,8 @@ static void free_collector(uv_handle_t *handle)
     trouble_free(collector);
     contract_free(collector);
     rounds_free(collector);
+    silences_free(collector);
+    notices_free(collector);
     for (size_t i = 0; i < collector->n_events; i++) {
         struct assured *assured = (struct assured *)collector->events[i];
         free(assured->document);
@@ -322,12 +326,19 @@ const struct event *collector_event(const struct collector *collector, uint64_t 
     return scope_event(collector, id);
 }
 
+struct counting {
+    const struct collector *collector;
+    struct collector_status *status;
+};
+
 static void count_alert(void *user, const struct alert *alert)
 {
-    struct collector_status *status = user;
+    const struct counting *counting = user;
+    struct collector_status *status = counting->status;
     status->firing += alert->state == ALERT_FIRING;
     status->pending += alert->state == ALERT_PENDING;
     status->unknown += alert->state == ALERT_UNKNOWN;
+    status->silenced += alert->state == ALERT_FIRING && collector_is_silenced(counting->collector, alert);
 }
 
 void collector_status(const struct collector *collector, struct collector_status *ret)
@@ -347,7 +358,7 @@ void collector_status(const struct collector *collector, struct collector_status
     memcpy(ret->refused, collector->refused, sizeof ret->refused);
     for (int i = 0; i < OVER_COUNT; i++)
         ret->over[i] = collector->limits.over[i].n;
-    watch_each(collector->watch, count_alert, ret);
+    watch_each(collector->watch, count_alert, &(struct counting){ collector, ret });
     for (const struct host_state *state = collector->hosts; state; state = state->by_id.next) {
         struct host_view view;
         collector_host_view(collector, state->id, &view);

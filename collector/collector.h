@@ -195,6 +195,30 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
 int collector_override_gate(struct collector *collector, uint64_t event, enum gate_kind gate,
                             const struct decision *decision, const struct event **ret_row, struct err *err);
 
+/* ---- silences and notices (silences.c, notices.c): rows are borrowed until the next change of any ---- */
+
+enum { COLLECTOR_SILENCES_MAX = 1024, COLLECTOR_NOTICES_MAX = 4096 };
+
+/* `silence` is silence_init()'s, its tenant set. -ENOENT: no such host; -EPERM: within a window it takes a commander;
+ * -ENOSPC. */
+int collector_add_silence(struct collector *collector, const struct silence *silence, enum role role,
+                          const struct silence **ret_row, struct err *err);
+/* `tenant` 0: whosever it is. What it held back and still fires is raised. -ENOENT. */
+int collector_end_silence(struct collector *collector, uint64_t tenant, uint64_t id, const char *by,
+                          struct silence *ret, struct err *err);
+/* Those in force; NULL: no more, start with NULL. */
+const struct silence *collector_next_silence(const struct collector *collector, const struct silence *after);
+bool collector_is_silenced(const struct collector *collector, const struct alert *alert);
+
+/* `notice` is notice_init()'s, its tenant set. -ENOENT, -ERANGE, -ENOSPC. */
+int collector_add_notice(struct collector *collector, const struct notice *notice, const struct notice **ret_row,
+                         struct err *err);
+/* -ENOENT; -EPERM: answered already; -EINVAL: without a reason. */
+int collector_answer_notice(struct collector *collector, uint64_t tenant, uint64_t id, const struct decision *decision,
+                            const struct notice **ret_row, struct err *err);
+/* Those that are not over. */
+const struct notice *collector_next_notice(const struct collector *collector, const struct notice *after);
+
 /* ---- contracts (contract.c, docs/entitlement.md) ---- */
 
 struct contract_terms { /* of the tenant's contract that begins on first_day, or of a new one */
@@ -312,6 +336,7 @@ struct collector_status {
     int64_t started_us;
     unsigned reporting, silent;
     unsigned firing, pending, unknown; /* alerts */
+    unsigned silenced;                 /* of the firing ones */
     uint64_t pages_delivered, pages_failed;
     size_t pages_queued;
     uint64_t reports;

@@ -22,6 +22,11 @@ struct after { /* what waits for one tenant's group */
     struct happening *at;
 };
 
+struct raising { /* what a silence held back */
+    struct collector *collector;
+    const struct silence *silence;
+};
+
 static struct after *after_of(struct collector *collector, struct after **list, uint64_t tenant)
 {
     for (struct after *after = *list; after; after = after->next)
@@ -109,6 +114,25 @@ static bool is_drill(const struct collector *collector, uint64_t id)
     return event && event->drill;
 }
 
+static void tell_pager(struct collector *collector, const struct host_state *host, const struct transition *transition,
+                       int64_t silenced_us)
+{
+    const char *rule = transition->alert.rule;
+    const char *summary = watch_summary(collector->watch, rule); /* NULL: a reload has taken the rule away */
+    struct page_scope scope = {
+        .tenant = host->row->tenant,
+        .event = host->event,
+        .drill = is_drill(collector, host->event),
+        .host_name = host->row->name,
+        .host_group = host->row->group,
+        .silenced_us = silenced_us,
+        .summary = summary ? summary : rule,
+    };
+    if (pager_alert(collector->pager, transition, &scope, transition->detected_us, &collector->effects) < 0)
+        log_event(&collector->log, LOG_ERROR, "incident_not_kept", KV_TEXT("host", host->row->name),
+                  KV_TEXT("rule", rule), KV_TEXT("error", "out of memory"));
+}
+
 static void settle_transition(struct collector *collector, const struct transition *transition, struct after **list)
 {
     const struct alert *alert = &transition->alert;
@@ -126,18 +150,31 @@ static void settle_transition(struct collector *collector, const struct transiti
         happening->alert = *transition;
     if (was_silent != host->silent && (happening = add(collector, list, tenant, HAPPENED_HOST)))
         happening->host = host->id;
-    const char *summary = watch_summary(collector->watch, alert->rule); /* NULL: a reload has taken the rule away */
-    struct page_scope scope = {
-        .tenant = tenant,
-        .event = host->event,
-        .drill = is_drill(collector, host->event),
-        .host_name = host->row->name,
-        .host_group = host->row->group,
-        .summary = summary ? summary : alert->rule,
-    };
-    if (pager_alert(collector->pager, transition, &scope, transition->detected_us, &collector->effects) < 0)
-        log_event(&collector->log, LOG_ERROR, "incident_not_kept", KV_TEXT("host", host->row->name),
-                  KV_TEXT("rule", alert->rule), KV_TEXT("error", "out of memory"));
+    /* A silenced one joins what is open, and opens nothing. */
+    struct transition told = *transition;
+    told.alert.page = alert->page && !silence_over(collector, host, alert->rule);
+    tell_pager(collector, host, &told, 0);
+}
+
+static void raise_after_silence(void *user, const struct alert *alert)
+{
+    struct raising *raising = user;
+    struct collector *collector = raising->collector;
+    struct host_state *host = scope_host(collector, alert->host);
+    const struct silence *silence = raising->silence;
+    if (!host || alert->state != ALERT_FIRING || host->row->tenant != silence->tenant ||
+        !silence_means(silence, host->row->name, alert->rule) || silence_over(collector, host, alert->rule))
+        return;
+    /* As if it fired now: also one whose incident somebody has resolved meanwhile, for nobody was told since. */
+    struct transition again = { .alert = *alert, .from = ALERT_OK, .detected_us = now_us(collector) };
+    tell_pager(collector, host, &again, silence->ended_us);
+}
+
+void desk_silence_ended(struct collector *collector, const struct silence *silence)
+{
+    struct raising raising = { collector, silence };
+    watch_each(collector->watch, raise_after_silence, &raising);
+    desk_settle(collector);
 }
 
 static void settle_effects(struct collector *collector, struct after **list)

@@ -29,12 +29,13 @@ static const char *actor_of(const struct incident_taken *taken)
 void ledger_note_incident(struct collector *collector, const struct incident_taken *taken)
 {
     const struct incident *row = &taken->incident;
-    json_t *body = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "what", incident_step_name(taken->step),
-        "title", row->title, "group", row->group, "severity", severity_name(row->severity), "clock", (int)row->clock,
-        "late", row->late, "breached", row->breached, "crossed_us", (json_int_t)row->crossed_us, "detected_us",
-        (json_int_t)row->detected_us, "delivered_us", (json_int_t)row->delivered_us, "acknowledged_us",
-        (json_int_t)row->acknowledged_us, "resolved_us", (json_int_t)row->resolved_us);
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "what",
+                  incident_step_name(taken->step), "title", row->title, "group", row->group, "severity",
+                  severity_name(row->severity), "clock", (int)row->clock, "late", row->late, "breached", row->breached,
+                  "silenced_us", (json_int_t)row->silenced_us, "crossed_us", (json_int_t)row->crossed_us, "detected_us",
+                  (json_int_t)row->detected_us, "delivered_us", (json_int_t)row->delivered_us, "acknowledged_us",
+                  (json_int_t)row->acknowledged_us, "resolved_us", (json_int_t)row->resolved_us);
     ledger_note(
         collector, row->tenant,
         (struct ledger_note){

@@ -139,6 +139,16 @@ enum strange { /* what strangers do that is worth a line now and then */
                STRANGE_COUNT
 };
 
+struct kept_silence {
+    struct silence row;
+    struct kept_silence *next;
+};
+
+struct kept_notice {
+    struct notice row;
+    struct kept_notice *next;
+};
+
 struct collector {
     uv_loop_t *loop;
     const struct clock *clock;
@@ -165,6 +175,9 @@ struct collector {
     struct session *strangers; /* connections that were not welcomed, the oldest first */
     struct session *guests;    /* that were, and have not sent anything sealed */
     struct host_state *hosts;
+    struct kept_silence *silences; /* in force: silences.c */
+    struct kept_notice *notices;   /* not over yet: notices.c */
+    uint64_t last_silence, last_notice;
     struct tenant_book *books; /* contract.c */
     struct event **events;     /* in the order of their ids, each in a struct assured */
     size_t n_events;
@@ -253,6 +266,8 @@ void report_take(struct session *session, uint32_t ticket, const struct report *
 /* desk.c: takes collector->transitions and collector->effects, writes them into their groups, and tells people
  * once they are on disk. Both lists are empty afterwards. */
 void desk_settle(struct collector *collector);
+/* What it held back and still fires is raised now. It is not in force any more. */
+void desk_silence_ended(struct collector *collector, const struct silence *silence);
 void desk_event_changed(struct collector *collector, const struct event *event);
 void desk_host_changed(struct collector *collector, uint64_t host);
 void desk_send_due(struct collector *collector);
@@ -348,6 +363,21 @@ void rounds_tick(struct collector *collector);
 void rounds_free(struct collector *collector);
 /* How an attempt at a page went. */
 void rounds_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome);
+
+/* silences.c */
+/* Whether a silence in force mutes this rule of the host. */
+bool silence_over(const struct collector *collector, const struct host_state *host, const char *rule);
+/* Those whose time is over end. Each second. */
+void silences_tick(struct collector *collector);
+int silences_restore(struct collector *collector, const struct silence *row);
+void silences_free(struct collector *collector);
+
+/* notices.c */
+/* How many unanswered changes stand against the event's window and hosts; `text` names them, cut to fit. */
+size_t notices_conflict(const struct collector *collector, const struct event *event, char *text, size_t size);
+void notices_tick(struct collector *collector);
+int notices_restore(struct collector *collector, const struct notice *row);
+void notices_free(struct collector *collector);
 
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */

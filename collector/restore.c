@@ -120,6 +120,18 @@ static void on_event(void *user, const struct event *row)
     failed(loading, scope_add_event(loading->collector, row, &kept));
 }
 
+static void on_silence(void *user, const struct silence *row)
+{
+    struct loading *loading = user;
+    failed(loading, silences_restore(loading->collector, row));
+}
+
+static void on_notice(void *user, const struct notice *row)
+{
+    struct loading *loading = user;
+    failed(loading, notices_restore(loading->collector, row));
+}
+
 static void on_contract(void *user, const struct contract *row)
 {
     struct loading *loading = user;
@@ -373,6 +385,8 @@ int restore_all(struct collector *collector, struct err *err)
         .incident_alert = on_incident_alert,
         .page = on_page,
         .contract = on_contract,
+        .silence = on_silence,
+        .notice = on_notice,
         .pack = on_pack,
         .draw = on_draw,
         .user = &loading,

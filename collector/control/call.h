@@ -155,6 +155,13 @@ int verb_incident_show(struct call *call, struct err *err);
 int verb_incident_ack(struct call *call, struct err *err);
 int verb_incident_resolve(struct call *call, struct err *err);
 
+int verb_silence_add(struct call *call, struct err *err); /* silences.c */
+int verb_silence_list(struct call *call, struct err *err);
+int verb_silence_end(struct call *call, struct err *err);
+int verb_notice_add(struct call *call, struct err *err);
+int verb_notice_list(struct call *call, struct err *err);
+int verb_notice_answer(struct call *call, struct err *err);
+
 int verb_ledger_list(struct call *call, struct err *err); /* ledger.c */
 
 int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */

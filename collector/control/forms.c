@@ -106,7 +106,7 @@ json_t *form_host_brief(const struct collector *collector, uint64_t host)
 
 static json_t *form_took(const struct incident *row, int64_t stamp_us)
 {
-    return stamp_us == 0 ? json_null() : form_seconds(stamp_us - row->crossed_us);
+    return stamp_us == 0 ? json_null() : form_seconds(stamp_us - incident_budget_from(row));
 }
 
 json_t *form_incident(const struct collector *collector, const struct incident *row)
@@ -125,6 +125,7 @@ json_t *form_incident(const struct collector *collector, const struct incident *
         json_pack("{s:b, s:b, s:o, s:o, s:o, s:i}", "late", row->late, "breached", row->breached, "budget_s",
                   form_seconds(PAGE_BUDGET_US), "to_delivered_s", form_took(row, row->delivered_us),
                   "to_acknowledged_s", form_took(row, row->acknowledged_us), "alerts", (int)row->n_alerts);
+    json_object_set_new(stamps, "silenced", form_instant(row->silenced_us));
     json_object_update(form, stamps);
     json_object_update(form, budget);
     json_decref(stamps);
@@ -182,6 +183,7 @@ json_t *form_happening(const struct collector *collector, const struct happening
             item, "alert",
             form_alert(alert, host ? host->name : "", watch_summary(collector_watch(collector), alert->rule)));
         json_object_set_new(item, "from", json_string(alert_state_name(happening->alert.from)));
+        json_object_set_new(item, "silenced", json_boolean(collector_is_silenced(collector, alert)));
         break;
     }
     case HAPPENED_HOST: {

@@ -102,10 +102,11 @@ int verb_status(struct call *call, struct err *err)
         "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
         form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
         "events", live_events(collector), "incidents", "open", (int)open, "unacknowledged", (int)unacknowledged,
-        "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown", (int)status.unknown, "pages",
-        "queued", (int)status.pages_queued, "delivered", (json_int_t)status.pages_delivered, "failed",
-        (json_int_t)status.pages_failed, "store", "samples", (json_int_t)status.store.samples, "ticks",
-        (json_int_t)status.store.ticks, "bytes", (json_int_t)status.store.bytes, "commit_ms", commit_times(collector),
-        "faults", faults(collector), "uplink", uplink(&status), "console", "refused", (json_int_t)call->strangers);
+        "alerts", "firing", (int)status.firing, "pending", (int)status.pending, "unknown", (int)status.unknown,
+        "silenced", (int)status.silenced, "pages", "queued", (int)status.pages_queued, "delivered",
+        (json_int_t)status.pages_delivered, "failed", (json_int_t)status.pages_failed, "store", "samples",
+        (json_int_t)status.store.samples, "ticks", (json_int_t)status.store.ticks, "bytes",
+        (json_int_t)status.store.bytes, "commit_ms", commit_times(collector), "faults", faults(collector), "uplink",
+        uplink(&status), "console", "refused", (json_int_t)call->strangers);
     return CALL_ANSWER;
 }

@@ -137,10 +137,15 @@ void holder_free(struct pager *pager, struct holder *holder)
 
 /* ---- the clock ---- */
 
+int64_t incident_budget_from(const struct incident *row)
+{
+    return row->silenced_us > row->crossed_us ? row->silenced_us : row->crossed_us;
+}
+
 /* The verdict follows from the stamps alone, so that anybody can work it out again from the record. */
 static bool is_breached(const struct incident *row, int64_t now_us)
 {
-    int64_t deadline_us = row->crossed_us + PAGE_BUDGET_US;
+    int64_t deadline_us = incident_budget_from(row) + PAGE_BUDGET_US;
     int64_t told_us = row->delivered_us;
     int64_t noticed_us = row->acknowledged_us > 0 ? row->acknowledged_us : row->resolved_us;
     if (told_us == 0 || (row->acknowledged_us > 0 && row->acknowledged_us < told_us))
@@ -177,7 +182,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
     row->state = INCIDENT_TRIGGERED;
     row->detected_us = detected_us < p->now_us ? detected_us : p->now_us;
     row->crossed_us = crossed_us < row->detected_us ? crossed_us : row->detected_us;
-    row->late = row->late || late || row->detected_us - row->crossed_us > PAGE_BUDGET_US;
+    row->late = row->late || late || row->detected_us - incident_budget_from(row) > PAGE_BUDGET_US;
     row->delivered_us = row->acknowledged_us = 0;
     row->acknowledged_by[0] = '\0';
     snprintf(row->title, sizeof row->title, "%s", title);

@@ -67,7 +67,11 @@ struct incident { /* also the row the store keeps */
     char acknowledged_by[64];
     char resolved_by[64]; /* a user, or "recovery" */
     uint32_t n_alerts;    /* that ever belonged to it */
+    int64_t silenced_us;  /* the silence that held it back was over then: the budget runs from there; 0: none did */
 };
+
+/* Where its ten minutes begin. */
+int64_t incident_budget_from(const struct incident *row);
 
 struct incident_alert { /* row: an alert that belongs to an incident, as it last was */
     uint64_t incident;
@@ -136,6 +140,7 @@ struct page_scope { /* where a transition belongs */
     const char *host_name;  /* borrowed */
     bool drill;             /* the event is an exercise: the title says so */
     const char *host_group; /* borrowed */
+    int64_t silenced_us;    /* a silence over it is over since then; 0: none was */
     const char *summary;    /* of the rule, as watch_summary() has it; borrowed */
     bool opens;             /* an alert that does not page opens an incident all the same */
 };

@@ -157,6 +157,7 @@ static void trigger(struct paging *p, struct dossier *dossier, const struct tran
 {
     char title[sizeof dossier->row.title];
     dossier->row.severity = t->alert.severity;
+    dossier->row.silenced_us = scope->silenced_us;
     title_text(title, sizeof title, scope, &t->alert);
     /* nobody could hear of what was muted: its clock begins now */
     dossier_trigger(p, dossier, title, t->unmuted ? t->detected_us : t->alert.crossed_us, t->detected_us, t->late);

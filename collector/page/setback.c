@@ -26,15 +26,15 @@ static void move_pages(struct pager *pager, int64_t step_us)
 static bool is_ahead(const struct incident *row, int64_t now_us)
 {
     return row->crossed_us > now_us || row->detected_us > now_us || row->delivered_us > now_us ||
-           row->acknowledged_us > now_us || row->resolved_us > now_us;
+           row->acknowledged_us > now_us || row->resolved_us > now_us || row->silenced_us > now_us;
 }
 
 /* All stamps of an incident or none, so that they stay as far apart as they were. */
 static void move_stamps(struct paging *p, struct dossier *dossier, int64_t step_us)
 {
     struct incident *row = &dossier->row;
-    int64_t *const stamps[] = { &row->crossed_us, &row->detected_us, &row->delivered_us, &row->acknowledged_us,
-                                &row->resolved_us };
+    int64_t *const stamps[] = { &row->crossed_us,      &row->detected_us, &row->delivered_us,
+                                &row->acknowledged_us, &row->resolved_us, &row->silenced_us };
     for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++)
         move(stamps[i], step_us, p->now_us);
     tell_incident(p, dossier);

@@ -269,6 +269,7 @@ static void go_back_to_second_version(struct fixture *f)
     run_sql(f, sql);
     run_sql(f, "ALTER TABLE alert DROP COLUMN unit; ALTER TABLE alert DROP COLUMN muted;"
                "ALTER TABLE incident_alert DROP COLUMN unit");
+    run_sql(f, "ALTER TABLE incident DROP COLUMN silenced_us");
 }
 
 static void a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real(void **state)

@@ -47,6 +47,10 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->pack(to->user, row);
     if (kind == ROW_DRAW && to->draw)
         to->draw(to->user, row);
+    if (kind == ROW_SILENCE && to->silence)
+        to->silence(to->user, row);
+    if (kind == ROW_NOTICE && to->notice)
+        to->notice(to->user, row);
 }
 
 static int load_rows(const struct load *load, enum row_kind kind, const char *where, struct err *err)
@@ -64,6 +68,8 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct incident_alert incident_alert;
         struct page page;
         struct contract contract;
+        struct silence silence;
+        struct notice notice;
         struct pack pack;
         struct draw draw;
     } row;
@@ -193,6 +199,8 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
         { ROW_CONTRACT, "ORDER BY id" },
         { ROW_PACK, "ORDER BY id" },
         { ROW_DRAW, "ORDER BY id" },
+        { ROW_SILENCE, "WHERE ended_us = 0 OR id = (SELECT max(id) FROM silence) ORDER BY id" },
+        { ROW_NOTICE, "ORDER BY id" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
         { ROW_PAGE, "WHERE incident IN " UNDER_WAY " ORDER BY id" },

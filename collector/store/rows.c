@@ -10,9 +10,11 @@
 #include "collector/event/document.h"
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
+#include "collector/event/notice.h"
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
+#include "collector/page/silence.h"
 #include "collector/watch/watch.h"
 
 enum field_kind { FIELD_INT64, FIELD_INT, FIELD_BOOL, FIELD_REAL, FIELD_TEXT, FIELD_NAME, FIELD_BLOB };
@@ -39,6 +41,8 @@ static const struct names gate_kinds = {
     GATE_COUNT, { "entitlement", "verdict", "rehearsal", "lint", "contacts", "notices", "hosts" }
 };
 static const struct names gate_states = { GATE_STATE_COUNT, { "open", "passed", "failed", "overridden" } };
+
+static const struct names notice_kinds = { 2, { "advisory", "change" } };
 
 struct field {
     const char *column;
@@ -188,6 +192,7 @@ static const struct field incident_fields[] = {
     TEXT("acknowledged_by", incident, acknowledged_by),
     TEXT("resolved_by", incident, resolved_by),
     INT("n_alerts", incident, n_alerts),
+    INT64("silenced_us", incident, silenced_us),
 };
 
 static const struct field page_fields[] = {
@@ -228,6 +233,28 @@ static const struct field draw_fields[] = {
     INT64("at_us", draw, at_us),        TEXT("changed_by", draw, by),
 };
 
+static const struct field silence_fields[] = {
+    INT64("id", silence, id, KEY),      INT64("tenant", silence, tenant), TEXT("hosts", silence, hosts),
+    TEXT("rule", silence, rule),        TEXT("reason", silence, reason),  TEXT("owner", silence, owner),
+    INT64("from_us", silence, from_us), INT64("to_us", silence, to_us),   INT64("ended_us", silence, ended_us),
+};
+
+static const struct field notice_fields[] = {
+    INT64("id", notice, id, KEY),
+    INT64("tenant", notice, tenant),
+    NAME("kind", notice, kind, &notice_kinds),
+    TEXT("hosts", notice, hosts),
+    TEXT("title", notice, title),
+    TEXT("impact", notice, impact),
+    TEXT("created_by", notice, by),
+    INT64("from_us", notice, from_us),
+    INT64("to_us", notice, to_us),
+    INT64("created_us", notice, created_us),
+    TEXT("answer", notice, answer),
+    TEXT("answered_by", notice, answered_by),
+    INT64("answered_us", notice, answered_us),
+};
+
 static const struct row {
     const char *table;
     size_t size;
@@ -252,6 +279,8 @@ static const struct row {
     [ROW_CONTRACT] = ROW(contract),
     [ROW_PACK] = ROW(pack),
     [ROW_DRAW] = ROW(draw),
+    [ROW_SILENCE] = ROW(silence),
+    [ROW_NOTICE] = ROW(notice),
 };
 _Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");
 

@@ -27,6 +27,8 @@ enum row_kind {
     ROW_CONTRACT,
     ROW_PACK,
     ROW_DRAW,
+    ROW_SILENCE,
+    ROW_NOTICE,
     ROW_KIND_COUNT
 };
 enum { ROW_KEY_MAX = 512, ROW_SQL_MAX = 768 };

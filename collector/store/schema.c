@@ -146,7 +146,16 @@ static const char *const tenant_steps[] = {
     "CREATE TABLE draw (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, kind TEXT NOT NULL,"
     "  event INTEGER NOT NULL /* 0: advice */, contract INTEGER NOT NULL /* 0: of a pack */,"
     "  pack INTEGER NOT NULL /* 0: of a contract */, first_day TEXT NOT NULL, days INTEGER NOT NULL,"
-    "  state TEXT NOT NULL /* 'taken' or 'returned' */, at_us INTEGER NOT NULL, changed_by TEXT NOT NULL);",
+    "  state TEXT NOT NULL /* 'taken' or 'returned' */, at_us INTEGER NOT NULL, changed_by TEXT NOT NULL);"
+
+    "ALTER TABLE incident ADD COLUMN silenced_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE silence (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, hosts TEXT NOT NULL,"
+    "  rule TEXT NOT NULL /* glob */, reason TEXT NOT NULL, owner TEXT NOT NULL, from_us INTEGER NOT NULL,"
+    "  to_us INTEGER NOT NULL, ended_us INTEGER NOT NULL /* 0: not yet */);"
+    "CREATE TABLE notice (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, kind TEXT NOT NULL, hosts TEXT NOT NULL,"
+    "  title TEXT NOT NULL, impact TEXT NOT NULL, created_by TEXT NOT NULL, from_us INTEGER NOT NULL,"
+    "  to_us INTEGER NOT NULL, created_us INTEGER NOT NULL, answer TEXT NOT NULL, answered_by TEXT NOT NULL,"
+    "  answered_us INTEGER NOT NULL /* 0: not yet */);",
 };
 
 static const struct schema {

@@ -541,6 +541,16 @@ int store_put_draw(struct store *store, const struct draw *row)
     return put_row(store, STORE_TENANT, row->tenant, ROW_DRAW, row);
 }
 
+int store_put_silence(struct store *store, const struct silence *row)
+{
+    return put_row(store, STORE_TENANT, row->tenant, ROW_SILENCE, row);
+}
+
+int store_put_notice(struct store *store, const struct notice *row)
+{
+    return put_row(store, STORE_TENANT, row->tenant, ROW_NOTICE, row);
+}
+
 int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user)
 {
     struct file *to;

@@ -27,9 +27,11 @@
 #include "collector/event/document.h"
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
+#include "collector/event/notice.h"
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
+#include "collector/page/silence.h"
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
 #include "proto/ledger/ledger.h"
@@ -88,6 +90,8 @@ struct store_loader {
     void (*contract)(void *user, const struct contract *row);
     void (*pack)(void *user, const struct pack *row);
     void (*draw)(void *user, const struct draw *row);
+    void (*silence)(void *user, const struct silence *row); /* in force, and the one of the highest id */
+    void (*notice)(void *user, const struct notice *row);
     void *user;
 };
 
@@ -147,6 +151,8 @@ int store_put_page(struct store *store, const struct page *row);
 int store_put_contract(struct store *store, const struct contract *row); /* cancelled ones are deleted */
 int store_put_pack(struct store *store, const struct pack *row);
 int store_put_draw(struct store *store, const struct draw *row);
+int store_put_silence(struct store *store, const struct silence *row);
+int store_put_notice(struct store *store, const struct notice *row);
 
 struct store_dropped { /* ticks first..last of a run will never come: the agent said so */
     uint64_t host;

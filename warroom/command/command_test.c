@@ -117,6 +117,16 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
         { "warroom incident show 12", "{'verb':'incident show','args':{'incident':12}}" },
         { "warroom incident ack 12", "{'verb':'incident ack','args':{'incident':12}}" },
         { "warroom incident resolve 12", "{'verb':'incident resolve','args':{'incident':12}}" },
+        { "warroom silence add --tenant acme --hosts web-* --for 2h --reason update",
+          "{'verb':'silence add','args':{'tenant':'acme','hosts':'web-*','for_s':7200,'reason':'update'}}" },
+        { "warroom silence list", "{'verb':'silence list','args':{}}" },
+        { "warroom silence end 3", "{'verb':'silence end','args':{'silence':3}}" },
+        { "warroom notice add --kind change --hosts db-1 --from 2026-11-24T00:00:00Z --to 2026-11-24T01:00:00Z"
+          " --title firmware --impact none",
+          "{'verb':'notice add','args':{'kind':'change','hosts':'db-1','from':'2026-11-24T00:00:00.000Z',"
+          "'to':'2026-11-24T01:00:00.000Z','title':'firmware','impact':'none'}}" },
+        { "warroom notice list --tenant acme", "{'verb':'notice list','args':{'tenant':'acme'}}" },
+        { "warroom notice answer 4 --reason moved", "{'verb':'notice answer','args':{'notice':4,'reason':'moved'}}" },
         { "warroom ledger list --tenant acme --event launch --kind page --oldest",
           "{'verb':'ledger "
           "list','args':{'tenant':'acme','event':'launch','kind':'page','oldest':true,'entries':100}}" },

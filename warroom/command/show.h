@@ -30,6 +30,10 @@ show_fn show_event_page; /* with its hosts and incidents */
 show_fn show_incident_line;
 show_fn show_incident_page; /* with its alerts and pages */
 show_fn show_incidents;
+show_fn show_silences;
+show_fn show_silence_line;
+show_fn show_notices;
+show_fn show_notice_line;
 show_fn show_ledger;
 show_fn show_rules;
 show_fn show_rule_file;

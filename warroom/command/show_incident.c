@@ -26,6 +26,18 @@ static int64_t budget_us(const json_t *incident)
     return (int64_t)(seconds * (double)US_PER_S);
 }
 
+static bool after_silence(const json_t *incident)
+{
+    int64_t at_us;
+    return field_instant(incident, "silenced", &at_us);
+}
+
+/* Behind a silence that held it back, else with its first bad sample. */
+static bool budget_begins(const json_t *incident, int64_t *ret_us)
+{
+    return field_instant(incident, "silenced", ret_us) || field_instant(incident, "crossed", ret_us);
+}
+
 /* "kept", "BREACHED", or what is left of it while somebody has yet to acknowledge. */
 static enum tone budget_text(char text[HUMAN_TEXT], const json_t *incident, int64_t now_us)
 {
@@ -39,7 +51,7 @@ static enum tone budget_text(char text[HUMAN_TEXT], const json_t *incident, int6
         snprintf(text, HUMAN_TEXT, "kept");
         return TONE_GOOD;
     }
-    if (!field_instant(incident, "crossed", &at_us)) {
+    if (!budget_begins(incident, &at_us)) {
         snprintf(text, HUMAN_TEXT, FIELD_NONE);
         return TONE_PLAIN;
     }
@@ -110,18 +122,21 @@ static void put_title(const json_t *incident, const struct sheet *sheet)
               field_text(incident, "event"), field_text(incident, "group"));
     if (field_true(incident, "late"))
         sheet_put(sheet, TONE_WARN, "; found late");
+    if (after_silence(incident))
+        sheet_put(sheet, TONE_PLAIN, "; after a silence");
     fputc('\n', sheet->out);
 }
 
 /* In seconds, as the budget is: what is read aloud here is the proof. */
 static void put_after(const json_t *incident, int64_t at_us, const struct sheet *sheet)
 {
-    int64_t crossed_us;
+    int64_t from_us;
     int64_t budget = budget_us(incident);
-    if (!field_instant(incident, "crossed", &crossed_us))
+    if (!budget_begins(incident, &from_us))
         return;
-    int64_t took_us = at_us - crossed_us;
-    sheet_put(sheet, TONE_PLAIN, "   %.2f s after crossing", (double)took_us / (double)US_PER_S);
+    int64_t took_us = at_us - from_us;
+    sheet_put(sheet, TONE_PLAIN, "   %.2f s after %s", (double)took_us / (double)US_PER_S,
+              after_silence(incident) ? "the silence" : "crossing");
     if (budget <= 0)
         return;
     enum tone tone = took_us > budget ? TONE_BAD : TONE_GOOD;

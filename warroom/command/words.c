@@ -127,12 +127,14 @@ static int value_json(const struct param *param, const char *text, int64_t now_u
     return -EINVAL;
 }
 
-/* What is a parameter of its own for the help's sake: a glob of metrics goes where one metric does. */
+/* What is a parameter of its own for the help's sake: a glob of metrics goes where one metric does,
+ * an instant that has no default where one does that has. */
 static const char *arg_of(const struct param *param)
 {
     static const struct {
         const char *key, *arg;
-    } others[] = { { "metrics", "metric" }, { "having", "labels" }, { "document", "file" } };
+    } others[] = { { "metrics", "metric" },   { "having", "labels" }, { "document", "file" },
+                   { "notice_kind", "kind" }, { "starts", "from" },   { "ends", "to" } };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(param->key, others[i].key) == 0)
             return others[i].arg;

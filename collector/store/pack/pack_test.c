@@ -615,7 +615,8 @@ static void go_back_to_first_version(struct fixture *f)
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(db,
                      "ALTER TABLE alert DROP COLUMN was_us; ALTER TABLE alert DROP COLUMN unit;"
-                     "ALTER TABLE alert DROP COLUMN muted; ALTER TABLE incident_alert DROP COLUMN unit",
+                     "ALTER TABLE alert DROP COLUMN muted; ALTER TABLE incident_alert DROP COLUMN unit;"
+                     "ALTER TABLE incident DROP COLUMN silenced_us",
                      NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s", sqlite3_errmsg(db));
     sqlite3_close(db);

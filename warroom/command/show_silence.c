@@ -1,0 +1,99 @@
+/* Silences and notices: who has muted what until when, and what others have announced. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "warroom/command/field.h"
+#include "warroom/command/human.h"
+#include "warroom/command/show.h"
+
+static int64_t id_of(const json_t *object)
+{
+    int64_t id = 0;
+    field_count(object, "id", &id);
+    return id;
+}
+
+void show_silences(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "ID", true, 0 },      { "TENANT", false, 8 }, { "HOSTS", false, 10 },
+                                             { "RULE", false, 8 },   { "UNTIL", false, 0 },  { "OWNER", false, 6 },
+                                             { "REASON", false, 16 } };
+    const json_t *silences = field_list(data, "silences");
+    size_t i;
+    json_t *silence;
+    if (json_array_size(silences) == 0) {
+        fputs("no silences\n", sheet->out);
+        return;
+    }
+    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+    json_array_foreach(silences, i, silence)
+    {
+        table_cell(table, TONE_PLAIN, "%" PRId64, id_of(silence));
+        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "tenant"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "hosts"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "rule"));
+        show_time_cell(table, silence, "to", sheet);
+        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "owner"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "reason"));
+    }
+    table_print(table, sheet);
+}
+
+void show_silence_line(const json_t *data, const struct sheet *sheet)
+{
+    char until[HUMAN_TEXT] = FIELD_NONE;
+    int64_t at_us;
+    const json_t *silence = field_object(data, "silence");
+    bool over = field_instant(silence, "ended", &at_us);
+    if (over || field_instant(silence, "to", &at_us))
+        human_time(until, at_us, sheet->now_us);
+    sheet_put(sheet, TONE_PLAIN, "silence %" PRId64 " over %s, rule %s: %s %s\n", id_of(silence),
+              field_text(silence, "hosts"), field_text(silence, "rule"), over ? "ended at" : "until", until);
+}
+
+static void answer_cell(struct table *table, const json_t *notice)
+{
+    const char *answer = field_text(notice, "answer");
+    if (strcmp(answer, FIELD_NONE) != 0)
+        table_cell(table, TONE_PLAIN, "%s: %s", field_text(notice, "answered_by"), answer);
+    else
+        table_cell(table, field_is(notice, "kind", "change") ? TONE_WARN : TONE_DIM, FIELD_NONE);
+}
+
+void show_notices(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "ID", true, 0 },       { "TENANT", false, 8 }, { "KIND", false, 0 },
+                                             { "HOSTS", false, 8 },   { "FROM", false, 0 },   { "TO", false, 0 },
+                                             { "NOTICE", false, 16 }, { "ANSWER", false, 12 } };
+    const json_t *notices = field_list(data, "notices");
+    size_t i;
+    json_t *notice;
+    if (json_array_size(notices) == 0) {
+        fputs("no notices\n", sheet->out);
+        return;
+    }
+    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+    json_array_foreach(notices, i, notice)
+    {
+        table_cell(table, TONE_PLAIN, "%" PRId64, id_of(notice));
+        table_cell(table, TONE_PLAIN, "%s", field_text(notice, "tenant"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(notice, "kind"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(notice, "hosts"));
+        show_time_cell(table, notice, "from", sheet);
+        show_time_cell(table, notice, "to", sheet);
+        table_cell(table, TONE_PLAIN, "%s: %s", field_text(notice, "title"), field_text(notice, "impact"));
+        answer_cell(table, notice);
+    }
+    table_print(table, sheet);
+}
+
+void show_notice_line(const json_t *data, const struct sheet *sheet)
+{
+    const json_t *notice = field_object(data, "notice");
+    const char *by = field_text(notice, "answered_by");
+    bool answered = strcmp(by, FIELD_NONE) != 0;
+    sheet_put(sheet, TONE_PLAIN, "notice %" PRId64 ", %s over %s: %s%s%s\n", id_of(notice), field_text(notice, "kind"),
+              field_text(notice, "hosts"), field_text(notice, "title"), answered ? "; answered by " : "",
+              answered ? by : "");
+}
