@@ -280,7 +280,7 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
                        const struct decision *decision, const struct event **ret_row, struct err *err)
 {
     struct assured *assured = life_of(collector, event);
-    struct event_change change;
+    struct event_change change = { 0 };
     if (!assured)
         return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
     struct event_ask ask = { .verb = verb,
@@ -301,7 +301,7 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
 
 static void tick(struct collector *collector, struct assured *assured, int64_t now)
 {
-    struct event_change change;
+    struct event_change change = { 0 };
     if (assured->row.state == EVENT_CHECKED && assured->row.arming_us != 0)
         judge_hosts(collector, assured);
     while (event_tick(&assured->row, assured->gates, now, &change))

@@ -78,7 +78,7 @@ static const struct token **find(const struct keyring *ring, uint64_t tenant, st
 int verb_host_invitations(struct call *call, struct err *err)
 {
     uint64_t tenant;
-    struct place behind;
+    struct place behind = { 0 };
     size_t n = 0;
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)

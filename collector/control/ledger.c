@@ -64,7 +64,7 @@ static json_t *form_entry(const struct collector *collector, const struct store_
 static void on_entries(void *user, const struct store_ledger *result, const struct err *err)
 {
     struct call *call = user;
-    struct listing listing;
+    struct listing listing = { 0 };
     if (err) {
         call_finish(call, err);
         return;
@@ -92,7 +92,7 @@ int verb_ledger_list(struct call *call, struct err *err)
 {
     struct store_ledger_query query = { .oldest_first = json_is_true(json_object_get(call->args, "oldest")) };
     const struct event *event = NULL;
-    struct listing listing;
+    struct listing listing = { 0 };
     int rc = call_text(call, "event") ? call_event(call, &event, err) : 0;
     if (rc == 0)
         rc = call_one_tenant(call, event, &query.tenant, err);

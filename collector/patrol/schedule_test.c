@@ -53,7 +53,7 @@ static void a_day_at_ten_minutes_has_144_rounds_and_the_closing_one(void **state
 {
     (void)state;
     struct event event = a_live_one();
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     assert_int_equal(patrol_total(&event), 145);
     for (unsigned k = 0; k < 144; k++) {
         int64_t due_us = START_US + k * 10 * MINUTE_US;
@@ -75,7 +75,7 @@ static void a_window_that_is_no_whole_number_of_intervals_has_one_more_before_it
 {
     (void)state;
     struct event event = a_live_one();
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     event.patrol.interval_us = 7 * MINUTE_US; /* 205.7 of them */
     assert_int_equal(patrol_total(&event), 207);
     event.patrol.rounds = 205;
@@ -88,7 +88,7 @@ static void a_round_is_late_once_a_minute_has_passed(void **state)
 {
     (void)state;
     struct event event = a_live_one();
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     assert_true(patrol_due(&event, START_US + PATROL_ON_TIME_US, &round));
     assert_round(&round, PATROL_LIVE, 0, PATROL_KEPT);
     assert_true(patrol_due(&event, START_US + PATROL_ON_TIME_US + 1, &round));
@@ -101,7 +101,7 @@ static void of_those_whose_time_has_passed_the_newest_is_made_late_and_the_other
 {
     (void)state;
     struct event event = a_live_one();
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     int64_t now_us = START_US + 65 * MINUTE_US;
     for (unsigned k = 0; k < 6; k++) {
         assert_true(patrol_due(&event, now_us, &round));
@@ -120,7 +120,7 @@ static void a_closing_round_is_made_within_an_interval_of_the_end_or_missed(void
 {
     (void)state;
     struct event event = a_live_one();
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     event.patrol.rounds = 144;
     assert_true(patrol_due(&event, event.end_us + 10 * MINUTE_US - 1, &round));
     assert_round(&round, PATROL_CLOSING, 144, PATROL_LATE);
@@ -132,7 +132,7 @@ static void an_event_ended_early_has_its_closing_round_then(void **state)
 {
     (void)state;
     struct event event = a_live_one();
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     assert_int_equal(take(&event, START_US, &round), 1);
     event.closing_us = START_US + 5 * MINUTE_US;
     event.closed_us = START_US + HOUR_US;
@@ -147,7 +147,7 @@ static void rounds_of_what_was_started_by_hand_count_from_then(void **state)
 {
     (void)state;
     struct event event = an_event(EVENT_LIVE);
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     event.started_us = START_US + 23 * HOUR_US + 5 * MINUTE_US;
     assert_true(patrol_begin(&event, event.started_us));
     assert_int_equal(patrol_next_us(&event), event.started_us);
@@ -160,7 +160,7 @@ static void rounds_of_what_was_armed_in_time_count_from_the_beginning_of_its_win
 {
     (void)state;
     struct event event = an_event(EVENT_LIVE);
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     event.armed_us = START_US;
     event.started_us = START_US + 25 * MINUTE_US; /* the collector was down */
     assert_true(patrol_begin(&event, event.started_us));
@@ -178,7 +178,7 @@ static void while_it_is_prepared_there_is_a_round_each_hour_and_what_is_left_whe
 {
     (void)state;
     struct event event = an_event(EVENT_ACCEPTED);
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     int64_t from_us = START_US - 150 * MINUTE_US;
     assert_true(patrol_begin(&event, from_us));
     assert_int_equal(take(&event, from_us, &round), 1);
@@ -201,7 +201,7 @@ static void a_plan_and_what_was_cancelled_have_none(void **state)
 {
     (void)state;
     static const enum event_state none[] = { EVENT_DRAFT, EVENT_REQUESTED, EVENT_CANCELLED };
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         struct event event = an_event(none[i]);
         assert_false(patrol_begin(&event, START_US));
@@ -273,7 +273,7 @@ static void live_on(struct world *w)
 
 static void tick(struct world *w)
 {
-    struct patrol_round round;
+    struct patrol_round round = { 0 };
     live_on(w);
     if (w->sweeping) {
         if (roll(w, 3) == 0)
