@@ -80,8 +80,10 @@ static void take_answer(struct agent *agent, struct reply *reply)
 static void take_reply(struct agent *agent, uint32_t id, const uint8_t *bytes, size_t len)
 {
     struct err err;
-    must((id & SP_REQUEST_BIT) && (id & ~SP_REQUEST_BIT) < agent->n_requests, "an answer to nothing asked");
-    struct reply *reply = &agent->replies[id & ~SP_REQUEST_BIT];
+    uint32_t request = id & ~SP_REQUEST_BIT;
+    must((id & SP_REQUEST_BIT) && request < agent->n_requests && request + AGENT_REPLIES >= agent->n_requests,
+         "an answer to nothing asked");
+    struct reply *reply = &agent->replies[request % AGENT_REPLIES];
     must(!reply->came, "a second answer");
     must(codec_decode_envelope(bytes, len, &reply->envelope, &err) == 0, "an answer in no envelope");
     if (reply->envelope.kind == ENVELOPE_HANDSHAKE || reply->envelope.kind == ENVELOPE_SEALED)
@@ -165,8 +167,9 @@ static void write_bytes(struct agent *agent, const uint8_t *bytes, size_t len)
 unsigned send_raw(struct agent *agent, const void *bytes, size_t len)
 {
     uint8_t out[SP_HEAD_LEN + OUT_BYTES];
-    assert_true(agent->n_requests < AGENT_REPLIES && len <= OUT_BYTES);
+    assert_true(len <= OUT_BYTES);
     unsigned request = agent->n_requests++;
+    agent->replies[request % AGENT_REPLIES] = (struct reply){ .came = false };
     sp_write_head(out, SP_REQUEST_BIT | request, len);
     memcpy(out + SP_HEAD_LEN, bytes, len);
     write_bytes(agent, out, SP_HEAD_LEN + len);
@@ -226,7 +229,7 @@ unsigned send_handshake(struct agent *agent, const uint8_t *message, size_t len)
 unsigned play_handshake(struct agent *agent, const uint8_t *message, size_t len)
 {
     unsigned request = send_handshake(agent, message, len);
-    agent->replies[request].played = true;
+    agent->replies[request % AGENT_REPLIES].played = true;
     return request;
 }
 
@@ -342,14 +345,14 @@ unsigned send_report(struct agent *agent, const struct report_of *of)
 
 bool has_reply(const struct agent *agent, unsigned request)
 {
-    return agent->replies[request].came;
+    return agent->replies[request % AGENT_REPLIES].came;
 }
 
 const struct reply *wait_reply(struct agent *agent, unsigned request)
 {
     RUN_UNTIL(agent->f, has_reply(agent, request) || agent->closed);
     assert_true(has_reply(agent, request));
-    return &agent->replies[request];
+    return &agent->replies[request % AGENT_REPLIES];
 }
 
 const struct reply *hello(struct agent *agent)

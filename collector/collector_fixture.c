@@ -189,6 +189,36 @@ size_t read_record(struct fixture *f, uint64_t tenant, const char *kind, struct 
     return recording.n;
 }
 
+enum { REPORTED_S = 30, REPORTING_MAX = 8 }; /* sessions end a minute after their last word */
+
+/* All at once, and the disk is told that somebody waits: a day has many of these. */
+static void report_all(struct fixture *f, struct reporting *reporting, size_t n)
+{
+    unsigned sent[REPORTING_MAX];
+    assert_true(n <= REPORTING_MAX);
+    uint64_t before = status_of(f).reports;
+    for (size_t i = 0; i < n; i++) {
+        sent[i] = SEND(reporting[i].agent, .first = reporting[i].next, .n = REPORTED_S, .interval_us = US_PER_S);
+        reporting[i].next += REPORTED_S;
+    }
+    RUN_UNTIL(f, status_of(f).reports >= before + n);
+    commit(f, f->tenant);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(wait_reply(reporting[i].agent, sent[i])->answer.last, reporting[i].next - 1);
+}
+
+void pass_reporting(struct fixture *f, struct reporting *reporting, size_t n, int64_t seconds)
+{
+    assert_int_equal(seconds % REPORTED_S, 0);
+    for (int64_t passed = REPORTED_S; passed <= seconds; passed += REPORTED_S) {
+        clock_fake_pass(&f->fake, REPORTED_S * NS_PER_S);
+        for (size_t i = 0; passed % 3600 == REPORTED_S && i < n; i++)
+            hello(reporting[i].agent);
+        report_all(f, reporting, n);
+        collector_tick(f->collector);
+    }
+}
+
 uint64_t add_tenant(struct fixture *f, const char *name)
 {
     const struct tenant *row;

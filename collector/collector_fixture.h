@@ -28,7 +28,8 @@
 #define EGRESS      "system.network.io.rate{direction=transmit}"
 
 enum { IMPORTED_RUN = 255 }; /* the run of a fixture's agent whose id is of the form of imported ones */
-enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, FIXTURE_KEYS = 32, AGENT_REPLIES = 128 };
+enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, FIXTURE_KEYS = 32 };
+enum { AGENT_REPLIES = 128 /* are kept, the latest */ };
 
 struct agent;
 
@@ -82,6 +83,14 @@ void close_collector(struct fixture *f);
 void restart_collector(struct fixture *f);
 /* Lets `seconds` pass, with a tick after each. */
 void pass(struct fixture *f, int64_t seconds);
+
+struct reporting { /* an agent that goes on reporting */
+    struct agent *agent;
+    uint64_t next; /* its tick */
+};
+/* Lets so many times 30 seconds pass, with a tick after each 30: until then every agent has reported its ticks, one a
+ * second, and each hour it shakes hands anew. A day takes seconds. */
+void pass_reporting(struct fixture *f, struct reporting *reporting, size_t n, int64_t seconds);
 struct collector_status status_of(const struct fixture *f);
 /* What it has logged so far holds `text`, so many times. */
 size_t times_logged(const struct fixture *f, const char *text);
