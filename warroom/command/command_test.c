@@ -134,6 +134,10 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
           "{'verb':'rule list','args':{'host':'web-1','event':'launch'}}" },
         { "warroom rule export --event-state live --host web-1",
           "{'verb':'rule export','args':{'host':'web-1','state':'live'}}" },
+        { "warroom patrol log launch --tenant acme --findings --oldest",
+          "{'verb':'patrol log','args':{'event':'launch','tenant':'acme','findings':true,'oldest':true}}" },
+        { "warroom patrol handover launch --note quiet",
+          "{'verb':'patrol handover','args':{'event':'launch','note':'quiet'}}" },
         { "warroom coverage launch --tenant acme --host web-1 --from -1h",
           "{'verb':'coverage','args':{'event':'launch','tenant':'acme','host':'web-1',"
           "'from':'2026-11-23T01:41:00.000Z'}}" },

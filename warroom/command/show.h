@@ -37,6 +37,8 @@ show_fn show_notice_line;
 show_fn show_ledger;
 show_fn show_rules;
 show_fn show_rule_file;
+show_fn show_rounds;
+show_fn show_handover;
 show_fn show_query;
 show_fn show_latest;
 show_fn show_quantiles;
@@ -52,6 +54,10 @@ void show_incident_table(const json_t *incidents, const struct sheet *sheet, int
 
 /* "egress 12.5 MB/s, connections 5000". False: nothing is declared, nothing is printed. */
 bool show_limits(const json_t *declared, const struct sheet *sheet);
+
+/* What an entry of the ledger says, in a line. */
+enum { SHOW_SAID_MAX = 400 };
+void show_said(char text[SHOW_SAID_MAX], const json_t *body);
 
 /* One line of the feed: an incident after its change. */
 void show_incident_change(const json_t *item, const struct sheet *sheet);

@@ -8,12 +8,10 @@
 #include "warroom/command/human.h"
 #include "warroom/command/show.h"
 
-enum { SAID_MAX = 400 };
-
-static void append(char text[SAID_MAX], const char *key, const char *value)
+static void append(char text[SHOW_SAID_MAX], const char *key, const char *value)
 {
     size_t len = strlen(text);
-    snprintf(text + len, SAID_MAX - len, "%s%s%s%s", len ? " " : "", key, *key ? "=" : "", value);
+    snprintf(text + len, SHOW_SAID_MAX - len, "%s%s%s%s", len ? " " : "", key, *key ? "=" : "", value);
 }
 
 static bool ends_in(const char *text, const char *end)
@@ -23,7 +21,7 @@ static bool ends_in(const char *text, const char *end)
 }
 
 /* Stamps are for those who count; who reads wants the words. */
-static void said(char text[SAID_MAX], const json_t *body)
+void show_said(char text[SHOW_SAID_MAX], const json_t *body)
 {
     const char *key;
     json_t *value;
@@ -74,8 +72,8 @@ void show_ledger(const json_t *data, const struct sheet *sheet)
     struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
     json_array_foreach(entries, i, entry)
     {
-        char text[SAID_MAX];
-        said(text, field_object(entry, "body"));
+        char text[SHOW_SAID_MAX];
+        show_said(text, field_object(entry, "body"));
         count_cell(table, entry, "n");
         show_time_cell(table, entry, "at", sheet);
         table_cell(table, TONE_PLAIN, "%s", field_text(entry, "kind"));
