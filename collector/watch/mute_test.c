@@ -252,11 +252,11 @@ static void the_unit_of_what_is_said_is_that_of_the_condition(void **state)
         { CONDITION_RATIO, "probe.loss", "1" },
         { CONDITION_RATIO, "system.network.connection.rate{direction=inbound}", "1/{connection}/s" },
     };
-    const struct series series[] = { { CPU, "", "1", -4 },
-                                     { LOSS, "", "1", -4 },
-                                     { "system.network.connection.rate{direction=inbound}", "", "{connection}/s",
-                                       -1 } };
-    const struct series_table table = { .hash = { { 12 } }, .n = 3, .at = series };
+    static const struct series series[] = { { CPU, "", "1", -4 },
+                                            { LOSS, "", "1", -4 },
+                                            { "system.network.connection.rate{direction=inbound}", "", "{connection}/s",
+                                              -1 } };
+    static const struct series_table table = { .hash = { { 12 } }, .n = 3, .at = series };
     f->table = &table;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct rule rule = rule_of("r", CPU, 0.5, 0.5, 0);
