@@ -97,7 +97,7 @@ int verb_status(struct call *call, struct err *err)
     collector_status(collector, &status);
     pager_count_open(collector_pager(collector), &open, &unacknowledged);
     call->data = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:{s:i, s:i, s:i, s:i}, s:{s:i, s:I, s:I}, "
         "s:{s:I, s:I, s:I, s:o, s:o}, s:o, s:{s:I}}",
         "version", WARROOM_VERSION, "now", form_instant(collector_now_us(collector)), "started",
         form_instant(status.started_us), "listen", listen_text(collector, &status), "hosts", hosts(collector, &status),
