@@ -122,6 +122,18 @@ static void judge_hosts(struct collector *collector, struct assured *assured)
     judge(collector, assured, GATE_HOSTS, total > 0 && ready == total, evidence);
 }
 
+static void judge_notices(struct collector *collector, struct assured *assured)
+{
+    char named[GATE_TEXT_MAX - 32];
+    char evidence[GATE_TEXT_MAX + 1];
+    size_t n = notices_conflict(collector, &assured->row, named, sizeof named);
+    if (n == 0)
+        snprintf(evidence, sizeof evidence, "no planned change stands unanswered");
+    else
+        snprintf(evidence, sizeof evidence, "%zu unanswered: %s", n, named);
+    judge(collector, assured, GATE_NOTICES, n == 0, evidence);
+}
+
 static void judge_entitlement(struct collector *collector, struct assured *assured)
 {
     struct contract_finding finding;
@@ -263,6 +275,8 @@ static int take(struct collector *collector, struct assured *assured, struct eve
     int rc = event_may(&after, ask->verb, ask->role, err);
     if (rc == 0 && ask->verb == EVENT_ACCEPT)
         judge_entitlement(collector, assured);
+    if (rc == 0 && ask->verb == EVENT_ARM)
+        judge_notices(collector, assured);
     if (rc == 0)
         rc = event_do(&after, ask, ret, err);
     if (rc == 0 && ask->verb == EVENT_REQUEST)
@@ -302,8 +316,10 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
 static void tick(struct collector *collector, struct assured *assured, int64_t now)
 {
     struct event_change change = { 0 };
-    if (assured->row.state == EVENT_CHECKED && assured->row.arming_us != 0)
+    if (assured->row.state == EVENT_CHECKED && assured->row.arming_us != 0) {
         judge_hosts(collector, assured);
+        judge_notices(collector, assured);
+    }
     while (event_tick(&assured->row, assured->gates, now, &change))
         follow(collector, &assured->row, &change);
 }

@@ -58,7 +58,6 @@ static void override_to_arm(struct fixture *f, uint64_t id)
     override(f, id, GATE_REHEARSAL);
     override(f, id, GATE_LINT);
     override(f, id, GATE_CONTACTS);
-    override(f, id, GATE_NOTICES);
 }
 
 static uint64_t checked_event(struct fixture *f, const char *name)
@@ -81,6 +80,34 @@ static uint64_t armed_event(struct fixture *f, const char *name)
     pass(f, 1);
     assert_int_equal(event_of(f, id)->state, EVENT_ARMED);
     return id;
+}
+
+static void a_planned_change_keeps_an_event_from_being_armed_until_it_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = checked_event(f, "sale");
+    const struct event *event = event_of(f, id);
+    struct notice wanted;
+    const struct notice *notice;
+    const struct event *row;
+    struct notice_wish wish = { .kind = "change",
+                                .hosts = "web-*",
+                                .title = "switch firmware",
+                                .impact = "none",
+                                .by = "ada",
+                                .from_us = event->start_us,
+                                .to_us = event->start_us + 1 };
+    struct decision answer = { .by = "bob", .role = ROLE_COMMANDER, .reason = "moved" };
+    assert_int_equal(notice_init(&wanted, &wish, NULL), 0);
+    wanted.tenant = f->tenant;
+    assert_int_equal(collector_add_notice(f->collector, &wanted, &notice, &f->err), 0);
+    override_to_arm(f, id);
+    assert_int_equal(collector_event_do(f->collector, id, EVENT_ARM, &fixture_commander, &row, &f->err), -EBUSY);
+    assert_int_equal(gate_of(f, id, GATE_NOTICES)->state, GATE_FAILED);
+    assert_string_equal(gate_of(f, id, GATE_NOTICES)->evidence, "1 unanswered: 1 switch firmware");
+    assert_int_equal(collector_answer_notice(f->collector, 0, notice->id, &answer, &notice, &f->err), 0);
+    take(f, id, EVENT_ARM, EVENT_CHECKED);
+    assert_int_equal(gate_of(f, id, GATE_NOTICES)->state, GATE_PASSED);
 }
 
 static void leap_to(struct fixture *f, int64_t at_us)
@@ -164,7 +191,7 @@ static void every_step_and_every_override_is_on_record_once(void **state)
     assert_int_equal(
         times_on_record(f, id, "event alice {\"from\":\"checked\",\"gates\":[\"entitlement\",\"verdict\","), 2);
     assert_int_equal(times_on_record(f, id, "event clock {\"from\":\"armed\""), 1);
-    assert_int_equal(times_on_record(f, id, "\"state\":\"overridden\""), 7);
+    assert_int_equal(times_on_record(f, id, "\"state\":\"overridden\""), 6);
     assert_int_equal(
         times_on_record(f, id, "gate alice {\"evidence\":\"\",\"gate\":\"lint\",\"reason\":\"the test says so\""), 1);
 }
@@ -442,6 +469,7 @@ static void a_drill_needs_no_gate_and_says_what_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        COLLECTOR_TEST(a_planned_change_keeps_an_event_from_being_armed_until_it_is_answered),
         COLLECTOR_TEST(an_event_goes_its_way_by_people_and_by_the_clock),
         COLLECTOR_TEST(every_step_and_every_override_is_on_record_once),
         COLLECTOR_TEST(a_refused_step_leaves_no_trace),

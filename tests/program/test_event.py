@@ -117,8 +117,8 @@ class Event(unittest.TestCase):
         self.override("verdict")
         self.world.must("event", "check", "sale")
         self.killed()
-        self.assertIn("rehearsal, lint, contacts and notices", self.refused("event", "arm", "sale"))
-        self.override("rehearsal", "lint", "contacts", "notices")
+        self.assertIn("rehearsal, lint and contacts", self.refused("event", "arm", "sale"))
+        self.override("rehearsal", "lint", "contacts")
         self.world.must("event", "arm", "sale")
         wait_for("arming says whom it waits for", lambda: "0 of 1" in str(self.gate("hosts")["evidence"]))
         self.assertIn("web-1", self.gate("hosts")["evidence"])
@@ -137,7 +137,7 @@ class Event(unittest.TestCase):
 
     def test_a_host_samples_each_second_from_arming_until_it_is_cancelled(self):
         self.to_checked()
-        self.override("rehearsal", "lint", "contacts", "notices")
+        self.override("rehearsal", "lint", "contacts")
         self.world.configure_agent()
         self.world.join(self.line)
         self.world.start_agent()
