@@ -110,7 +110,8 @@ static void a_day_is_lived_through_with_145_rounds_of_145_and_no_silent_host(voi
     assert_int_equal(event->state, EVENT_LIVE);
     pass_reporting(f, reporting, 2, 2 * STEP_S);
     assert_int_equal(event->state, EVENT_CLOSING);
-    pass_reporting(f, reporting, 2, 2 * STEP_S); /* the closing round is made */
+    pass_reporting(f, reporting, 2, 2 * STEP_S);
+    RUN_UNTIL(f, event->patrol.closed); /* the closing round is made */
     check_rounds(f, id);
     assert_int_equal(status_of(f).silent, 0);
     assert_int_equal(status_of(f).firing, 0);

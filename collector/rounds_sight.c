@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/store/read/coverage.h"
+
 /* ---- numbers that change with what they stand for: FNV-1a ---- */
 
 static void mix(int64_t *number, const void *bytes, size_t len)
@@ -124,7 +126,14 @@ static uint64_t backlog_of(const struct session *session)
     return run->highest > last ? run->highest - last : 0;
 }
 
-static void see_host(const struct sweep *sweep, struct patrol_host *host, const struct host_state *state)
+/* Within its first minute hosts are still being told how often to sample. */
+static bool is_settling(const struct sweep *sweep, const struct event *event)
+{
+    return event->started_us != 0 && sweep->began_us - event->started_us <= PATROL_ON_TIME_US;
+}
+
+static void see_host(const struct sweep *sweep, const struct event *event, struct patrol_host *host,
+                     const struct host_state *state)
 {
     const struct collector *collector = sweep->collector;
     int64_t since_us = sweep->began_us - sweep->sight.since_us;
@@ -138,7 +147,7 @@ static void see_host(const struct sweep *sweep, struct patrol_host *host, const 
         .limits = state->limits,
         .last_tick_us = state->last_tick_us,
         .interval_us = state->interval_us,
-        .wanted_us = state->policy.interval_us,
+        .wanted_us = is_settling(sweep, event) ? 0 : state->policy.interval_us,
         .version = state->version,
         .cloned = state->cloned_us != 0 && sweep->began_us - state->cloned_us < since_us,
         .too_many_alerts = state->too_many_alerts,
@@ -177,7 +186,7 @@ int sight_begin(struct sweep *sweep, const struct event *event)
     sight->end_us = event->end_us;
     sight->disks = sweep->of->disks;
     for (size_t i = 0; i < n; i++)
-        see_host(sweep, &sight->hosts[i], scope_host(collector, sweep->ids[i]));
+        see_host(sweep, event, &sight->hosts[i], scope_host(collector, sweep->ids[i]));
     return 0;
 }
 
@@ -202,20 +211,27 @@ static bool is_declared(const char *cause)
     return false;
 }
 
+/* Time before a host was known to report is none that it owes. */
 void sight_coverage(struct sweep *sweep, const struct store_host_coverage *row, int64_t width_us)
 {
     struct patrol_host *of = patrol_sight_host(&sweep->sight, row->host);
-    if (!of || row->too_much || width_us <= 0)
+    if (!of || row->too_much)
         return;
-    of->covered = (double)row->covered_us / (double)width_us;
-    of->longest_us = row->longest_us;
     for (size_t i = 0; i < row->n; i++) {
         const struct store_gap *gap = &row->gaps[i];
-        if (gap->to_us - gap->from_us == row->longest_us)
+        int64_t gap_us = gap->to_us - gap->from_us;
+        if (strcmp(gap->cause, coverage_cause_name(COVERAGE_BEFORE_FIRST)) == 0) {
+            width_us -= gap_us;
+            continue;
+        }
+        if (gap_us > of->longest_us) {
+            of->longest_us = gap_us;
             of->cause = gap->cause;
-        if (is_declared(gap->cause))
-            of->dropped_us += gap->to_us - gap->from_us;
+        }
+        of->dropped_us += is_declared(gap->cause) ? gap_us : 0;
     }
+    if (width_us > 0)
+        of->covered = (double)row->covered_us / (double)width_us;
 }
 
 /* ---- the room ---- */

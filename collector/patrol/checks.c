@@ -62,7 +62,7 @@ void check_hosts(const struct patrol_sight *sight, struct patrol_result *ret)
         reporting += reports;
         if (!reports)
             find_not_reporting(sight, host, ret);
-        else if (host->interval_us != host->wanted_us)
+        else if (host->wanted_us != 0 && host->interval_us != host->wanted_us)
             find_slow(host, ret);
     }
     if (sight->n_hosts == 0) {

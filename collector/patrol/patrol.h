@@ -58,7 +58,7 @@ struct patrol_host {
     const double *limits; /* LIMIT_COUNT declared ones */
     int64_t last_tick_us;
     int64_t interval_us; /* confirmed by its agent; 0: not yet */
-    int64_t wanted_us;   /* by the policy */
+    int64_t wanted_us;   /* by the policy; 0: it is being told */
     const char *version; /* of its agent; "": not known */
     bool cloned;
     bool too_many_alerts;

@@ -191,6 +191,8 @@ static void a_host_that_never_came_is_critical_a_silent_one_has_its_own_alert(vo
     assert_found(result, 1, SEVERITY_WARNING, "web-1", "1m 30s");
     assert_found(result, 2, SEVERITY_WARNING, "web-3", "samples each 10s, asked for is each 1s");
     assert_says(result->note, "2 of 4 hosts report");
+    f->sight.hosts[2].wanted_us = 0; /* it is being told just now */
+    assert_int_equal(look(f, PATROL_HOSTS)->found, 2);
     f->sight.phase = PATROL_PREPARING;
     assert_found(look(f, PATROL_HOSTS), 1, SEVERITY_WARNING, "web-2", "never reported");
 }
