@@ -148,6 +148,18 @@ class Event(unittest.TestCase):
         self.world.must("event", "cancel", "sale")
         wait_for("calm again", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 10)
 
+    def test_a_change_that_falls_into_its_window_is_answered_before_it_is_armed(self):
+        self.to_checked()
+        self.override("rehearsal", "lint", "contacts")
+        self.world.must("notice", "add", "--tenant", "acme", "--kind", "change", "--hosts", "web-*", "--from", f"{self.in_days(3)}T01:00:00Z",
+                        "--to", f"{self.in_days(3)}T02:00:00Z", "--title", "Core switch", "--impact", "a minute without network")
+        self.assertIn("arm wants gates to pass that do not yet: notices", self.refused("event", "arm", "sale"))
+        self.assertIn("Core switch", self.gate("notices")["evidence"])
+        notice = self.world.must("notice", "list", "--tenant", "acme")["notices"][0]["id"]
+        self.world.must("notice", "answer", str(notice), "--reason", "moved to the week after")
+        self.world.must("event", "arm", "sale")
+        self.assertEqual(self.gate("notices")["state"], "passed")
+
     def test_what_it_is_is_a_page_and_each_change_is_on_record(self):
         self.draft()
         self.world.must("event", "set", "sale", "--notes", "Call the shop first.", "--tiers", "[{hosts: 'web-*', tier: supporting}]")
