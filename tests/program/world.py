@@ -255,10 +255,11 @@ class World:
     def live_event(self):
         self.must("tenant", "add", "acme")
         line = self.invite("web-1", "--tenant", "acme")
-        self.start_event()
         self.configure_agent()
         self.join(line)
         self.start_agent()
+        wait_for("the host reports", self.reports)  # before: its first round would find that it does not
+        self.start_event()
         wait_for("the host reports each second", self.reports_each_second)
 
     def start_event(self):
@@ -267,6 +268,10 @@ class World:
         self.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", today, "--days", "2",
                   "--hosts", "*", "--drill")
         self.must("event", "start", "sale")
+
+    def reports(self):
+        hosts = (self.ask("hosts") or {"hosts": []})["hosts"]
+        return bool(hosts) and hosts[0]["state"] == "reporting"
 
     def reports_each_second(self):
         hosts = (self.ask("hosts") or {"hosts": []})["hosts"]
