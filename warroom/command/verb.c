@@ -17,7 +17,7 @@ static const struct param params[] = {
       "what events may mean it by; again for more, KEY= takes it away" },
     { "having", "label", "KEY=GLOB", PARAM_LIST, NULL, "hosts whose labels fit, too; again for more, all must fit" },
     { "document", "file", "FILE", PARAM_TEXT, NULL,
-      "its document (YAML, docs/event.md), - is standard input; also -f" },
+      "its document (YAML, docs/event-file.md), - is standard input; also -f" },
     { "drill", "drill", NULL, PARAM_FLAG, NULL, "an exercise: no lead time, nothing drawn, no gates" },
     { "tiers", "tiers", "YAML", PARAM_TEXT, NULL, "as in a document: '[{hosts: \"db-*\", tier: core}]'" },
     { "limits", "limits", "YAML", PARAM_TEXT, NULL, "likewise: '[{hosts: \"web-*\", egress: 125000000}]'" },
