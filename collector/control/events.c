@@ -165,6 +165,33 @@ static void on_history(void *user, const struct store_ledger *result, const stru
     call_finish(call, err);
 }
 
+static void show_page(struct call *call, const struct event *row)
+{
+    struct err failed;
+    struct listing listing = { .collector = call->collector, .event = row->id, .rows = json_array() };
+    pager_each(collector_pager(call->collector), add_incident, &listing);
+    call->data = json_pack("{s:o, s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
+                           form_gates(call->collector, row), "document", form_document(call->collector, row), "hosts",
+                           hosts_of(call, row), "incidents", listing.rows);
+    struct store_ledger_query query = { .tenant = row->tenant, .event = row->id, .most = STORE_LEDGER_MOST };
+    if (store_ledger(collector_store(call->collector), &query, on_history, call, &failed) < 0)
+        call_finish(call, &failed);
+}
+
+/* Whatever the disk said: in a fault, too, people want to see what is. */
+static void on_settled(void *user, int rc)
+{
+    struct call *call = user;
+    const struct event *row = NULL;
+    struct err failed;
+    (void)rc;
+    if (call_event(call, &row, &failed) < 0)
+        call_finish(call, &failed);
+    else
+        show_page(call, row);
+}
+
+/* What is shown is on disk, and its entries of the ledger with it. */
 int verb_event_show(struct call *call, struct err *err)
 {
     const struct event *row = NULL;
@@ -172,12 +199,6 @@ int verb_event_show(struct call *call, struct err *err)
     if (rc < 0)
         return rc;
     assert(row);
-    struct listing listing = { .collector = call->collector, .event = row->id, .rows = json_array() };
-    pager_each(collector_pager(call->collector), add_incident, &listing);
-    call->data = json_pack("{s:o, s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
-                           form_gates(call->collector, row), "document", form_document(call->collector, row), "hosts",
-                           hosts_of(call, row), "incidents", listing.rows);
-    struct store_ledger_query query = { .tenant = row->tenant, .event = row->id, .most = STORE_LEDGER_MOST };
-    rc = store_ledger(collector_store(call->collector), &query, on_history, call, err);
-    return rc < 0 ? rc : CALL_LATER;
+    collector_then(call->collector, STORE_TENANT, row->tenant, on_settled, call);
+    return CALL_LATER;
 }
