@@ -75,6 +75,9 @@ int call_instant(const struct call *call, const char *name, int64_t *ret_us, str
 /* The instants `from` and `to` of a verb that needs both. -EINVAL: also when they are not in that order. (query.c) */
 int call_range(const struct call *call, int64_t *ret_from_us, int64_t *ret_to_us, struct err *err);
 
+/* The state of events of the argument `state`, as a bit of IN_FORCE(...). -EINVAL. (rules.c) */
+int call_in_force(const struct call *call, unsigned otherwise, unsigned *ret, struct err *err);
+
 /* The hosts a read is over, by the arguments `tenant`, `host` (one), `hosts` (globs): hosts of one tenant (scope.c). */
 struct call_hosts {
     uint64_t tenant;
@@ -168,6 +171,7 @@ int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */
 int verb_patrol_handover(struct call *call, struct err *err);
 int verb_rule_list(struct call *call, struct err *err); /* rules.c */
 int verb_rule_export(struct call *call, struct err *err);
+int verb_rule_test(struct call *call, struct err *err); /* rule_test.c */
 
 int verb_query(struct call *call, struct err *err);           /* query.c */
 int verb_query_latest(struct call *call, struct err *err);    /* latest.c */

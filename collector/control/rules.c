@@ -138,12 +138,16 @@ int verb_rule_list(struct call *call, struct err *err)
 
 /* ---- rule export ---- */
 
-static int state_arg(const struct call *call, unsigned *ret, struct err *err)
+int call_in_force(const struct call *call, unsigned otherwise, unsigned *ret, struct err *err)
 {
     const char *name = call_text(call, "state");
-    *ret = IN_FORCE_NO_EVENT;
-    if (!name || strcmp(name, "no-event") == 0)
+    *ret = otherwise;
+    if (!name)
         return 0;
+    if (strcmp(name, "no-event") == 0) {
+        *ret = IN_FORCE_NO_EVENT;
+        return 0;
+    }
     for (int i = 0; i < EVENT_STATE_COUNT; i++) {
         if (strcmp(name, event_state_name((enum event_state)i)) == 0) {
             *ret = IN_FORCE(i);
@@ -195,7 +199,7 @@ int verb_rule_export(struct call *call, struct err *err)
     if (rc == 0 && call_text(call, "host"))
         rc = ask_host(call, &asked, err);
     if (rc == 0)
-        rc = state_arg(call, &asked.in_force, err);
+        rc = call_in_force(call, IN_FORCE_NO_EVENT, &asked.in_force, err);
     if (rc < 0)
         return rc;
     call->data =

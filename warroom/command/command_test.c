@@ -132,6 +132,8 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
           "list','args':{'tenant':'acme','event':'launch','kind':'page','oldest':true,'entries':100}}" },
         { "warroom rule list --host web-1 --event launch",
           "{'verb':'rule list','args':{'host':'web-1','event':'launch'}}" },
+        { "warroom rule test web-1 --event launch --event-state armed",
+          "{'verb':'rule test','args':{'host':'web-1','event':'launch','state':'armed'}}" },
         { "warroom rule export --event-state live --host web-1",
           "{'verb':'rule export','args':{'host':'web-1','state':'live'}}" },
         { "warroom patrol log launch --tenant acme --findings --oldest",

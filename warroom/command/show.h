@@ -37,6 +37,7 @@ show_fn show_notice_line;
 show_fn show_ledger;
 show_fn show_rules;
 show_fn show_rule_file;
+show_fn show_rule_test; /* what would have fired */
 show_fn show_rounds;
 show_fn show_handover;
 show_fn show_query;

@@ -66,3 +66,39 @@ void show_rule_file(const json_t *data, const struct sheet *sheet)
     json_array_foreach(field_list(data, "items"), i, item) if (json_is_string(item))
         fputs(json_string_value(item), sheet->out);
 }
+
+static void firing_row(struct table *table, const json_t *row, const struct sheet *sheet)
+{
+    show_time_cell(table, row, "crossed", sheet);
+    show_time_cell(table, row, "fired", sheet);
+    show_time_cell(table, row, "cleared", sheet);
+    table_cell(table, TONE_PLAIN, "%s", field_text(row, "rule"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(row, "series"));
+    show_value_cell(table, row, "value", field_text(row, "unit"));
+    table_cell(table, show_state_tone(field_text(row, "severity")), "%s", field_text(row, "severity"));
+}
+
+void show_rule_test(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "CROSSED", false, 0 }, { "FIRED", false, 0 },   { "CLEARED", false, 0 },
+                                             { "RULE", false, 12 },   { "SERIES", false, 12 }, { "VALUE", true, 0 },
+                                             { "SEVERITY", false, 0 } };
+    const json_t *firings = field_list(data, "firings");
+    int64_t rules = 0;
+    int64_t ticks = 0;
+    size_t i;
+    json_t *row;
+    field_count(data, "rules", &rules);
+    field_count(data, "ticks", &ticks);
+    sheet_put(sheet, TONE_STRONG, "%s: %" PRId64 " rules over %" PRId64 " ticks would have fired %zu %s",
+              field_text(data, "host"), rules, ticks, json_array_size(firings),
+              json_array_size(firings) == 1 ? "time" : "times");
+    fputc('\n', sheet->out);
+    if (json_array_size(firings) > 0) {
+        struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+        json_array_foreach(firings, i, row) firing_row(table, row, sheet);
+        table_print(table, sheet);
+    }
+    if (field_true(data, "truncated"))
+        fprintf(sheet->out, "there is more: go on with --from %s\n", field_text(data, "to"));
+}

@@ -61,6 +61,20 @@ static void the_rule_file_is_printed_as_it_came(void **state)
            "groups:\n  - name: warroom\n    rules:\n      # a: no\n      - alert: b\n");
 }
 
+static void what_would_have_fired_is_told_with_its_times(void **state)
+{
+    prints(
+        *state, "warroom rule test web-1",
+        "{'ok':true,'data':{'host':'web-1','from':'2026-11-23T02:00:00.000Z','to':'2026-11-23T02:30:00.000Z',"
+        "'truncated':true,'rules':7,'ticks':180,'firings':[{'rule':'cpu','series':'system.cpu.utilization','unit':'1',"
+        "'severity':'critical','crossed':'2026-11-23T02:10:00.000Z','fired':'2026-11-23T02:10:30.000Z','cleared':null,"
+        "'value':0.97}]}}",
+        "web-1: 7 rules over 180 ticks would have fired 1 time\n"
+        "CROSSED   FIRED     CLEARED  RULE  SERIES                   VALUE  SEVERITY\n"
+        "10:10:00  10:10:30  -        cpu   system.cpu.utilization  97.0 %  critical\n"
+        "there is more: go on with --from 2026-11-23T02:30:00.000Z\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -69,6 +83,7 @@ int main(void)
         TEST(rules_are_listed_with_what_is_bad_and_where_they_hold),
         TEST(what_a_host_does_not_declare_is_said_not_to_be_judged),
         TEST(the_rule_file_is_printed_as_it_came),
+        TEST(what_would_have_fired_is_told_with_its_times),
     };
     return cmocka_run_group_tests_name("show_rule", tests, NULL, NULL);
 }
