@@ -18,6 +18,7 @@ size_t utf8_cut(const char *text, size_t len, size_t room);
  * character; does not terminate. Returns the number written. `from` may be `to`. */
 size_t utf8_clean(char *to, size_t room, const char *from, size_t len);
 
-/* Whether a terminated text has `least`..`most` bytes, all of them part of characters that can be shown: no controls (C0,
- * DEL, C1), no separators of lines or paragraphs, no byte order mark. `also`: bytes that may come besides, "\n\t" or "". */
+/* Whether a terminated text has `least`..`most` bytes, all of them part of characters that can be shown: no controls
+ * (C0, DEL, C1), no separators of lines or paragraphs, no byte order mark. `also`: bytes that may come besides, "\n\t"
+ * or "". */
 bool utf8_is_shown(const char *text, size_t least, size_t most, const char *also);

@@ -24,7 +24,8 @@ static in_port_t *port_of(struct sockaddr_storage *address)
 
 bool bound_is_to(int fd, const char *address)
 {
-    struct sockaddr_storage wanted = { 0 }, bound = { 0 };
+    struct sockaddr_storage wanted = { 0 };
+    struct sockaddr_storage bound = { 0 };
     socklen_t len = sizeof bound;
     char texts[2][ADDRESS_TEXT_MAX];
     if (address_numeric(address, &wanted) < 0 || getsockname(fd, (struct sockaddr *)&bound, &len) < 0)

@@ -1,4 +1,5 @@
-/* A real event from its draft to the closed book, its day lived through half a minute at a time, by hosts that report. */
+/* A real event from its draft to the closed book, its day lived through half a minute at a time, by hosts that report.
+ * */
 #include "collector/collector_fixture.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* What is to be provable later: one entry of the tenant's ledger for each transition, attempt, override, round. It joins
- * the group that holds what it tells of. What cannot be said, in UTF-8 or for want of memory, is missing in an entry
- * rather than the entry in the chain. */
+/* What is to be provable later: one entry of the tenant's ledger for each transition, attempt, override, round. It
+ * joins the group that holds what it tells of. What cannot be said, in UTF-8 or for want of memory, is missing in an
+ * entry rather than the entry in the chain. */
 #include <stdlib.h>
 
 #include "base/auto.h"

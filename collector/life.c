@@ -1,5 +1,6 @@
-/* The life of events: what people and the clock bring about, carried into memory, the tenant's group, its ledger and the
- * log. What is allowed, and where it leads, is collector/event's to say; what its gates rest on is gathered here. */
+/* The life of events: what people and the clock bring about, carried into memory, the tenant's group, its ledger and
+ * the log. What is allowed, and where it leads, is collector/event's to say; what its gates rest on is gathered here.
+ * */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>

@@ -5,10 +5,12 @@
  * Hosts    a message over is answered with how long to wait. It is charged all the same: who waits comes through, who
  *          does not gets deeper in, until its connection is closed
  * Strangers are charged for handshakes, by their address and all together, and given back what led to a session: honest
- *          agents come by the thousand from one address after a restart, so only what came to nothing is counted. When all
- *          together are over, each address still has LIMITS_RESERVE of its own, and one more each LIMITS_RESERVE_S: a few
- *          addresses that ask too much keep nobody else waiting. The addresses share LIMITS_SOURCES buckets by a secret hash: no flood of addresses takes memory
- * Told     what may happen as often as somebody likes is counted each time and told once a minute, with how often it was
+ *          agents come by the thousand from one address after a restart, so only what came to nothing is counted. When
+ *          all together are over, each address still has LIMITS_RESERVE of its own, and one more each LIMITS_RESERVE_S:
+ *          a few addresses that ask too much keep nobody else waiting. The addresses share LIMITS_SOURCES buckets by a
+ *          secret hash: no flood of addresses takes memory
+ * Told     what may happen as often as somebody likes is counted each time and told once a minute, with how often it
+ *          was
  * Memory   the caller's; zeroed buckets are empty
  * Threads  pure; any one
  */

@@ -1,5 +1,5 @@
-/* Patrol rounds: when one is due (collector/patrol says so) it is swept, put into the tenant's ledger and counted in the
- * event's row, both in one group; what it found opens, joins or ends an incident. */
+/* Patrol rounds: when one is due (collector/patrol says so) it is swept, put into the tenant's ledger and counted in
+ * the event's row, both in one group; what it found opens, joins or ends an incident. */
 #include "collector/rounds.h"
 
 #include <errno.h>

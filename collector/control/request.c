@@ -1,5 +1,5 @@
-/* The verbs the console may use, who may use them, and requests checked against them. A step of an event is everybody's here:
- * the event's own table says who may take it. */
+/* The verbs the console may use, who may use them, and requests checked against them. A step of an event is everybody's
+ * here: the event's own table says who may take it. */
 #include <errno.h>
 #include <string.h>
 

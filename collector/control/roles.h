@@ -1,8 +1,8 @@
 /* collector/control/roles.h - who may do what: users and groups of this host, by the configuration's `roles`.
  *
  * Shape    commander over operator over viewer over customer: of the rows that fit a caller the highest wins, of two
- *          customers' rows the first. Without `roles` everybody the socket lets in is commander; with them, who is in no
- *          row has no role and may not even read. root and the collector's own user are always commanders
+ *          customers' rows the first. Without `roles` everybody the socket lets in is commander; with them, who is in
+ *          no row has no role and may not even read. root and the collector's own user are always commanders
  * Threads  pure functions over rows that do not change while the collector runs
  */
 #pragma once

@@ -1,8 +1,8 @@
 /* collector/event/document.h - what an event is, written down: its scope and what it stands for. YAML. Pure.
  *
  * Shape    a struct with room for all of it; document_parse() reads a file, document_write() writes the one canonical
- *          text of a document: keys in the order of the struct, what is empty left out, so that equal documents have equal
- *          texts and reading it back gives the document again. That text is what is kept (struct event_document)
+ *          text of a document: keys in the order of the struct, what is empty left out, so that equal documents have
+ *          equal texts and reading it back gives the document again. That text is what is kept (struct event_document)
  * Fields   the keys of the file, one bit each (DOCUMENT_...), in the order of the struct
  * Lists    each is bounded (DOCUMENT_..._MAX). `hosts` within lists are names and globs as of scope.h, over the event's
  *          own hosts; where several rows fit a host the first one counts
@@ -114,9 +114,9 @@ int document_parse(const char *name, const char *text, size_t len, struct docume
 /* The canonical text. -EMSGSIZE: it would be longer than DOCUMENT_TEXT_MAX. */
 int document_write(const struct document *document, char text[DOCUMENT_TEXT_MAX + 1], struct err *err);
 
-/* Sets one field by its key. Values are as people type them: "2", "true", "web-*,db-1" for a list of words, any text for
- * notes, YAML for the other lists ("[{hosts: db-*, tier: core}]"); "" empties what may be empty. The document as a whole
- * is checked. -EINVAL; -ENOENT: there is no such field: the text lists them. */
+/* Sets one field by its key. Values are as people type them: "2", "true", "web-*,db-1" for a list of words, any text
+ * for notes, YAML for the other lists ("[{hosts: db-*, tier: core}]"); "" empties what may be empty. The document as a
+ * whole is checked. -EINVAL; -ENOENT: there is no such field: the text lists them. */
 int document_set(struct document *document, const char *key, const char *value, struct err *err);
 
 /* "first_day"... */
@@ -133,8 +133,8 @@ void document_of(const struct event *event, struct document *ret);
 /* The fields (bits) in which two documents differ. */
 int document_compare(const struct document *a, const struct document *b, unsigned *ret_fields, struct err *err);
 
-/* Whether a change of these fields is allowed to this event now: until it is armed, of its name, days and kind as a draft
- * only. -EPERM: says which is not. */
+/* Whether a change of these fields is allowed to this event now: until it is armed, of its name, days and kind as a
+ * draft only. -EPERM: says which is not. */
 int document_may_change(const struct event *event, unsigned fields, struct err *err);
 
 /* Takes what the document says of scope and window into the row. The caller has asked document_may_change(). */

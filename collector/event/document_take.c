@@ -1,6 +1,6 @@
-/* From a file to a document: base/config fills `struct form` by the tables of document_form.c, then each field is checked
- * and taken into the document by a function of its own, with every fault told by its line; what only several fields
- * together show comes last. A field that is set alone goes the same way. */
+/* From a file to a document: base/config fills `struct form` by the tables of document_form.c, then each field is
+ * checked and taken into the document by a function of its own, with every fault told by its line; what only several
+ * fields together show comes last. A field that is set alone goes the same way. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

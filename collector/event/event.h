@@ -15,8 +15,9 @@
  *          end that has been passed over happens with the next tick. Stamps never run back along a life; a change's
  *          at_us is the clock as it was
  * Ledger   each call that changes an event fills one struct event_change: one ledger entry (kind "event"), one log line
- * Errors   -EPERM: this state, or this role, does not allow that; -ERANGE: outside the window; -EBUSY: gates are closed;
- *          -EEXIST: it overlaps another; -ENOENT: it selects no host; -EINVAL: a value; the text says what to do
+ * Errors   -EPERM: this state, or this role, does not allow that; -ERANGE: outside the window; -EBUSY: gates are
+ *          closed; -EEXIST: it overlaps another; -ENOENT: it selects no host; -EINVAL: a value; the text says what to
+ *          do
  * Threads  pure functions over the caller's memory
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* collector/event/gate.h - the conditions of an event's way to its window, each a row: what it rests on, who said so.
  *
- * Shape    an event has GATE_COUNT gates, an array of its own in the order of the enum, from its creation on; a row that
- *          was never written is an open one. steps of event.h say which of them a verb wants. A drill has no gates
+ * Shape    an event has GATE_COUNT gates, an array of its own in the order of the enum, from its creation on; a row
+ *          that was never written is an open one. steps of event.h say which of them a verb wants. A drill has no gates
  * Passing  a part finds out and tells (gate_judge), or a commander overrides by name and reason (gate_override): that
  *          stays visible in the state, whatever is found later. What changes the event reopens what rested on the old
  *          one (gate_reopen), an override too
@@ -60,8 +60,8 @@ const char *gates_list(char *text, size_t size, unsigned gates);
 
 enum gate_turn { GATE_SAME, GATE_RETOLD, GATE_TURNED };
 
-/* What a part found. GATE_TURNED: the state is another: write the row and the ledger. GATE_RETOLD: only the evidence is:
- * write the row. An override stays one. Texts are copied, cut to their room. */
+/* What a part found. GATE_TURNED: the state is another: write the row and the ledger. GATE_RETOLD: only the evidence
+ * is: write the row. An override stays one. Texts are copied, cut to their room. */
 enum gate_turn gate_judge(struct gate *gate, bool passed, const char *evidence, const char *by, int64_t now_us);
 
 /* Whatever it rested on is no more. GATE_SAME: it was open. */

@@ -1,8 +1,8 @@
 /* collector/event/scope.h - which hosts are meant: by names and globs, or by labels.
  *
- * Shape    two texts. Hosts: "web-*,db-1", names or globs (fnmatch), any of them is enough. Labels: "role=web,site=sh*",
- *          key=value or key=glob, all of them must fit. A host is in scope when it is named or when its labels fit;
- *          an empty text fits nothing
+ * Shape    two texts. Hosts: "web-*,db-1", names or globs (fnmatch), any of them is enough. Labels:
+ *          "role=web,site=sh*", key=value or key=glob, all of them must fit. A host is in scope when it is named or
+ *          when its labels fit; an empty text fits nothing
  * Labels   a host's own are one text too, "role=web,site=sh": collector/ingest/labels.h
  * Limits   SCOPE_HOSTS_MAX and SCOPE_LABELS_MAX bytes, SCOPE_WORD_MAX each name, key or value
  * Threads  pure functions

@@ -55,9 +55,10 @@ struct incident { /* also the row the store keeps */
     char title[160]; /* of the alert that triggered it: "CPU utilisation above 90 % on web-1" */
     enum incident_state state;
     enum severity severity;
-    unsigned
-        clock; /* which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record, or nobody was paged yet */
-    bool late; /* found in ticks of a closed gap, or past its budget when detected */
+    /* Which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record, or nobody was paged
+     * yet. */
+    unsigned clock;
+    bool late;     /* found in ticks of a closed gap, or past its budget when detected */
     bool breached; /* the budget passed before it was delivered or acknowledged */
     int64_t crossed_us;
     int64_t detected_us;

@@ -2,9 +2,9 @@
  *
  * Pure.
  *
- * Shape    a silence has an owner, a reason and an end. While it lasts alerts of its hosts and rules are judged as ever;
- *          those that fire join an incident that is open, but open none and trigger none again. What still fires when it
- *          is over is raised then, with its true crossing; the budget runs from there
+ * Shape    a silence has an owner, a reason and an end. While it lasts alerts of its hosts and rules are judged as
+ *          ever; those that fire join an incident that is open, but open none and trigger none again. What still fires
+ *          when it is over is raised then, with its true crossing; the budget runs from there
  * Silent   a host that sends nothing has an alert of its own, which only a silence that names it means: "*" does not
  * Limits   SILENCE_MAX_US long; a week of it is a decision, longer is forgetting
  * Units    microseconds of wall time

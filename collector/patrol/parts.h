@@ -4,8 +4,8 @@
 
 typedef void check_fn(const struct patrol_sight *sight, struct patrol_result *ret);
 
-/* checks.c: what hosts and agents say of themselves. check_values.c: what their series say. check_room.c: the war room's
- * own means. */
+/* checks.c: what hosts and agents say of themselves. check_values.c: what their series say. check_room.c: the war
+ * room's own means. */
 check_fn check_hosts, check_coverage, check_clocks, check_agents, check_spool;
 check_fn check_headroom, check_disk, check_services;
 check_fn check_certificates, check_paging, check_configuration;

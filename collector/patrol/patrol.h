@@ -1,8 +1,9 @@
 /* collector/patrol/patrol.h - a round: the checklist run over what there was to see. Pure: the sight is handed in.
  *
- * Shape    a check is a row of a table with its function; it tells findings, or that there is nothing, of how many things
- *          it looked at; what it had nothing to look at by is said as not checked, never as well
- * Severity critical pages people, a warning opens an incident without a page, info is on record only. What an alert tells
+ * Shape    a check is a row of a table with its function; it tells findings, or that there is nothing, of how many
+ *          things it looked at; what it had nothing to look at by is said as not checked, never as well
+ * Severity critical pages people, a warning opens an incident without a page, info is on record only. What an alert
+ * tells
  *          already is a warning here at most: nobody is paged twice for it
  * Cost     values of series are taken one by one and kept only as far as the checks need them: the nearest to each
  *          limit, the worst probes, and points of filesystems; hosts once each. Findings are PATROL_FINDINGS_A_CHECK a

@@ -1,12 +1,13 @@
 /* collector/patrol/schedule.h - when the rounds of an event are due, and which are on record. Pure.
  *
- * Shape    while an event is prepared (accepted to armed) a round each PATROL_PREPARING_US from the first look on; while
- *          it is live round k at from + k x interval, for each k with that before the end, and a closing one at the end:
- *          a day at ten minutes has 144 and the closing one. What is on record are counters in the event's row
- * Once     each round comes to record exactly once, in order: kept (begun within PATROL_ON_TIME_US of its time), late, or
- *          missed. Of rounds whose time has passed the newest is made late, those before it are missed; so is a closing
- *          one that nobody could make within an interval, and what was due of the preparation when the event goes live.
- *          A clock that goes back waits for the next round's time, one that goes forward leaves missed rounds on record
+ * Shape    while an event is prepared (accepted to armed) a round each PATROL_PREPARING_US from the first look on;
+ *          while it is live round k at from + k x interval, for each k with that before the end, and a closing one at
+ *          the end: a day at ten minutes has 144 and the closing one. What is on record are counters in the event's row
+ * Once     each round comes to record exactly once, in order: kept (begun within PATROL_ON_TIME_US of its time), late,
+ *          or missed. Of rounds whose time has passed the newest is made late, those before it are missed; so is a
+ *          closing one that nobody could make within an interval, and what was due of the preparation when the event
+ *          goes live. A clock that goes back waits for the next round's time, one that goes forward leaves missed
+ *          rounds on record
  * Begin    an event armed before its window begins has its first round when the window begins, however late it was
  *          started; any other when it was started
  * Units    microseconds of wall time

@@ -1,7 +1,7 @@
 /* kill -9 at any moment: a child stores ticks and says which are acknowledged; the parent kills it in the middle
  * and looks at what is left. Each group carries its ticks and an incident that counts them, so that half a group
- * would show, and an entry of the ledger that says the same. The child is this program started anew: a fork of a program with threads would be no honest
- * collector. */
+ * would show, and an entry of the ledger that says the same. The child is this program started anew: a fork of a
+ * program with threads would be no honest collector. */
 #include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/store_fixture.h"
 

@@ -161,8 +161,8 @@ struct store_dropped { /* ticks first..last of a run will never come: the agent 
 };
 int store_put_dropped(struct store *store, uint64_t tenant, const struct store_dropped *row);
 
-/* Appends to the chain of entry->tenant. Its n is not looked at: the entry gets it, and its hash, as it is written, behind
- * those put before it. -EINVAL: no entry can be like this. */
+/* Appends to the chain of entry->tenant. Its n is not looked at: the entry gets it, and its hash, as it is written,
+ * behind those put before it. -EINVAL: no entry can be like this. */
 int store_put_ledger(struct store *store, const struct ledger_entry *entry);
 
 struct store_clock_step { /* a run's corrected time jumped: what came before lies `step_us` off what came after */

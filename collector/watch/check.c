@@ -88,11 +88,11 @@ static void check_fraction(const struct check *c, const struct item *item)
 
 static void check_ratio(const struct check *c, const struct item *item, const struct metric *metric)
 {
-    const struct metric *per = item->per ? metric_find(item->per) : NULL;
     if (!item->per) {
         FAULT(c, item, "rule %s: `per_instance` is of `per`, which is missing", item->name);
         return;
     }
+    const struct metric *per = metric_find(item->per);
     if (!per) {
         FAULT(c, item, "rule %s: there is no metric %s; docs/metrics.md lists them", item->name, item->per);
         return;

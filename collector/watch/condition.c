@@ -1,5 +1,5 @@
-/* What is held against a threshold where it is not the value itself. What comes of it is bad, clear, neither, or nothing
- * at all, which changes nothing; from there on judge.c goes the same way for all. */
+/* What is held against a threshold where it is not the value itself. What comes of it is bad, clear, neither, or
+ * nothing at all, which changes nothing; from there on judge.c goes the same way for all. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,8 +57,8 @@ static int64_t least_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Bad when what is known to be bad is enough, clear when what is not known to be good is little enough: what nobody knows
- * counts for neither. To the nearest sample, for ticks are never ten seconds apart to the microsecond. */
+/* Bad when what is known to be bad is enough, clear when what is not known to be good is little enough: what nobody
+ * knows counts for neither. To the nearest sample, for ticks are never ten seconds apart to the microsecond. */
 static bool see_fraction(const struct looking *l, const struct view *view, struct window *window, bool begun,
                          struct sight *ret)
 {

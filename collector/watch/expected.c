@@ -1,5 +1,6 @@
 /* Which series absence rules miss: those a rule names, and those that were there when a rule with a pattern came into
- * force, or came since. What went before is nobody's concern: a filesystem unmounted last month is no news of a window. */
+ * force, or came since. What went before is nobody's concern: a filesystem unmounted last month is no news of a window.
+ * */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

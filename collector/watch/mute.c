@@ -1,5 +1,5 @@
-/* Alerts that others explain. It is looked at when all rules have judged a tick, so that it does not matter which of two
- * alerts of the same tick was found first. */
+/* Alerts that others explain. It is looked at when all rules have judged a tick, so that it does not matter which of
+ * two alerts of the same tick was found first. */
 #include <errno.h>
 #include <string.h>
 

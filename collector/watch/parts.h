@@ -250,8 +250,8 @@ double pair_sample(const struct column *columns, const struct pair *pair, uint32
 
 /* ---- mute.c ---- */
 
-/* Behind all that one instant brought, which stands in `j->out` from `from` on: what begins to fire is muted or not, and
- * what was muted is told when nothing mutes it any more. */
+/* Behind all that one instant brought, which stands in `j->out` from `from` on: what begins to fire is muted or not,
+ * and what was muted is told when nothing mutes it any more. */
 void mute_settle(struct judging *j, size_t from);
 
 /* ---- expected.c ---- */

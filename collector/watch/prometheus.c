@@ -1,5 +1,5 @@
-/* How `clear` is kept: an alert of Prometheus is a series of its own, ALERTS, written at each evaluation while the alert
- * is pending or firing. So "bad beyond the threshold, until `clear` is reached" is
+/* How `clear` is kept: an alert of Prometheus is a series of its own, ALERTS, written at each evaluation while the
+ * alert is pending or firing. So "bad beyond the threshold, until `clear` is reached" is
  *
  *     m > threshold or (m > clear and ignoring (...) ALERTS{alertname="rule"})
  *

@@ -5,14 +5,14 @@
  * Marks    bad: the value passes `threshold`; it stays bad until it reaches `clear` (hysteresis). pending from the
  *          first bad sample; firing once bad for `hold`, from the first bad sample to the last, by the samples'
  *          time; ok at the first sample that reaches `clear`. An absent value changes nothing
- * Beyond   a condition other than level makes bad and clear of something else than the value (enum condition); from there
- * level    on all is the same. Rate and fraction look back over a span: a window of some 64 cells, whatever the
- *          interval. They say nothing, so nothing changes, while the window is too short: rate until it reaches back a
- *          span, fraction until what is known suffices to call it bad or clear, whatever the rest was. A fraction has no
- *          pending; its `crossed` is the first bad sample in its span that no alert before has told. A ratio whose
- *          divisor is absent or 0 is absent. An absence rule misses the one instance it names, on every host it is in
- *          force for, and with a pattern those that were in the host's table when it came into force, or have been since;
- *          a late table does not count
+ * Beyond   a condition other than level makes bad and clear of something else than the value (enum condition); from
+ *          there level on all is the same. Rate and fraction look back over a span: a window of some 64 cells, whatever
+ *          the interval. They say nothing, so nothing changes, while the window is too short: rate until it reaches
+ *          back a span, fraction until what is known suffices to call it bad or clear, whatever the rest was. A
+ *          fraction has no pending; its `crossed` is the first bad sample in its span that no alert before has told. A
+ *          ratio whose divisor is absent or 0 is absent. An absence rule misses the one instance it names, on every
+ *          host it is in force for, and with a pattern those that were in the host's table when it came into force, or
+ *          have been since; a late table does not count
  * Gaps     a pending alert begins anew when two samples lie more than 3 intervals (of 10 s, or the host's own
  *          longer one) apart: nobody saw that it was bad all the time. A firing one goes on. A window begins anew
  *          there; it also does when its series comes back into the table, or its rule into force. A ratio looks at one
@@ -30,10 +30,10 @@
  *          makes its hold full. Windows that ended where the gap began go on in the late ticks. Where a live one behind
  *          the gap is too short yet to say anything, it gets what the late one holds, and with it a spell that the late
  *          ticks end in: only the next live tick shows how that goes on
- * Muted    an alert that begins to fire while a rule fires that its rule depends on, on the same host, is muted: it goes on
- *          in its states and tells nobody. When none of them fires any more (one that is unknown does not) and it still
- *          does, that is told. One that fired before stays told. Among alerts of one tick it does not matter which
- *          came first; a late one looks at those that fire among the late ticks, and at the live ones
+ * Muted    an alert that begins to fire while a rule fires that its rule depends on, on the same host, is muted: it
+ *          goes on in its states and tells nobody. When none of them fires any more (one that is unknown does not) and
+ *          it still does, that is told. One that fired before stays told. Among alerts of one tick it does not matter
+ *          which came first; a late one looks at those that fire among the late ticks, and at the live ones
  * Clock    when `now` goes back by more than a second, all times noted before are moved back with it: a clock set
  *          back neither blinds the watch nor makes a spell shorter or longer
  * Units    microseconds of corrected wall time; values in the unit of the metric
@@ -179,8 +179,8 @@ int watch_seen(struct watch *watch, uint64_t host, int64_t at_us);
  * more, it was left out: whoever holds it as bad is to be told that it is ok. -ENOMEM. */
 int watch_restore(struct watch *watch, const struct alert *alert);
 
-/* At start: what `replay`, a watch of the same rules, remembers of the last spans of its hosts' series, and which series
- * it has met, is handed over; it is not to judge any more. What does not fit into memory is not remembered. */
+/* At start: what `replay`, a watch of the same rules, remembers of the last spans of its hosts' series, and which
+ * series it has met, is handed over; it is not to judge any more. What does not fit into memory is not remembered. */
 void watch_remember(struct watch *watch, struct watch *replay);
 
 /* Silence is judged from `now_us` on, and for each host not before 3 intervals and `grace_us` have passed since then.

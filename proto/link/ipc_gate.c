@@ -50,7 +50,7 @@ static bool is_member(uid_t uid, gid_t group)
 
 bool ipc_user_in_group(uid_t uid, const char *group)
 {
-    gid_t gid;
+    gid_t gid = 0;
     return find_group(group, &gid, NULL) == 0 && is_member(uid, gid);
 }
 

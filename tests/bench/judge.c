@@ -1,8 +1,8 @@
 /* warroom-judge: what judging costs, as code: one host, a tick each second, every rule meets every series.
  *
  * warroom-judge KIND SERIES RULES TICKS; KIND is level, rate, fraction, ratio, absence, or mixed: all of them by turns.
- * Values wander below the thresholds, and one series in a hundred above them for a part of the time, so that alerts come and
- * go. Prints one JSON object; ns are of this thread's processor time, a sample and rule. */
+ * Values wander below the thresholds, and one series in a hundred above them for a part of the time, so that alerts
+ * come and go. Prints one JSON object; ns are of this thread's processor time, a sample and rule. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

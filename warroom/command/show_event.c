@@ -1,5 +1,5 @@
-/* An event as a page that can be read aloud: what it is and when, what it still needs and who let it through, whom it is
- * about and whom to call, what has been done for it and by whom. */
+/* An event as a page that can be read aloud: what it is and when, what it still needs and who let it through, whom it
+ * is about and whom to call, what has been done for it and by whom. */
 #include <inttypes.h>
 #include <string.h>
 

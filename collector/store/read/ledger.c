@@ -37,7 +37,7 @@ static int read_row(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger
     const void *bytes = sqlite3_column_blob(stmt, 0);
     const void *hash = sqlite3_column_blob(stmt, 1);
     size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
-    if (!bytes || !hash || sqlite3_column_bytes(stmt, 1) != LEDGER_HASH_BYTES)
+    if (!bytes || len == 0 || !hash || sqlite3_column_bytes(stmt, 1) != LEDGER_HASH_BYTES)
         return err_set(err, -EBADMSG, "store: a row of ledger has no valid bytes or hash");
     uint8_t *copy = arena_alloc(arena, 1, len);
     if (!copy)
