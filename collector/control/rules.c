@@ -105,7 +105,7 @@ static json_t *form_rule(const struct asked_rules *asked, const struct rule *rul
 {
     char words[RULE_WORDS];
     char in_force[RULE_WORDS];
-    char unit[2 * METRIC_UNIT_MAX + 2];
+    char unit[ALERT_UNIT_MAX + 1];
     const double *limits = asked->host ? asked->limits : NULL;
     bool absence = rule->condition == CONDITION_ABSENCE;
     bool share = rule->limit >= 0 && !limits;

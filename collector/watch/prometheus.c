@@ -221,7 +221,7 @@ static void put_summary(FILE *out, const struct rule *rule, const struct prometh
 {
     static const char word[] = "{threshold}";
     char threshold[METRIC_QUANTITY_TEXT];
-    char unit[2 * METRIC_UNIT_MAX + 2];
+    char unit[ALERT_UNIT_MAX + 1];
     metric_quantity_text(threshold, rule->threshold * rule_scale(rule, host ? host->limits : NULL),
                          rule_unit_text(unit, rule));
     fputc('"', out);

@@ -6,6 +6,7 @@
 
 #include "base/moment.h"
 #include "collector/watch/form.h"
+#include "collector/watch/parts.h"
 #include "proto/metric/metric.h"
 
 #define WINDOW_STATES (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))
@@ -17,19 +18,11 @@ static const char *metric_unit(const char *key)
     return metric ? metric->unit : "";
 }
 
-char *rule_unit_text(char unit[2 * METRIC_UNIT_MAX + 2], const struct rule *rule)
+char *rule_unit_text(char unit[ALERT_UNIT_MAX + 1], const struct rule *rule)
 {
-    const char *of = metric_unit(rule->metric);
-    const char *per = metric_unit(rule->per);
-    const size_t size = 2 * METRIC_UNIT_MAX + 2;
-    if (rule->condition == CONDITION_RATE)
-        snprintf(unit, size, "%s/s", of);
-    else if (rule->condition == CONDITION_RATIO && strcmp(of, per) == 0)
-        snprintf(unit, size, "1");
-    else if (rule->condition == CONDITION_RATIO && strcmp(per, "1") != 0)
-        snprintf(unit, size, "%s/%s", of, per);
-    else
-        snprintf(unit, size, "%s", of);
+    rule_unit(rule, unit);
+    if (unit[0] == '\0')
+        snprintf(unit, ALERT_UNIT_MAX + 1, "%s", metric_unit(rule->metric));
     return unit;
 }
 
@@ -40,7 +33,7 @@ double rule_scale(const struct rule *rule, const double limits[LIMIT_COUNT])
 
 static void quantity(char text[METRIC_QUANTITY_TEXT], const struct rule *rule, const double *limits, double value)
 {
-    char unit[2 * METRIC_UNIT_MAX + 2];
+    char unit[ALERT_UNIT_MAX + 1];
     bool share = rule->limit >= 0 && (!limits || isnan(limits[rule->limit]));
     metric_quantity_text(text, share ? value : value * rule_scale(rule, limits),
                          share ? "1" : rule_unit_text(unit, rule));

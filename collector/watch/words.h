@@ -16,7 +16,7 @@ char *rule_words(char text[RULE_WORDS], const struct rule *rule, const double li
 char *rule_in_force_words(char text[RULE_WORDS], const struct rule *rule);
 
 /* Of its threshold: "By/s" of a rate of "By", "1" of a ratio of two alike. Returns `unit`. */
-char *rule_unit_text(char unit[2 * METRIC_UNIT_MAX + 2], const struct rule *rule);
+char *rule_unit_text(char unit[ALERT_UNIT_MAX + 1], const struct rule *rule);
 
 /* What a value of the rule is worth on a host: its limit there; 1 without one; NaN: not declared. */
 double rule_scale(const struct rule *rule, const double limits[LIMIT_COUNT]);
