@@ -35,8 +35,7 @@ static void close_db(sqlite3 **db)
     sqlite3_close(*db);
 }
 
-/* NULL: there is no such file. */
-static sqlite3 *open_file(uint64_t tenant)
+sqlite3 *files_open(uint64_t tenant)
 {
     char path[256];
     sqlite3 *db = NULL;
@@ -71,7 +70,7 @@ bool files_have(uint64_t tenant, uint64_t host, const struct run_id *run, uint64
     if (tenant >= TENANTS_MAX)
         world_fail("more tenants than the checker knows");
     if (!open_files[tenant].db) {
-        open_files[tenant].db = open_file(tenant);
+        open_files[tenant].db = files_open(tenant);
         if (!open_files[tenant].db)
             return false;
         open_files[tenant].have = prepare(open_files[tenant].db, have_sql);
@@ -328,7 +327,7 @@ static void audit_host(const struct audit *audit, const struct sim_host *host, i
 static struct files_counts audit_tenant(struct audit *audit)
 {
     audit->counts = (struct files_counts){ 0 };
-    AUTO(close_db) sqlite3 *db = open_file(audit->tenant);
+    AUTO(close_db) sqlite3 *db = files_open(audit->tenant);
     if (!db)
         return audit->counts;
     AUTO(finalize) sqlite3_stmt *check = prepare(db, "PRAGMA quick_check");
@@ -384,7 +383,7 @@ static void text_of(sqlite3_stmt *stmt, int column, char *ret, size_t size)
 
 void files_each_incident(uint64_t tenant, void (*fn)(void *user, const struct files_incident *row), void *user)
 {
-    AUTO(close_db) sqlite3 *db = open_file(tenant);
+    AUTO(close_db) sqlite3 *db = files_open(tenant);
     if (!db)
         return;
     AUTO(finalize)
@@ -408,7 +407,7 @@ void files_each_incident(uint64_t tenant, void (*fn)(void *user, const struct fi
 
 void files_each_alert(uint64_t tenant, void (*fn)(void *user, const struct files_alert *row), void *user)
 {
-    AUTO(close_db) sqlite3 *db = open_file(tenant);
+    AUTO(close_db) sqlite3 *db = files_open(tenant);
     if (!db)
         return;
     AUTO(finalize) sqlite3_stmt *stmt = prepare(db, "SELECT incident, host, rule, crossed_us FROM incident_alert");

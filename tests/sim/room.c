@@ -13,12 +13,15 @@
 #include "tests/sim/hosts.h"
 
 #define TRY_AGAIN_US (5 * US_PER_S)
+#define SIM_RULES    SIM_SHARE "/rules/default.yaml"
+enum { SHELF_BYTES = 4 << 20 };
 
 static struct {
     struct process process;
     struct collector *collector;
     struct collector_config config;
     struct rule rules[RULES_MAX];
+    struct arena shelf; /* plans and calendars */
     struct webhook_config webhooks[2];
     struct log log;
     struct room_watcher watcher;
@@ -27,11 +30,14 @@ static struct {
     uint64_t ends; /* so far: an opening that was planned before one of them is off */
 } room;
 
-static void read_rules(void)
+static void read_shipped(void)
 {
     static struct config_faults faults;
     if (rules_read(SIM_RULES, room.rules, &room.config.n_rules, &faults) < 0)
         world_fail("the rules as shipped are faulty");
+    arena_init(&room.shelf, SHELF_BYTES);
+    if (shelf_read(&room.config, &room.shelf, &faults) < 0)
+        world_fail("plans or calendars as shipped are faulty");
 }
 
 /* The one the hosts know. */
@@ -56,10 +62,12 @@ void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher wa
                                              .state = dir,
                                              .key = room.key,
                                              .rules = SIM_RULES,
+                                             .plans_folder = SIM_SHARE "/plans",
+                                             .calendars_folder = SIM_SHARE "/calendars",
                                              .log_level = room.log.least,
                                              .webhooks = { .at = room.webhooks, .n = 1 },
                                              .rule_rows = room.rules };
-    read_rules();
+    read_shipped();
     make_key();
     disk_install();
 }
@@ -68,6 +76,7 @@ void room_tear_down(void)
 {
     if (room.collector)
         room_close();
+    arena_done(&room.shelf);
 }
 
 static void on_happened(void *user, const struct happening *happening)
@@ -167,10 +176,10 @@ const char *room_dir(void)
 
 /* ---- commands ---- */
 
-/* Between two turns of its loop, so the loop does not know what time it is. */
-static struct collector *asked(void)
+struct collector *room_ask(void)
 {
-    uv_update_time(&room.process.loop);
+    if (room.collector)
+        uv_update_time(&room.process.loop);
     return room.collector;
 }
 
@@ -182,11 +191,22 @@ static void on_written(void *user, int rc)
 static void wait_written(enum store_file file, uint64_t tenant)
 {
     int rc = 1;
-    collector_then(asked(), file, tenant, on_written, &rc);
+    collector_then(room_ask(), file, tenant, on_written, &rc);
     for (int i = 0; i < 1000 && rc == 1; i++)
         world_run(world_now_us() + 10 * US_PER_MS, NULL);
     if (rc != 0)
         world_fail("a command was not written");
+}
+
+bool room_wait(uint64_t tenant)
+{
+    int rc = 1;
+    collector_then(room_ask(), STORE_TENANT, tenant, on_written, &rc);
+    for (int i = 0; i < 100000 && rc == 1 && !room_bury(); i++)
+        world_run(world_now_us() + US_PER_MS, NULL);
+    if (rc != 0 && room.collector)
+        world_fail("a command was not written");
+    return rc == 0;
 }
 
 static void must(int rc, const struct err *err)
@@ -199,7 +219,7 @@ uint64_t room_add_tenant(const char *name)
 {
     const struct tenant *row;
     struct err err;
-    must(collector_add_tenant(asked(), name, &row, &err), &err);
+    must(collector_add_tenant(room_ask(), name, &row, &err), &err);
     wait_written(STORE_REGISTRY, 0);
     return row->id;
 }
@@ -220,7 +240,7 @@ uint64_t room_add_host(uint64_t tenant, const char *name, const struct public_ke
     struct host_change change = { .group = NULL };
     for (int i = 0; i < LIMIT_COUNT; i++)
         change.limits[i] = NAN;
-    must(collector_enroll_host(asked(), tenant, name, &change, &row, &err), &err);
+    must(collector_enroll_host(room_ask(), tenant, name, &change, &row, &err), &err);
     let_in(row->id, key);
     wait_written(STORE_REGISTRY, 0);
     return row->id;
@@ -242,7 +262,7 @@ uint64_t room_add_event(uint64_t tenant, const char *name, const char *zone, int
     };
     must(event_init(&event, &plan, &err), &err);
     document_of(&event, &document);
-    must(collector_add_event(asked(), tenant, &document, &commander, &row, &err), &err);
+    must(collector_add_event(room_ask(), tenant, &document, &commander, &row, &err), &err);
     wait_written(STORE_TENANT, tenant);
     return row->id;
 }
@@ -251,6 +271,6 @@ void room_do_event(uint64_t event, enum event_verb verb)
 {
     const struct event *row;
     struct err err;
-    must(collector_event_do(asked(), event, verb, &commander, &row, &err), &err);
+    must(collector_event_do(room_ask(), event, verb, &commander, &row, &err), &err);
     wait_written(STORE_TENANT, row->tenant);
 }

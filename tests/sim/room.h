@@ -43,6 +43,11 @@ struct collector *room_collector(void);
 struct process *room_process(void);
 const char *room_dir(void);
 
+/* For a command: between two turns of its loop, which knows what time it is then. NULL: it is down. */
+struct collector *room_ask(void);
+/* Waits until what was asked for is on disk. False: the collector died before it said so. */
+bool room_wait(uint64_t tenant);
+
 /* Commands, waited for until they are on disk. No fault may be at work. */
 uint64_t room_add_tenant(const char *name);
 uint64_t room_add_host(uint64_t tenant, const char *name, const struct public_key *key);
