@@ -106,16 +106,26 @@ static int judge(struct trial *trial, const struct series_table *table, struct b
     return rc < 0 && rc != -ENOBUFS ? err_sys(err, rc, "cannot judge a batch of %s", trial->host->name) : 0;
 }
 
+static int decode_tables(struct trial *trial, const struct store_export_page *page, struct series_table *tables,
+                         struct err *err)
+{
+    for (size_t i = 0; i < page->n_tables; i++) {
+        struct bytes bytes = page->tables[i];
+        int rc = codec_decode_table(bytes.at, bytes.len, &trial->tables, &tables[i], err);
+        if (rc < 0)
+            return rc;
+        tables[i].hash = codec_table_hash(bytes.at, bytes.len);
+    }
+    return 0;
+}
+
 static int judge_page(struct trial *trial, const struct store_export_page *page, struct err *err)
 {
     arena_reset(&trial->tables);
     struct series_table *tables = arena_alloc(&trial->tables, page->n_tables + 1, sizeof *tables);
-    int rc = tables ? 0 : err_set(err, -ENOMEM, "out of memory");
-    for (size_t i = 0; rc == 0 && i < page->n_tables; i++) {
-        rc = codec_decode_table(page->tables[i].at, page->tables[i].len, &trial->tables, &tables[i], err);
-        if (rc == 0)
-            tables[i].hash = codec_table_hash(page->tables[i].at, page->tables[i].len);
-    }
+    if (!tables)
+        return err_set(err, -ENOMEM, "out of memory");
+    int rc = decode_tables(trial, page, tables, err);
     for (size_t i = 0; rc == 0 && i < page->n_batches; i++)
         rc = judge(trial, &tables[page->batches[i].table], page->batches[i].bytes, err);
     return rc;

@@ -124,7 +124,7 @@ static json_t *form_rule(const struct asked_rules *asked, const struct rule *rul
 int verb_rule_list(struct call *call, struct err *err)
 {
     struct asked_rules asked = { .in_force = 0 };
-    size_t at;
+    size_t at = 0;
     int rc = continue_from(call, &at, err);
     if (rc == 0)
         rc = ask_rules(call, &asked, err);
@@ -194,7 +194,7 @@ static json_t *form_head(const struct call *call, const struct asked_rules *aske
 int verb_rule_export(struct call *call, struct err *err)
 {
     struct asked_rules asked = { .in_force = 0 };
-    size_t at;
+    size_t at = 0;
     int rc = continue_from(call, &at, err);
     if (rc == 0 && call_text(call, "host"))
         rc = ask_host(call, &asked, err);
