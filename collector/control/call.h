@@ -205,6 +205,8 @@ json_t *form_event(const struct collector *collector, const struct event *row); 
 json_t *form_gates(const struct collector *collector, const struct event *row);
 json_t *form_document(const struct collector *collector,
                       const struct event *row); /* form_document.c; null: unreadable */
+json_t *form_said(
+    const struct ledger_entry *entry); /* ledger.c: its body, without what makes it long; null: unreadable */
 json_t *form_incident(const struct collector *collector, const struct incident *row);
 json_t *form_alert(const struct alert *row, const char *host_name, const char *summary);
 json_t *form_page(const struct page *row);

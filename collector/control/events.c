@@ -1,12 +1,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/scan.h"
 #include "collector/control/call.h"
 
-enum { HOSTS_SHOWN = 200, EVENTS_SHOWN = 100, HISTORY_SHOWN = 100 };
+/* Of an event's page, so that with the longest document it stays an answer. */
+enum { HOSTS_SHOWN = 100, INCIDENTS_SHOWN = 50, EVENTS_SHOWN = 100, HISTORY_SHOWN = 100, HISTORY_BYTES = 48 << 10 };
 
 static bool is_number(const char *text, uint64_t *ret)
 {
@@ -124,7 +127,7 @@ struct listing {
 static void add_incident(void *user, const struct incident *incident)
 {
     struct listing *listing = user;
-    if (incident->event == listing->event)
+    if (incident->event == listing->event && json_array_size(listing->rows) < INCIDENTS_SHOWN)
         json_array_append_new(listing->rows, form_incident(listing->collector, incident));
 }
 
@@ -139,30 +142,74 @@ static json_t *hosts_of(const struct call *call, const struct event *row)
     return hosts;
 }
 
-/* Rounds and pages have verbs of their own, and there are many. */
-static bool is_shown(const struct ledger_entry *entry)
+/* ---- what was done for it: read backwards, a page at a time, for documents are long ---- */
+
+struct history {
+    struct call *call;
+    struct store_ledger_query query;
+    json_t *rows;
+    size_t bytes;
+};
+
+static void end_history(struct history *history, const struct err *err)
 {
-    static const char *const kinds[] = { "event", "gate", "document", "draw", "handover", "notice" };
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(entry->kind, kinds[i]) == 0)
-            return true;
-    return false;
+    json_object_set_new(history->call->data, "history", history->rows);
+    call_finish(history->call, err);
+    free(history);
+}
+
+/* False: there is no room for it. */
+static bool add_history(struct history *history, const struct ledger_entry *entry)
+{
+    json_t *body = form_said(entry);
+    AUTO(auto_free) char *text = json_dumps(body, JSON_COMPACT);
+    history->bytes += text ? strlen(text) : 0;
+    if (history->bytes > HISTORY_BYTES || json_array_size(history->rows) == HISTORY_SHOWN) {
+        json_decref(body);
+        return false;
+    }
+    json_array_insert_new(history->rows, 0,
+                          json_pack("{s:I, s:o, s:s, s:s, s:o}", "n", (json_int_t)entry->n, "at",
+                                    form_instant(entry->at_us), "kind", entry->kind, "actor", entry->actor, "body",
+                                    body));
+    return true;
 }
 
 static void on_history(void *user, const struct store_ledger *result, const struct err *err)
 {
-    struct call *call = user;
-    json_t *history = json_array();
-    for (size_t i = 0; !err && i < result->n && json_array_size(history) < HISTORY_SHOWN; i++) {
-        const struct ledger_entry *entry = &result->at[i].entry;
-        if (is_shown(entry))
-            json_array_insert_new(history, 0,
-                                  json_pack("{s:I, s:o, s:s, s:s, s:o}", "n", (json_int_t)entry->n, "at",
-                                            form_instant(entry->at_us), "kind", entry->kind, "actor", entry->actor,
-                                            "body", json_loads(entry->body, 0, NULL)));
+    struct history *history = user;
+    struct err why;
+    bool more = !err && result->more;
+    for (size_t i = 0; !err && i < result->n; i++) {
+        history->query.behind = result->at[i].entry.n;
+        if (!add_history(history, &result->at[i].entry)) {
+            more = false;
+            break;
+        }
     }
-    json_object_set_new(call->data, "history", history);
-    call_finish(call, err);
+    if (more) {
+        if (store_ledger(collector_store(history->call->collector), &history->query, on_history, history, &why) == 0)
+            return;
+        err = &why;
+    }
+    end_history(history, err);
+}
+
+static int read_history(struct call *call, const struct event *row, struct err *err)
+{
+    struct history *history = calloc(1, sizeof *history);
+    if (!history)
+        return err_set(err, -ENOMEM, "out of memory");
+    history->call = call;
+    history->query =
+        (struct store_ledger_query){ .tenant = row->tenant, .event = row->id, .steps = true, .most = HISTORY_SHOWN };
+    history->rows = json_array();
+    int rc = store_ledger(collector_store(call->collector), &history->query, on_history, history, err);
+    if (rc == 0)
+        return 0;
+    json_decref(history->rows);
+    free(history);
+    return rc;
 }
 
 static void show_page(struct call *call, const struct event *row)
@@ -173,8 +220,7 @@ static void show_page(struct call *call, const struct event *row)
     call->data = json_pack("{s:o, s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
                            form_gates(call->collector, row), "document", form_document(call->collector, row), "hosts",
                            hosts_of(call, row), "incidents", listing.rows);
-    struct store_ledger_query query = { .tenant = row->tenant, .event = row->id, .most = STORE_LEDGER_MOST };
-    if (store_ledger(collector_store(call->collector), &query, on_history, call, &failed) < 0)
+    if (read_history(call, row, &failed) < 0)
         call_finish(call, &failed);
 }
 

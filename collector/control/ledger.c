@@ -50,6 +50,25 @@ static json_t *form_event_of(const struct collector *collector, uint64_t id)
     return event ? json_string(event->name) : form_number(id);
 }
 
+/* Of a document the keys that were changed, of a hand-over its note. */
+json_t *form_said(const struct ledger_entry *entry)
+{
+    json_t *body = json_loads(entry->body, 0, NULL);
+    json_t *changed = json_object_get(body, "changed");
+    if (json_is_object(changed)) {
+        const char *key;
+        json_t *value, *keys = json_array();
+        json_object_foreach(changed, key, value) json_array_append_new(keys, json_string(key));
+        json_object_set_new(body, "changed", keys);
+    }
+    if (strcmp(entry->kind, "handover") == 0) {
+        json_t *note = json_pack("{s:O*}", "note", json_object_get(body, "note"));
+        json_decref(body);
+        body = note;
+    }
+    return body ? body : json_null();
+}
+
 static json_t *form_entry(const struct collector *collector, const struct store_ledger_row *row)
 {
     const struct ledger_entry *entry = &row->entry;

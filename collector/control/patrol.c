@@ -185,10 +185,10 @@ static void take_round(struct handover *handover, const json_t *body)
     }
 }
 
-static void take_other(struct handover *handover, const struct ledger_entry *entry, json_t *body)
+static void take_other(struct handover *handover, const struct ledger_entry *entry)
 {
-    json_t *line = json_pack("{s:o, s:s, s:s, s:O}", "at", form_instant(entry->at_us), "kind", entry->kind, "by",
-                             entry->actor, "said", body);
+    json_t *line = json_pack("{s:o, s:s, s:s, s:o}", "at", form_instant(entry->at_us), "kind", entry->kind, "by",
+                             entry->actor, "said", form_said(entry));
     if (line && entry->incident)
         json_object_set_new(line, "incident", json_integer((json_int_t)entry->incident));
     if (line)
@@ -207,7 +207,7 @@ static bool take_entry(struct handover *handover, const struct ledger_entry *ent
     } else if (strcmp(entry->kind, "round") == 0) {
         take_round(handover, body);
     } else if (body && strcmp(entry->kind, "page") != 0) {
-        take_other(handover, entry, body);
+        take_other(handover, entry);
     }
     json_decref(body);
     return !last;

@@ -193,6 +193,9 @@ static void entries_are_found_by_event_and_kind_in_either_order(void **state)
     find(f, (struct store_ledger_query){ .tenant = 1, .kind = "page", .most = 10 }, &found);
     assert_int_equal(found.n, 1);
     assert_int_equal(found.at[0], 4);
+    find(f, (struct store_ledger_query){ .tenant = 1, .event = 7, .steps = true, .most = 10 }, &found);
+    assert_int_equal(found.n, 1);
+    assert_int_equal(found.at[0], 1);
     assert_false(found.more);
 }
 

@@ -317,6 +317,7 @@ struct store_ledger_query {
     uint64_t tenant;
     uint64_t event;                 /* 0: of all, and of none */
     char kind[LEDGER_KIND_MAX + 1]; /* "": all */
+    bool steps;                     /* none of the many: rounds, incidents, pages */
     bool oldest_first;
     uint64_t behind; /* go on behind the entry of this number, in that order; 0: from the beginning */
     size_t most;     /* 1..STORE_LEDGER_MOST; no more than STORE_LEDGER_PAGE_BYTES of them in any case, but one */

@@ -171,6 +171,17 @@ class Event(unittest.TestCase):
         changes = [entry["body"]["changed"] for entry in self.shown()["history"] if entry["kind"] == "document"]
         self.assertEqual(sorted(changes[-1]), ["notes", "tiers"])
 
+    def test_many_long_changes_leave_the_page_whole_and_a_hand_over_possible(self):
+        self.draft()
+        for n in range(30):
+            self.world.must("event", "set", "sale", "--notes", f"{n} " + "\n" * 8000)
+        history = self.shown()["history"]
+        self.assertEqual(len(history), 32)
+        self.assertEqual(history[0]["body"]["what"], "created")
+        said = self.world.must("patrol", "handover", "sale", "--note", "Notes were written.")["handover"]["happened"]
+        self.assertEqual(said[-1]["said"]["changed"], ["notes"])
+        self.assertEqual(self.shown()["history"][-1]["body"], {"note": "Notes were written."})
+
     # ---- what is refused
 
     def create(self, name, **more):

@@ -12,9 +12,10 @@ enum { SQL_MAX = 256 };
 /* An index of (event, kind, n) serves what names an event; anything else goes along the chain. */
 static void select_sql(char sql[SQL_MAX], const struct store_ledger_query *query)
 {
-    snprintf(sql, SQL_MAX, "SELECT bytes, hash FROM ledger WHERE n %s ?1%s%s ORDER BY n %s LIMIT ?4",
-             query->oldest_first ? ">" : "<", query->event ? " AND event = ?2" : "",
-             query->kind[0] ? " AND kind = ?3" : "", query->oldest_first ? "ASC" : "DESC");
+    snprintf(
+        sql, SQL_MAX, "SELECT bytes, hash FROM ledger WHERE n %s ?1%s%s%s ORDER BY n %s LIMIT ?4",
+        query->oldest_first ? ">" : "<", query->event ? " AND event = ?2" : "", query->kind[0] ? " AND kind = ?3" : "",
+        query->steps ? " AND kind NOT IN ('round', 'incident', 'page')" : "", query->oldest_first ? "ASC" : "DESC");
 }
 
 static int prepare(sqlite3 *db, const struct store_ledger_query *query, sqlite3_stmt **ret, struct err *err)
