@@ -129,10 +129,11 @@ static uint64_t tell_findings(struct collector *collector, const struct event *e
     for (int i = 0; i < PATROL_CHECK_COUNT; i++) {
         const struct patrol_result *result = &report->results[i];
         const char *name = patrol_check_name((enum patrol_check)i);
+        char line[sizeof((struct incident_alert *)NULL)->summary - sizeof "Patrol: "];
         char summary[sizeof((struct incident_alert *)NULL)->summary];
         if (result->found > 0 && result->worst >= SEVERITY_WARNING) {
-            const struct patrol_finding *worst = &result->findings[0];
-            snprintf(summary, sizeof summary, "Patrol: %.48s: %s", worst->subject, worst->text);
+            snprintf(summary, sizeof summary, "Patrol: %s",
+                     patrol_finding_line(line, sizeof line, &result->findings[0]));
             uint64_t raised = found_bad(collector, event, name, FOUND_GROUP, result->worst, sweep->began_us, summary);
             incident = incident ? incident : raised;
         } else if (result->checked) {

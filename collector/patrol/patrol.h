@@ -194,5 +194,8 @@ struct patrol_report {
 
 void patrol_run(const struct patrol_sight *sight, struct patrol_report *ret);
 
+/* "web-1: silent: its last tick is 42s old", cut to fit; whole characters alone. Returns `text`. */
+char *patrol_finding_line(char *text, size_t size, const struct patrol_finding *finding);
+
 /* "hosts", "coverage"...: as stored and shown. */
 const char *patrol_check_name(enum patrol_check check);

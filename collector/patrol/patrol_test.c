@@ -10,11 +10,14 @@
 
 #include <cmocka.h>
 
+#include "base/utf8.h"
+
 #define S      US_PER_S
 #define NOW_US (INT64_C(1795400000) * S)
 #define CPU    "system.cpu.utilization"
 #define EGRESS "system.network.io.rate{direction=transmit}"
 #define DISK   "system.filesystem.utilization"
+#define INODES "system.filesystem.inodes.utilization"
 
 struct fixture {
     struct patrol_sight sight;
@@ -365,6 +368,26 @@ static void a_disk_that_is_full_before_the_end_is_told_with_the_method(void **st
     assert_says(result->note, "straight line");
 }
 
+static void a_name_of_many_bytes_is_cut_between_characters(void **state)
+{
+    struct fixture *f = *state;
+    char mountpoint[INSTANCE_MAX + 1] = "/x";
+    char line[64];
+    while (strlen(mountpoint) + 2 <= INSTANCE_MAX)
+        strcat(mountpoint, "é");
+    const struct rule full[] = { a_rule("full", DISK, COMPARE_ABOVE, 0.9),
+                                 a_rule("inodes", INODES, COMPARE_ABOVE, 0.9) };
+    see_hosts(f, 1, full, 2);
+    see(f, 0, DISK, mountpoint, 0.97);
+    see(f, 0, INODES, mountpoint + 1, 0.97);
+    const struct patrol_result *result = look(f, PATROL_HEADROOM);
+    assert_int_equal(result->kept, 2);
+    for (size_t i = 0; i < result->kept; i++) {
+        assert_true(utf8_is_shown(result->findings[i].subject, 1, PATROL_SUBJECT_MAX, ""));
+        assert_true(utf8_is_shown(patrol_finding_line(line, sizeof line, &result->findings[i]), 1, 63, ""));
+    }
+}
+
 static void a_line_needs_three_points_over_a_quarter_of_an_hour(void **state)
 {
     struct fixture *f = *state;
@@ -487,6 +510,7 @@ int main(void)
         TEST(a_rule_counts_where_it_is_in_force_and_its_limit_declared),
         TEST(a_value_that_is_old_says_nothing),
         TEST(a_disk_that_is_full_before_the_end_is_told_with_the_method),
+        TEST(a_name_of_many_bytes_is_cut_between_characters),
         TEST(a_line_needs_three_points_over_a_quarter_of_an_hour),
         TEST(a_disk_goes_by_its_latest_points_and_a_clock_set_back_takes_those_away),
         TEST(lost_attempts_are_told_the_worst_first_and_the_others_counted),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "collector/patrol/parts.h"
 
 static const struct {
@@ -37,6 +38,19 @@ void patrol_run(const struct patrol_sight *sight, struct patrol_report *ret)
     }
 }
 
+/* Names from outside may have been cut within a character. */
+static void mend_text(char *text, size_t size)
+{
+    text[utf8_clean(text, size - 1, text, strlen(text))] = '\0';
+}
+
+char *patrol_finding_line(char *text, size_t size, const struct patrol_finding *finding)
+{
+    snprintf(text, size, "%.48s: %s", finding->subject, finding->text);
+    mend_text(text, size);
+    return text;
+}
+
 struct patrol_finding *finding_add(struct patrol_result *result, enum severity severity, const char *subject)
 {
     size_t at = result->kept;
@@ -51,6 +65,7 @@ struct patrol_finding *finding_add(struct patrol_result *result, enum severity s
     result->kept += result->kept < PATROL_FINDINGS_A_CHECK;
     result->findings[at] = (struct patrol_finding){ .severity = severity };
     snprintf(result->findings[at].subject, sizeof result->findings[at].subject, "%s", subject);
+    mend_text(result->findings[at].subject, sizeof result->findings[at].subject);
     return &result->findings[at];
 }
 
@@ -60,6 +75,7 @@ void finding_text(struct patrol_finding *finding, const char *format, ...)
     va_start(args, format);
     vsnprintf(finding->text, sizeof finding->text, format, args);
     va_end(args);
+    mend_text(finding->text, sizeof finding->text);
 }
 
 void finding_number(struct patrol_finding *finding, const char *name, double value)
