@@ -9,6 +9,8 @@
 #include "base/auto.h"
 #include "collector/parts.h"
 
+enum { EVERY_FIELD = DOCUMENT_BIT(DOCUMENT_FIELD_COUNT) - 1 };
+
 static int out_of_memory(struct err *err)
 {
     return err_set(err, -ENOMEM, "out of memory");
@@ -94,9 +96,13 @@ static void note(struct collector *collector, const struct event *event, unsigne
                  const struct decision *decision)
 {
     json_t *changed = json_object();
-    for (enum document_field field = 0; field < DOCUMENT_FIELD_COUNT; field++)
-        if (fields & DOCUMENT_BIT(field))
-            json_object_set_new(changed, document_key(field), part_of(text, document_key(field)));
+    bool made = fields == EVERY_FIELD;
+    for (enum document_field field = 0; field < DOCUMENT_FIELD_COUNT; field++) {
+        json_t *part = fields & DOCUMENT_BIT(field) ? part_of(text, document_key(field)) : NULL;
+        if (part && (!made || json_string_length(part) > 0))
+            json_object_set(changed, document_key(field), part);
+        json_decref(part);
+    }
     life_note(collector, event, "document", decision->by,
               json_pack("{s:o, s:s, s:s}", "changed", changed, "role", role_name(decision->role), "reason",
                         decision->reason ? decision->reason : ""));
@@ -112,6 +118,21 @@ static int check_name(const struct collector *collector, const struct event *eve
             return err_set(err, -EEXIST, "this tenant already has an event %s", event->name);
     }
     return 0;
+}
+
+/* One tenant's plans leave room for the others'. */
+static int check_room(const struct collector *collector, uint64_t tenant, struct err *err)
+{
+    int n = 0;
+    for (size_t i = 0; i < collector->n_events; i++)
+        n += collector->events[i]->tenant == tenant && collector->events[i]->state < EVENT_CLOSED;
+    if (n < TENANT_EVENTS_MAX)
+        return 0;
+    return err_set(
+        err, -ENOSPC,
+        "this tenant has %d events that are not over, as many as it may have: `warroom event cancel` those that"
+        " nobody wants",
+        n);
 }
 
 static int add_row(struct collector *collector, struct event *row, struct err *err)
@@ -142,6 +163,8 @@ int collector_add_event(struct collector *collector, uint64_t tenant, const stru
     snprintf(row.by, sizeof row.by, "%s", decision->by);
     rc = check_name(collector, &row, err);
     if (rc == 0)
+        rc = check_room(collector, tenant, err);
+    if (rc == 0)
         rc = document_write(document, text, err);
     if (rc == 0)
         rc = add_row(collector, &row, err);
@@ -151,7 +174,7 @@ int collector_add_event(struct collector *collector, uint64_t tenant, const stru
     if (keep(collector, assured, text) < 0)
         return out_of_memory(err);
     life_note_created(collector, &assured->row, decision);
-    note(collector, &assured->row, DOCUMENT_BIT(DOCUMENT_FIELD_COUNT) - 1, text, decision);
+    note(collector, &assured->row, EVERY_FIELD, text, decision);
     desk_event_changed(collector, &assured->row);
     *ret_row = &assured->row;
     return 0;
