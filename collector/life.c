@@ -50,13 +50,17 @@ static const char *happening_name(const struct event_change *change)
     return names[change->what];
 }
 
-static json_t *change_body(const struct event_change *change)
+/* `lead`: how far ahead it was asked for; "" when that is not the question. */
+static json_t *change_body(const struct event_change *change, const char *lead)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:b, s:o, s:o}", "what", happening_name(change), "from",
-                     event_state_name(change->from), "to", event_state_name(change->to), "verb",
-                     event_verb_name(change->verb), "role", change->role, "reason", change->reason, "late_s",
-                     (double)change->late_us / (double)US_PER_S, "late_request", change->late_request, "gates",
-                     gate_names(change->gates), "overridden", gate_names(change->overridden));
+    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:b, s:o, s:o}", "what", happening_name(change),
+                             "from", event_state_name(change->from), "to", event_state_name(change->to), "verb",
+                             event_verb_name(change->verb), "role", change->role, "reason", change->reason, "late_s",
+                             (double)change->late_us / (double)US_PER_S, "late_request", change->late_request, "gates",
+                             gate_names(change->gates), "overridden", gate_names(change->overridden));
+    if (lead[0])
+        json_object_set_new(body, "lead", json_string(lead));
+    return body;
 }
 
 void life_note_created(struct collector *collector, const struct event *event, const struct decision *decision)
@@ -208,10 +212,11 @@ static void give_back(struct collector *collector, const struct event *event, co
         contract_give_back(collector, event, change->by, &days);
 }
 
-static void follow(struct collector *collector, const struct event *event, const struct event_change *change)
+static void follow(struct collector *collector, const struct event *event, const struct event_change *change,
+                   const char *lead)
 {
     tell(collector, event, change);
-    life_note(collector, event, "event", change->by, change_body(change));
+    life_note(collector, event, "event", change->by, change_body(change, lead));
     if (change->what == EVENT_OPENED_UNARMED)
         raise_unarmed(collector, event);
     if (change->what == EVENT_STEPPED && change->to == EVENT_CANCELLED)
@@ -257,17 +262,17 @@ static int draw(struct collector *collector, struct assured *assured, const stru
 }
 
 static int take(struct collector *collector, struct assured *assured, struct event_ask *ask,
-                const struct decision *decision, struct event_change *ret, struct err *err)
+                const struct decision *decision, struct contract_finding *finding, struct event_change *ret,
+                struct err *err)
 {
     AUTO(life_gathered_done) struct life_gathered gathered = { 0 };
-    struct contract_finding finding = { .late = false };
     struct event after = assured->row;
     if (ask->verb == EVENT_REQUEST) {
         if (life_gather(collector, after.tenant, &gathered) < 0)
             return err_set(err, -ENOMEM, "out of memory");
         if (!after.drill)
-            contract_look(collector, &after, &finding);
-        ask->late = finding.late;
+            contract_look(collector, &after, finding);
+        ask->late = finding->late;
         ask->others = gathered.events;
         ask->n_others = gathered.n_events;
         ask->hosts = gathered.hosts;
@@ -295,6 +300,7 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
                        const struct decision *decision, const struct event **ret_row, struct err *err)
 {
     struct assured *assured = life_of(collector, event);
+    struct contract_finding finding = { .late = false };
     struct event_change change = { 0 };
     if (!assured)
         return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
@@ -304,10 +310,10 @@ int collector_event_do(struct collector *collector, uint64_t event, enum event_v
                              .reason = decision->reason,
                              .now_us = now_us(collector),
                              .gates = assured->gates };
-    int rc = take(collector, assured, &ask, decision, &change, err);
+    int rc = take(collector, assured, &ask, decision, &finding, &change, err);
     if (rc < 0)
         return rc;
-    follow(collector, &assured->row, &change);
+    follow(collector, &assured->row, &change, finding.lead);
     *ret_row = &assured->row;
     return 0;
 }
@@ -322,7 +328,7 @@ static void tick(struct collector *collector, struct assured *assured, int64_t n
         judge_notices(collector, assured);
     }
     while (event_tick(&assured->row, assured->gates, now, &change))
-        follow(collector, &assured->row, &change);
+        follow(collector, &assured->row, &change, "");
 }
 
 void life_tick(struct collector *collector)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/parts.h"
+
 #define FIRST_DAY "2026-12-21" /* four weeks from the fixture's now */
 
 static const struct decision operator= { .by = "bob", .role = ROLE_OPERATOR };
@@ -448,6 +450,36 @@ static void a_clock_that_is_put_back_starts_nothing_twice(void **state)
     assert_int_equal(times_on_record(f, id, "\"to\":\"live\""), 1);
 }
 
+static void a_late_request_says_on_record_what_it_was_measured_by(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
+    take(f, id, EVENT_REQUEST, EVENT_REQUESTED);
+    assert_true(event_of(f, id)->late_request);
+    assert_int_equal(times_on_record(f, id, "\"lead\":\"its lead time cannot be told: no contract covers"), 1);
+}
+
+static void a_tenants_plans_leave_room_for_those_of_others(void **state)
+{
+    struct fixture *f = *state;
+    char name[16];
+    static struct document document;
+    const struct event *row;
+    uint64_t first = draft(f, "first", FIRST_DAY, false);
+    for (int i = 1; i < TENANT_EVENTS_MAX; i++) {
+        snprintf(name, sizeof name, "plan-%d", i);
+        draft(f, name, FIRST_DAY, false);
+    }
+    assert_int_equal(collector_document(f->collector, first, &document, &f->err), 0);
+    assert_int_equal(document_set(&document, "name", "one-more", &f->err), 0);
+    assert_int_equal(collector_add_event(f->collector, f->tenant, &document, &fixture_commander, &row, &f->err),
+                     -ENOSPC);
+    assert_int_equal(
+        collector_add_event(f->collector, add_tenant(f, "globex"), &document, &fixture_commander, &row, &f->err), 0);
+    take(f, first, EVENT_CANCEL, EVENT_CANCELLED);
+    assert_int_equal(collector_add_event(f->collector, f->tenant, &document, &fixture_commander, &row, &f->err), 0);
+}
+
 /* ---- drills ---- */
 
 static void a_drill_needs_no_gate_and_says_what_it_is(void **state)
@@ -484,6 +516,8 @@ int main(void)
         COLLECTOR_TEST(in_every_state_all_is_as_before_after_a_restart),
         COLLECTOR_TEST(a_start_and_an_end_that_were_missed_are_caught_up_and_said),
         COLLECTOR_TEST(a_clock_that_is_put_back_starts_nothing_twice),
+        COLLECTOR_TEST(a_late_request_says_on_record_what_it_was_measured_by),
+        COLLECTOR_TEST(a_tenants_plans_leave_room_for_those_of_others),
         COLLECTOR_TEST(a_drill_needs_no_gate_and_says_what_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

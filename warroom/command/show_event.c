@@ -272,9 +272,18 @@ static void put_step(const json_t *entry, const json_t *body, const struct sheet
     else
         sheet_put(sheet, TONE_PLAIN, "%s, by %s", field_text(body, "to"), actor);
     if (field_is(body, "verb", "request") && field_true(body, "late_request"))
-        sheet_put(sheet, TONE_WARN, ", late");
+        sheet_put(sheet, TONE_WARN, ", late: %s", field_text(body, "lead"));
     if (field_number(body, "late_s", &late_s) && late_s > 0)
         sheet_put(sheet, TONE_WARN, ", %.0f s late", late_s);
+}
+
+/* Which keys of a document; all of them when it was made. */
+static void put_changed(const json_t *keys, const struct sheet *sheet)
+{
+    size_t i;
+    json_t *key;
+    json_array_foreach(keys, i, key) sheet_put(sheet, TONE_PLAIN, "%s%s", i ? ", " : ": ",
+                                               json_is_string(key) ? json_string_value(key) : FIELD_NONE);
 }
 
 static void put_entry(const json_t *entry, const struct sheet *sheet)
@@ -288,6 +297,9 @@ static void put_entry(const json_t *entry, const struct sheet *sheet)
                   field_text(entry, "actor"));
     else
         sheet_put(sheet, TONE_PLAIN, "%s, by %s", field_text(entry, "kind"), field_text(entry, "actor"));
+    if (field_is(entry, "kind", "handover"))
+        sheet_put(sheet, TONE_PLAIN, ": %s", field_text(body, "note"));
+    put_changed(field_list(body, "changed"), sheet);
     if (strcmp(reason, FIELD_NONE) != 0)
         sheet_put(sheet, TONE_PLAIN, ": %s", reason);
 }
