@@ -126,7 +126,9 @@ int feed_read(struct feed_reader *reader, int64_t timeout_us, char **ret_text, s
     assert(reader && ret_text && ret_len);
     int rc = ipc_receive(reader->fd, FEED_ITEM_MAX, ipc_now_us() + timeout_us, ret_text, ret_len, err);
     if (rc == -EPIPE)
-        return err_set(err, rc, "the feed ended: the collector left, or this user is not in the socket's group");
+        return err_set(err, rc,
+                       "the feed ended: the collector left, or this user may not follow it: a customer, or not in the "
+                       "socket's group");
     return rc;
 }
 
