@@ -294,6 +294,8 @@ static void a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real
     assert_int_equal(f->loaded.event[0].id, 3);
     assert_true(f->loaded.event[0].days == 3 && !f->loaded.event[0].drill && f->loaded.event[0].requested_us == 0);
     assert_int_equal(f->loaded.event[0].started_us, event.started_us);
+    assert_int_equal(f->loaded.event[0].state, EVENT_LIVE);
+    assert_true(f->loaded.event[0].patrol.from_us > event.started_us); /* no round was missed before there were any */
     read_ledger(f, 1, &ledger);
     assert_int_equal(ledger.n, 0);
     assert_int_equal(put_entry(f, 1, "{}"), 0);

@@ -127,6 +127,8 @@ static const char *const tenant_steps[] = {
     "ALTER TABLE event ADD COLUMN patrol_saw_event INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE event ADD COLUMN patrol_saw_hosts INTEGER NOT NULL DEFAULT 0;"
     "UPDATE event SET patrol_closed = 1 WHERE state = 'closed' /* before there was a patrol */;"
+    "UPDATE event SET patrol_from_us = CAST(strftime('%s', 'now') AS INTEGER) * 1000000"
+    "  WHERE state = 'live' /* it has rounds from now on, and has missed none */;"
     "CREATE TABLE event_document (event INTEGER PRIMARY KEY, text TEXT NOT NULL /* YAML */);"
     "CREATE TABLE gate (event INTEGER, gate TEXT, state TEXT NOT NULL, evidence TEXT NOT NULL, actor TEXT NOT NULL,"
     "  reason TEXT NOT NULL, at_us INTEGER NOT NULL, PRIMARY KEY (event, gate)) WITHOUT ROWID;"
