@@ -48,8 +48,9 @@ void show_silence_line(const json_t *data, const struct sheet *sheet)
     bool over = field_instant(silence, "ended", &at_us);
     if (over || field_instant(silence, "to", &at_us))
         human_time(until, at_us, sheet->now_us);
-    sheet_put(sheet, TONE_PLAIN, "silence %" PRId64 " over %s, rule %s: %s %s\n", id_of(silence),
+    sheet_put(sheet, TONE_PLAIN, "silence %" PRId64 " over %s, rule %s: %s %s", id_of(silence),
               field_text(silence, "hosts"), field_text(silence, "rule"), over ? "ended at" : "until", until);
+    fputc('\n', sheet->out);
 }
 
 static void answer_cell(struct table *table, const json_t *notice)
@@ -93,7 +94,8 @@ void show_notice_line(const json_t *data, const struct sheet *sheet)
     const json_t *notice = field_object(data, "notice");
     const char *by = field_text(notice, "answered_by");
     bool answered = strcmp(by, FIELD_NONE) != 0;
-    sheet_put(sheet, TONE_PLAIN, "notice %" PRId64 ", %s over %s: %s%s%s\n", id_of(notice), field_text(notice, "kind"),
+    sheet_put(sheet, TONE_PLAIN, "notice %" PRId64 ", %s over %s: %s%s%s", id_of(notice), field_text(notice, "kind"),
               field_text(notice, "hosts"), field_text(notice, "title"), answered ? "; answered by " : "",
               answered ? by : "");
+    fputc('\n', sheet->out);
 }

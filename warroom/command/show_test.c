@@ -344,6 +344,18 @@ static void an_event_is_a_page_to_be_read_aloud(void **state)
            "Incidents (0)\n");
 }
 
+static void what_is_set_about_silences_and_notices_is_a_line_each(void **state)
+{
+    prints(*state, "warroom silence end 4",
+           "{'ok':true,'data':{'silence':{'id':4,'hosts':'db-*','rule':'*','to':'2026-11-23T03:00:00.000Z',"
+           "'ended':'2026-11-23T02:40:00.000Z'}}}",
+           "silence 4 over db-*, rule *: ended at 10:40:00\n");
+    prints(*state, "warroom notice answer 1 --reason moved",
+           "{'ok':true,'data':{'notice':{'id':1,'kind':'change','hosts':'web-1','title':'switch firmware',"
+           "'answered_by':'li'}}}",
+           "notice 1, change over web-1: switch firmware; answered by li\n");
+}
+
 static void an_event_without_hosts_is_warned_of(void **state)
 {
     prints(*state, "warroom event start launch", event,
@@ -558,6 +570,7 @@ int main(void)
         WITH(events_are_a_table),
         WITH(an_event_is_shown_with_hosts_and_incidents),
         WITH(an_event_is_a_page_to_be_read_aloud),
+        WITH(what_is_set_about_silences_and_notices_is_a_line_each),
         WITH(an_event_without_hosts_is_warned_of),
         WITH(incidents_are_a_table_with_their_budget),
         WITH(the_ledger_is_a_table_of_who_did_what),
