@@ -305,7 +305,10 @@ static void each_change_of_its_document_is_on_record(void **state)
     assert_int_equal(times_on_record(f, id, "document alice {\"changed\":{\"notes\":"), 1);
     assert_int_equal(times_on_record(f, id, "call the shop first"), 1);
     assert_int_equal(times_on_record(f, id, "document alice {\"changed\":{\"tiers\":\"tiers:\\n"), 1);
+    assert_int_equal(set(f, id, "patrol", "5m"), 0);
+    assert_int_equal(times_on_record(f, id, "document alice {\"changed\":{\"patrol\":\"patrol: 5m\"}"), 1);
     restart_collector(f);
+    assert_int_equal(event_of(f, id)->patrol.interval_us, 300 * US_PER_S);
     assert_int_equal(collector_document(f->collector, id, &document, &f->err), 0);
     assert_string_equal(document.notes, "call the shop first");
     assert_int_equal(document_tier(&document, "db-7"), TIER_CORE);

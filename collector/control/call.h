@@ -98,7 +98,7 @@ struct arg {
     bool required;
 };
 
-enum { CALL_ARGS_MAX = 20 };
+enum { CALL_ARGS_MAX = 24 };
 
 struct verb {
     const char *name;

@@ -63,13 +63,18 @@ static json_t *form_runbooks(const struct document *document)
     return list;
 }
 
+static json_t *form_patrol(const struct document *document)
+{
+    return document->patrol_us ? json_real((double)document->patrol_us / (double)US_PER_S) : json_null();
+}
+
 json_t *form_document(const struct collector *collector, const struct event *row)
 {
     AUTO(auto_free) struct document *document = malloc(sizeof *document);
     if (!document || collector_document(collector, row->id, document, NULL) < 0)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tiers", form_tiers(document), "limits",
-                     form_limits(document), "demand", form_demand(document), "contacts", form_contacts(document),
-                     "escalation", form_escalation(document), "runbooks", form_runbooks(document), "notes",
-                     form_text(document->notes));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "patrol_s", form_patrol(document), "tiers",
+                     form_tiers(document), "limits", form_limits(document), "demand", form_demand(document), "contacts",
+                     form_contacts(document), "escalation", form_escalation(document), "runbooks",
+                     form_runbooks(document), "notes", form_text(document->notes));
 }

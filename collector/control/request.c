@@ -83,10 +83,10 @@ static const struct verb verbs[] = {
 #define EVENT_FIELDS                                                                                                   \
     { "file", ARG_TEXT, false }, { "document", ARG_TEXT, false }, { "name", ARG_TEXT, false },                         \
         { "zone", ARG_TEXT, false }, { "first_day", ARG_TEXT, false }, { "days", ARG_INT, false },                     \
-        { "drill", ARG_BOOL, false }, { "hosts", ARG_TEXT, false }, { "labels", ARG_TEXT, false },                     \
-        { "tiers", ARG_TEXT, false }, { "limits", ARG_TEXT, false }, { "demand", ARG_TEXT, false },                    \
-        { "contacts", ARG_TEXT, false }, { "escalation", ARG_TEXT, false }, { "runbooks", ARG_TEXT, false },           \
-        { "rules", ARG_TEXT, false },                                                                                  \
+        { "drill", ARG_BOOL, false }, { "patrol", ARG_TEXT, false }, { "hosts", ARG_TEXT, false },                     \
+        { "labels", ARG_TEXT, false }, { "tiers", ARG_TEXT, false }, { "limits", ARG_TEXT, false },                    \
+        { "demand", ARG_TEXT, false }, { "contacts", ARG_TEXT, false }, { "escalation", ARG_TEXT, false },             \
+        { "runbooks", ARG_TEXT, false }, { "rules", ARG_TEXT, false },                                                 \
     {                                                                                                                  \
         "notes", ARG_TEXT, false                                                                                       \
     }

@@ -108,13 +108,14 @@ int document_event(const struct document *document, struct event *ret, struct er
                                             .days = document->days,
                                             .hosts = document->hosts,
                                             .labels = document->labels,
-                                            .drill = document->drill },
+                                            .drill = document->drill,
+                                            .patrol_us = document->patrol_us },
                       err);
 }
 
 void document_of(const struct event *event, struct document *ret)
 {
-    *ret = (struct document){ .days = event->days, .drill = event->drill };
+    *ret = (struct document){ .days = event->days, .drill = event->drill, .patrol_us = event->patrol.interval_us };
     memcpy(ret->name, event->name, sizeof ret->name);
     memcpy(ret->zone, event->zone, sizeof ret->zone);
     memcpy(ret->hosts, event->hosts, sizeof ret->hosts);
@@ -167,6 +168,7 @@ int document_apply(const struct document *document, struct event *event, struct 
     memcpy(event->hosts, draft.hosts, sizeof event->hosts);
     memcpy(event->labels, draft.labels, sizeof event->labels);
     event->drill = draft.drill;
+    event->patrol.interval_us = draft.patrol.interval_us;
     event->days = draft.days;
     event->start_us = draft.start_us;
     event->end_us = draft.end_us;

@@ -45,6 +45,7 @@ enum document_field {
     DOCUMENT_FIRST_DAY,
     DOCUMENT_DAYS,
     DOCUMENT_DRILL,
+    DOCUMENT_PATROL,
     DOCUMENT_HOSTS,
     DOCUMENT_LABELS,
     DOCUMENT_TIERS,
@@ -67,6 +68,7 @@ struct document {
     char first_day[EVENT_DAY_TEXT];
     int days;
     bool drill;
+    int64_t patrol_us; /* between rounds while it is live; 0: as patrol has it */
     char hosts[EVENT_HOSTS_MAX + 1];
     char labels[EVENT_LABELS_MAX + 1];
     size_t n_tiers, n_limits, n_demand, n_contacts, n_steps, n_runbooks, n_rules;

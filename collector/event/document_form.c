@@ -104,6 +104,8 @@ const struct config_field document_fields[DOCUMENT_FIELD_COUNT + 1] = {
           .most = EVENT_DAY_TEXT - 1, .help = "YYYY-MM-DD"),
     FIELD(DOCUMENT_DAYS, "days", CONFIG_INT, days, .least = 1, .most = EVENT_DAYS_MAX),
     FIELD(DOCUMENT_DRILL, "drill", CONFIG_BOOL, drill, .required = false),
+    FIELD(DOCUMENT_PATROL, "patrol", CONFIG_DURATION, patrol_us, .least = EVENT_PATROL_LEAST_US,
+          .most = EVENT_PATROL_MOST_US),
     FIELD(DOCUMENT_HOSTS, "hosts", CONFIG_TEXTS, hosts, .most = SCOPE_HOSTS_MAX,
           .help = "names and patterns, such as web-*"),
     FIELD(DOCUMENT_LABELS, "labels", CONFIG_TEXTS, labels, .most = SCOPE_LABELS_MAX, .help = "such as role=web"),

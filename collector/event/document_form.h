@@ -53,6 +53,7 @@ struct form {
     const char *first_day;
     int64_t days;
     bool drill;
+    int64_t patrol_us;
     struct config_texts hosts;
     struct config_texts labels;
     struct config_list tiers;

@@ -174,6 +174,7 @@ static void make(struct fixture *f, uint64_t seed)
     snprintf(f->made.first_day, sizeof f->made.first_day, "2026-12-%02zu", 1 + below(f, 31));
     f->made.days = 1 + (int)below(f, EVENT_DAYS_MAX);
     f->made.drill = below(f, 2);
+    f->made.patrol_us = below(f, 2) ? (int64_t)(60 + below(f, 3541)) * US_PER_S : 0;
     some_hosts(f, f->made.hosts, sizeof f->made.hosts);
     if (below(f, 2))
         snprintf(f->made.labels, sizeof f->made.labels, "a=*,role=%s", below(f, 2) ? "web" : "[ab]?");

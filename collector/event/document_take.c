@@ -88,6 +88,11 @@ static void take_drill(const struct taking *t)
     t->document->drill = t->form->drill;
 }
 
+static void take_patrol(const struct taking *t)
+{
+    t->document->patrol_us = t->form->patrol_us;
+}
+
 static void take_hosts(const struct taking *t)
 {
     char joined[2 * SCOPE_HOSTS_MAX];
@@ -224,11 +229,22 @@ static void take_rules(const struct taking *t)
 }
 
 static void (*const takes[DOCUMENT_FIELD_COUNT])(const struct taking *t) = {
-    [DOCUMENT_NAME] = take_name,     [DOCUMENT_ZONE] = take_zone,         [DOCUMENT_FIRST_DAY] = take_first_day,
-    [DOCUMENT_DAYS] = take_days,     [DOCUMENT_DRILL] = take_drill,       [DOCUMENT_HOSTS] = take_hosts,
-    [DOCUMENT_LABELS] = take_labels, [DOCUMENT_TIERS] = take_tiers,       [DOCUMENT_LIMITS] = take_limits,
-    [DOCUMENT_DEMAND] = take_demand, [DOCUMENT_CONTACTS] = take_contacts, [DOCUMENT_ESCALATION] = take_escalation,
-    [DOCUMENT_NOTES] = take_notes,   [DOCUMENT_RUNBOOKS] = take_runbooks, [DOCUMENT_RULES] = take_rules,
+    [DOCUMENT_NAME] = take_name,
+    [DOCUMENT_ZONE] = take_zone,
+    [DOCUMENT_FIRST_DAY] = take_first_day,
+    [DOCUMENT_DAYS] = take_days,
+    [DOCUMENT_DRILL] = take_drill,
+    [DOCUMENT_PATROL] = take_patrol,
+    [DOCUMENT_HOSTS] = take_hosts,
+    [DOCUMENT_LABELS] = take_labels,
+    [DOCUMENT_TIERS] = take_tiers,
+    [DOCUMENT_LIMITS] = take_limits,
+    [DOCUMENT_DEMAND] = take_demand,
+    [DOCUMENT_CONTACTS] = take_contacts,
+    [DOCUMENT_ESCALATION] = take_escalation,
+    [DOCUMENT_NOTES] = take_notes,
+    [DOCUMENT_RUNBOOKS] = take_runbooks,
+    [DOCUMENT_RULES] = take_rules,
 };
 
 /* ---- the whole ---- */

@@ -21,6 +21,7 @@ static const char whole[] = /* canonical already */
     "first_day: 2026-12-01\n"
     "days: 2\n"
     "drill: true\n"
+    "patrol: 5m\n"
     "hosts: [\"web-*\", db-1]\n"
     "labels: [\"role=web\", \"site=sh-*\"]\n"
     "tiers:\n"
@@ -115,7 +116,7 @@ static void a_file_says_all_of_an_event(void **state)
     parsed(f, whole);
     assert_string_equal(d->name, "spring-sale");
     assert_string_equal(d->first_day, "2026-12-01");
-    assert_true(d->days == 2 && d->drill);
+    assert_true(d->days == 2 && d->drill && d->patrol_us == 300 * US_PER_S);
     assert_string_equal(d->hosts, "web-*,db-1");
     assert_string_equal(d->labels, "role=web,site=sh-*");
     assert_true(d->n_tiers == 2 && d->tiers[0].tier == TIER_CORE && d->tiers[1].tier == TIER_SUPPORTING);
@@ -204,6 +205,9 @@ static void what_makes_no_sense_is_refused_with_what_would(void **state)
         { "name: a\nzone: UTC\nfirst_day: 2026-2-3\nhosts: [a]", "e.yaml:3: `first_day` is \"2026-2-3\"" },
         { MINE "days: 0\n", "e.yaml:5: `days` is \"0\", want a whole number from 1 to 31" },
         { MINE "days: 32\n", "from 1 to 31" },
+        { MINE "patrol: 59s\n", "e.yaml:5: `patrol` is \"59s\", want" },
+        { MINE "patrol: 61m\n", "`patrol` is \"61m\", want" },
+        { MINE "patrol: 10\n", "`patrol` is \"10\", want" },
         { HEAD, "selects none" },
         { HEAD "labels: [role]\n", "e.yaml:4: labels: \"role\" is no label" },
         { HEAD "labels: [a=1, a=2]\n", "e.yaml:4: labels: \"a=1\" and \"a=2\" have the same key" },
@@ -272,6 +276,7 @@ static void a_field_is_set_as_people_type_it(void **state)
     parsed(f, MINE);
     set(f, "days", "3");
     set(f, "drill", "true");
+    set(f, "patrol", "90s");
     set(f, "zone", "Europe/Berlin");
     set(f, "hosts", " web-1, cache-[0-3] ");
     set(f, "labels", "site=sh,role=web");
@@ -281,6 +286,7 @@ static void a_field_is_set_as_people_type_it(void **state)
     set(f, "escalation", "[{after: 90s, contacts: ops}]");
     assert_string_equal(written(f),
                         "name: spring-sale\nzone: Europe/Berlin\nfirst_day: 2026-12-01\ndays: 3\ndrill: true\n"
+                        "patrol: 90s\n"
                         "hosts: [web-1, \"cache-[0-3]\"]\nlabels: [\"role=web\", \"site=sh\"]\n"
                         "tiers:\n  - { hosts: \"db-*\", tier: core }\ncontacts:\n  - ops\n  - lead\n"
                         "escalation:\n  - { after: 90s, contacts: ops }\n"
@@ -297,7 +303,7 @@ static void a_field_is_emptied_where_it_may_be(void **state)
                                         "escalation", "notes", "runbooks", "rules" };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         set(f, keys[i], "");
-    assert_string_equal(written(f), HEAD "days: 2\ndrill: true\nhosts: [\"web-*\", db-1]\n");
+    assert_string_equal(written(f), HEAD "days: 2\ndrill: true\npatrol: 5m\nhosts: [\"web-*\", db-1]\n");
     assert_not_set(f, "hosts", "", -EINVAL, "selects none");
     assert_not_set(f, "name", "", -EINVAL, "`name` is \"\", want a text of 1 to 63 bytes");
     assert_not_set(f, "days", "", -EINVAL, "`days` is empty");
@@ -309,6 +315,7 @@ static void a_field_that_is_wrong_is_refused_and_nothing_is_changed(void **state
     parsed(f, whole);
     assert_not_set(f, "owner", "li", -ENOENT, "no field \"owner\", want one of name, zone, first_day, days");
     assert_not_set(f, "days", "40", -EINVAL, "event: `days` is \"40\", want a whole number from 1 to 31");
+    assert_not_set(f, "patrol", "2h", -EINVAL, "event: `patrol` is \"2h\", want");
     assert_not_set(f, "zone", "Mars/X", -EINVAL, "no time zone \"Mars/X\"");
     assert_not_set(f, "first_day", "2026-02-30", -EINVAL, "\"2026-02-30\" is not a day");
     assert_not_set(f, "tiers", "[{hosts: x}]", -EINVAL, "`tier` is missing");
@@ -326,12 +333,13 @@ static void a_document_describes_its_event_and_a_row_a_document(void **state)
 {
     struct fixture *f = *state;
     struct event event;
-    parsed(f, MINE "days: 2\ndrill: true\nlabels: [role=web]\n");
+    parsed(f, MINE "days: 2\ndrill: true\npatrol: 60m\nlabels: [role=web]\n");
     assert_int_equal(document_event(&f->document, &event, &f->err), 0);
     assert_int_equal(event.state, EVENT_DRAFT);
     assert_string_equal(event.hosts, "web-*,db-1");
     assert_string_equal(event.labels, "role=web");
     assert_true(event.days == 2 && event.drill && event.end_us - event.start_us == 172800 * US_PER_S);
+    assert_int_equal(event.patrol.interval_us, 3600 * US_PER_S);
     document_of(&event, &f->other);
     assert_memory_equal(&f->other, &f->document, sizeof f->document);
 }
@@ -376,12 +384,15 @@ static void a_change_is_taken_into_the_row_and_leaves_its_life_alone(void **stat
     event.id = 9;
     event.created_us = 5;
     event.state = EVENT_REQUESTED;
+    event.patrol.preparing = 3;
     before = event;
     set(f, "hosts", "db-*");
     set(f, "days", "2");
+    set(f, "patrol", "1m");
     assert_int_equal(document_apply(&f->document, &event, &f->err), 0);
     assert_string_equal(event.hosts, "db-*");
     assert_true(event.days == 2 && event.end_us == before.end_us + 86400 * US_PER_S);
+    assert_true(event.patrol.interval_us == 60 * US_PER_S && event.patrol.preparing == 3);
     assert_true(event.id == 9 && event.created_us == 5 && event.state == EVENT_REQUESTED);
 }
 

@@ -206,6 +206,13 @@ static void write_list(enum document_field field, const char *list, struct out *
     out_add(out, "\n");
 }
 
+static void write_patrol(int64_t interval_us, struct out *out)
+{
+    char text[DURATION_TEXT];
+    if (interval_us != 0)
+        out_add(out, "patrol: %s\n", duration_format(text, interval_us));
+}
+
 void document_write_field(const struct document *document, enum document_field field, struct out *out)
 {
     const struct document *d = document;
@@ -224,6 +231,9 @@ void document_write_field(const struct document *document, enum document_field f
         break;
     case DOCUMENT_DRILL:
         out_add(out, "%s", d->drill ? "drill: true\n" : "");
+        break;
+    case DOCUMENT_PATROL:
+        write_patrol(d->patrol_us, out);
         break;
     case DOCUMENT_HOSTS:
         write_list(field, d->hosts, out);

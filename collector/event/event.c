@@ -52,6 +52,15 @@ static int copy_scope(struct event *event, const struct event_plan *plan, struct
     return 0;
 }
 
+static int set_patrol(struct event *event, int64_t interval_us, struct err *err)
+{
+    if (interval_us != 0 && (interval_us < EVENT_PATROL_LEAST_US || interval_us > EVENT_PATROL_MOST_US))
+        return err_set(err, -EINVAL, "event: rounds of patrol %lld s apart, want 60..3600",
+                       (long long)(interval_us / US_PER_S));
+    event->patrol.interval_us = interval_us;
+    return 0;
+}
+
 static int set_window(struct event *event, const char *zone, const char *first_day, int64_t days, struct err *err)
 {
     if (days < 1 || days > EVENT_DAYS_MAX)
@@ -69,6 +78,8 @@ int event_init(struct event *ret, const struct event_plan *plan, struct err *err
     int rc = check_name(plan->name ? plan->name : "", err);
     if (rc == 0)
         rc = copy_scope(&event, plan, err);
+    if (rc == 0)
+        rc = set_patrol(&event, plan->patrol_us, err);
     if (rc == 0)
         rc = set_window(&event, plan->zone ? plan->zone : "", plan->first_day ? plan->first_day : "", plan->days, err);
     if (rc < 0)

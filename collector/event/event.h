@@ -41,8 +41,10 @@ enum {
     EVENT_REASON_MAX = 255,
     EVENT_DAY_TEXT = 11 /* "2026-11-23" */
 };
-#define EVENT_LATE_US (60 * US_PER_S) /* behind its time a start or an end is late */
-#define EVENT_CLOCK   "clock"         /* the name behind what happens by the clock */
+#define EVENT_LATE_US         (60 * US_PER_S) /* behind its time a start or an end is late */
+#define EVENT_CLOCK           "clock"         /* the name behind what happens by the clock */
+#define EVENT_PATROL_LEAST_US (60 * US_PER_S) /* between two rounds of patrol */
+#define EVENT_PATROL_MOST_US  (3600 * US_PER_S)
 
 enum event_state {
     EVENT_DRAFT,
@@ -128,6 +130,7 @@ struct event_plan { /* texts borrowed; NULL is "" */
     const char *hosts;
     const char *labels;
     bool drill;
+    int64_t patrol_us; /* 0: as patrol has it */
 };
 
 /* Checks all of it and fills a draft whose window is `days` natural days from `first_day` in `zone`. id, tenant,

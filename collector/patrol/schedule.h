@@ -20,11 +20,9 @@
 #include "base/clock.h"
 #include "collector/event/event.h"
 
-#define PATROL_INTERVAL_US       (600 * US_PER_S) /* of an event that says nothing else */
-#define PATROL_INTERVAL_LEAST_US (60 * US_PER_S)
-#define PATROL_INTERVAL_MOST_US  (3600 * US_PER_S)
-#define PATROL_PREPARING_US      (3600 * US_PER_S)
-#define PATROL_ON_TIME_US        (60 * US_PER_S)
+#define PATROL_INTERVAL_US  (600 * US_PER_S) /* of an event that says nothing else */
+#define PATROL_PREPARING_US (3600 * US_PER_S)
+#define PATROL_ON_TIME_US   (60 * US_PER_S)
 
 enum patrol_phase { PATROL_PREPARING, PATROL_LIVE, PATROL_CLOSING };
 enum patrol_state { PATROL_KEPT, PATROL_LATE, PATROL_MISSED };

@@ -9,6 +9,7 @@ DOCUMENT = """name: sale
 zone: UTC
 first_day: {first_day}
 days: 1
+patrol: 5m
 labels: [role=web]
 tiers:
   - {{ hosts: "web-*", tier: core }}
@@ -162,14 +163,17 @@ class Event(unittest.TestCase):
 
     def test_what_it_is_is_a_page_and_each_change_is_on_record(self):
         self.draft()
-        self.world.must("event", "set", "sale", "--notes", "Call the shop first.", "--tiers", "[{hosts: 'web-*', tier: supporting}]")
+        self.assertEqual(self.world.must("patrol", "log", "sale")["patrol"]["interval_s"], 300)
+        self.world.must("event", "set", "sale", "--patrol", "2m", "--notes", "Call the shop first.", "--tiers", "[{hosts: 'web-*', tier: supporting}]")
         _, page, _ = self.world.console("event", "show", "sale")
         for line in ("Event sale of acme: draft", "1 in scope of label role=web", "web-*: supporting", "Fail over: https://wiki.example/fail-over",
                      "web-*: egress 125 MB/s", "web-*: system.network.io.rate{direction=transmit} 3 times what it is",
-                     "after 0s: war-room", "Call the shop first."):
+                     "after 0s: war-room", "a round each 2m", "Call the shop first."):
             self.assertIn(line, page)
         changes = [entry["body"]["changed"] for entry in self.shown()["history"] if entry["kind"] == "document"]
-        self.assertEqual(sorted(changes[-1]), ["notes", "tiers"])
+        self.assertEqual(sorted(changes[-1]), ["notes", "patrol", "tiers"])
+        self.assertEqual(self.world.must("patrol", "log", "sale")["patrol"]["interval_s"], 120)
+        self.assertIn("want a duration from 1m to 1h", self.refused("event", "set", "sale", "--patrol", "61m", status=2))
 
     def test_many_long_changes_leave_the_page_whole_and_a_hand_over_possible(self):
         self.draft()
@@ -207,14 +211,14 @@ class Event(unittest.TestCase):
 
     def test_faults_of_a_document_are_told_by_their_lines(self):
         good = DOCUMENT.format(first_day=self.in_days(3))
-        for wrong, line in ((good.replace("tier: core", "tier: golden"), 7), (good.replace("times: 3", "times: three"), 11),
+        for wrong, line in ((good.replace("tier: core", "tier: golden"), 8), (good.replace("times: 3", "times: three"), 12),
                             (good.replace(self.in_days(3), "2027-02-30"), 3), (good.replace("zone: UTC", "zone: Mars"), 2)):
             file = self.document(wrong)
             self.assertIn(f"{file}:{line}:", self.refused("event", "create", "-f", file, "--tenant", "acme", status=2))
         error = self.refused("event", "create", "-f", self.document(good.replace("days: 1", "days: 0").replace("core", "big")),
                              "--tenant", "acme", status=2)
         self.assertIn("sale.yaml:4: ", error)
-        self.assertIn("sale.yaml:7: ", error)
+        self.assertIn("sale.yaml:8: ", error)
         self.assertEqual(self.world.must("event", "list")["events"], [])
 
 

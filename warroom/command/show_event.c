@@ -3,10 +3,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/moment.h"
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
 #include "warroom/command/show.h"
+
+enum { PATROL_MOST_S = 86400 }; /* what is more was not said by a collector */
 
 void show_event_table(const json_t *events, const struct sheet *sheet, int indent)
 {
@@ -248,8 +251,21 @@ static void put_notes(const json_t *document, const struct sheet *sheet)
     }
 }
 
+static void put_patrol(const json_t *document, const struct sheet *sheet)
+{
+    double apart_s;
+    char text[DURATION_TEXT];
+    if (!field_number(document, "patrol_s", &apart_s) || !(apart_s > 0 && apart_s < PATROL_MOST_S))
+        return;
+    fputs("\nPatrol\n", sheet->out);
+    sheet_put(sheet, TONE_PLAIN, "  a round each %s while it is live",
+              duration_format(text, (int64_t)(apart_s * (double)US_PER_S)));
+    fputc('\n', sheet->out);
+}
+
 static void show_document(const json_t *document, const struct sheet *sheet)
 {
+    put_patrol(document, sheet);
     put_items(document, "tiers", "Tiers", put_tier, sheet);
     put_items(document, "demand", "Expected demand", put_demand, sheet);
     put_items(document, "limits", "Declared limits while it is armed and live", put_limit, sheet);
