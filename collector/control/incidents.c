@@ -120,6 +120,14 @@ static uint64_t incident_arg(const struct call *call)
 
 static int ask_tenant(struct call *call, uint64_t tenant, struct err *err);
 
+static json_t *form_alert_of(const struct collector *collector, const struct incident_alert *row)
+{
+    json_t *form = form_alert(&row->alert, row->host_name, row->summary);
+    bool silenced = row->alert.state == ALERT_FIRING && collector_is_silenced(collector, &row->alert);
+    json_object_set_new(form, "silenced", json_boolean(silenced));
+    return form;
+}
+
 static void on_shown(void *user, const struct store_incident_detail *result, const struct err *err)
 {
     struct call *call = user;
@@ -142,8 +150,7 @@ static void on_shown(void *user, const struct store_incident_detail *result, con
     json_t *alerts = json_array();
     json_t *pages = json_array();
     for (size_t i = 0; i < result->n_alerts; i++)
-        json_array_append_new(
-            alerts, form_alert(&result->alerts[i].alert, result->alerts[i].host_name, result->alerts[i].summary));
+        json_array_append_new(alerts, form_alert_of(call->collector, &result->alerts[i]));
     for (size_t i = 0; i < result->n_pages; i++)
         json_array_append_new(pages, form_page(&result->pages[i]));
     call->data = json_pack("{s:o, s:o, s:o}", "incident", form_incident(call->collector, result->incident), "alerts",

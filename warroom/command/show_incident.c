@@ -180,6 +180,15 @@ static void put_budget(const json_t *incident, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+/* "firing, muted": nobody was told of it, for a rule it depends on explains it. */
+static void alert_state_cell(struct table *table, const json_t *alert)
+{
+    const char *state = field_text(alert, "state");
+    bool muted = field_true(alert, "muted"), silenced = field_true(alert, "silenced");
+    enum tone tone = muted || silenced ? TONE_DIM : show_state_tone(state);
+    table_cell(table, tone, "%s%s%s", state, muted ? ", muted" : "", silenced ? ", silenced" : "");
+}
+
 static void put_alerts(const json_t *alerts, const struct sheet *sheet)
 {
     static const struct column columns[] = { { "HOST", false, 10 },  { "ALERT", false, 16 }, { "SERIES", false, 16 },
@@ -194,12 +203,11 @@ static void put_alerts(const json_t *alerts, const struct sheet *sheet)
     json_array_foreach(alerts, i, alert)
     {
         const char *unit = field_text(alert, "unit");
-        const char *state = field_text(alert, "state");
         unit = strcmp(unit, FIELD_NONE) == 0 ? "" : unit;
         table_cell(table, TONE_PLAIN, "%s", field_text(alert, "host"));
         table_cell(table, TONE_PLAIN, "%s", field_text(alert, "summary"));
         table_cell(table, TONE_PLAIN, "%s", field_text(alert, "series"));
-        table_cell(table, show_state_tone(state), "%s", state);
+        alert_state_cell(table, alert);
         show_value_cell(table, alert, "value", unit);
         show_value_cell(table, alert, "threshold", unit);
         show_time_cell(table, alert, "crossed", sheet);
