@@ -218,6 +218,9 @@ int collector_answer_notice(struct collector *collector, uint64_t tenant, uint64
                             const struct notice **ret_row, struct err *err);
 /* Those that are not over. */
 const struct notice *collector_next_notice(const struct collector *collector, const struct notice *after);
+/* The events, from requested to live, whose windows it stands against: the next behind `after` (NULL: the first). */
+const struct event *collector_notice_against(const struct collector *collector, const struct notice *notice,
+                                             const struct event *after);
 
 /* ---- contracts (contract.c, docs/entitlement.md) ---- */
 

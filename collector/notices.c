@@ -48,6 +48,17 @@ size_t notices_conflict(const struct collector *collector, const struct event *e
     return n;
 }
 
+const struct event *collector_notice_against(const struct collector *collector, const struct notice *notice,
+                                             const struct event *after)
+{
+    const struct event *event = after;
+    while ((event = collector_next_event(collector, event)))
+        if (event->tenant == notice->tenant && event->state >= EVENT_REQUESTED && event->state <= EVENT_LIVE &&
+            notice_stands_against(notice, event->start_us, event->end_us) && share_a_host(collector, notice, event))
+            return event;
+    return NULL;
+}
+
 /* ---- on record ---- */
 
 static void keep(struct collector *collector, const struct notice *row, const char *what, const char *actor)

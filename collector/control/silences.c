@@ -112,6 +112,15 @@ static json_t *form_notice(const struct collector *collector, const struct notic
                      form_instant(row->answered_us));
 }
 
+/* Also of events that are armed already: their gate was let through before there was this notice. */
+static json_t *form_against(const struct collector *collector, const struct notice *row)
+{
+    json_t *names = json_array();
+    for (const struct event *event = NULL; (event = collector_notice_against(collector, row, event));)
+        json_array_append_new(names, json_string(event->name));
+    return names;
+}
+
 int verb_notice_add(struct call *call, struct err *err)
 {
     struct notice wanted;
@@ -131,7 +140,11 @@ int verb_notice_add(struct call *call, struct err *err)
         return rc;
     wanted.tenant = tenant;
     rc = collector_add_notice(call->collector, &wanted, &row, err);
-    return rc < 0 ? rc : answer(call, "notice", form_notice(call->collector, row), row->tenant);
+    if (rc < 0)
+        return rc;
+    rc = answer(call, "notice", form_notice(call->collector, row), row->tenant);
+    json_object_set_new(call->data, "against", form_against(call->collector, row));
+    return rc;
 }
 
 int verb_notice_answer(struct call *call, struct err *err)

@@ -152,8 +152,9 @@ class Event(unittest.TestCase):
     def test_a_change_that_falls_into_its_window_is_answered_before_it_is_armed(self):
         self.to_checked()
         self.override("rehearsal", "lint", "contacts")
-        self.world.must("notice", "add", "--tenant", "acme", "--kind", "change", "--hosts", "web-*", "--from", f"{self.in_days(3)}T01:00:00Z",
+        added = self.world.must("notice", "add", "--tenant", "acme", "--kind", "change", "--hosts", "web-*", "--from", f"{self.in_days(3)}T01:00:00Z",
                         "--to", f"{self.in_days(3)}T02:00:00Z", "--title", "Core switch", "--impact", "a minute without network")
+        self.assertEqual(added["against"], ["sale"])
         self.assertIn("arm wants gates to pass that do not yet: notices", self.refused("event", "arm", "sale"))
         self.assertIn("Core switch", self.gate("notices")["evidence"])
         notice = self.world.must("notice", "list", "--tenant", "acme")["notices"][0]["id"]

@@ -89,6 +89,15 @@ void show_notices(const json_t *data, const struct sheet *sheet)
     table_print(table, sheet);
 }
 
+static void put_against(const json_t *names, const struct sheet *sheet)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name)
+        sheet_put(sheet, TONE_WARN, "%s%s", i ? ", " : "; to be answered, it stands against ",
+                  json_is_string(name) ? json_string_value(name) : FIELD_NONE);
+}
+
 void show_notice_line(const json_t *data, const struct sheet *sheet)
 {
     const json_t *notice = field_object(data, "notice");
@@ -97,5 +106,6 @@ void show_notice_line(const json_t *data, const struct sheet *sheet)
     sheet_put(sheet, TONE_PLAIN, "notice %" PRId64 ", %s over %s: %s%s%s", id_of(notice), field_text(notice, "kind"),
               field_text(notice, "hosts"), field_text(notice, "title"), answered ? "; answered by " : "",
               answered ? by : "");
+    put_against(field_list(data, "against"), sheet);
     fputc('\n', sheet->out);
 }

@@ -357,6 +357,12 @@ static void what_is_set_about_silences_and_notices_is_a_line_each(void **state)
            "{'ok':true,'data':{'notice':{'id':1,'kind':'change','hosts':'web-1','title':'switch firmware',"
            "'answered_by':'li'}}}",
            "notice 1, change over web-1: switch firmware; answered by li\n");
+    prints(*state,
+           "warroom notice add --kind change --hosts web-1 --from 2026-11-24T00:00:00Z --to 2026-11-24T01:00:00Z"
+           " --title firmware --impact none",
+           "{'ok':true,'data':{'notice':{'id':2,'kind':'change','hosts':'web-1','title':'firmware',"
+           "'answered_by':null},'against':['sale','launch']}}",
+           "notice 2, change over web-1: firmware; to be answered, it stands against sale, launch\n");
 }
 
 static void an_event_without_hosts_is_warned_of(void **state)
