@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "collector/parts.h"
 
 struct host_state *scope_host(const struct collector *collector, uint64_t host)
@@ -97,14 +98,14 @@ void scope_tell_watch(struct collector *collector, struct host_state *state)
                    &collector->transitions);
 }
 
-static void refresh_host(struct collector *collector, struct host_state *state)
+static void refresh_host(struct collector *collector, struct host_state *state, struct event *const *events, size_t n)
 {
     unsigned in_force = 0;
     bool seconds = false;
     state->event = 0;
     memcpy(state->limits, state->row->limits, sizeof state->limits);
-    for (size_t i = 0; i < collector->n_events; i++) {
-        const struct event *event = collector->events[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct event *event = events[i];
         if (!holds(event) || !scope_is_in(event, state->row))
             continue;
         const struct document *declared = ((const struct assured *)event)->declared;
@@ -125,14 +126,20 @@ static void refresh_host(struct collector *collector, struct host_state *state)
 
 void scope_refresh_host(struct collector *collector, struct host_state *state)
 {
-    refresh_host(collector, state);
+    refresh_host(collector, state, collector->events, collector->n_events);
     desk_settle(collector);
 }
 
+/* Hosts are many, and most events are over or another tenant's: those that may hold are picked out once. */
 void scope_refresh(struct collector *collector, uint64_t tenant)
 {
+    size_t n = 0;
+    AUTO(auto_free) struct event **held = malloc((collector->n_events + 1) * sizeof *held);
+    for (size_t i = 0; held && i < collector->n_events; i++)
+        if (holds(collector->events[i]) && (tenant == 0 || collector->events[i]->tenant == tenant))
+            held[n++] = collector->events[i];
     for (struct host_state *state = collector->hosts; state; state = state->by_id.next)
         if (tenant == 0 || state->row->tenant == tenant)
-            refresh_host(collector, state);
+            refresh_host(collector, state, held ? held : collector->events, held ? n : collector->n_events);
     desk_settle(collector);
 }
