@@ -65,7 +65,7 @@ class Listener(unittest.TestCase):
         self.world.must("tenant", "add", TENANT)
         today = self.world.must("status")["now"][:10]
         self.world.must("event", "create", "sale", "--tenant", TENANT, "--zone", "UTC", "--from", today, "--days", "2",
-                        "--hosts", "*")
+                        "--hosts", "*", "--drill")
         self.world.must("event", "start", "sale")
         self.world.configure_agent(f"sysfs: {self.world.folder}/sys\n"
                                    f"rootfs: {ROOT}/agent/read/fixtures/plain/rootfs\n")

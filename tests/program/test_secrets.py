@@ -4,6 +4,7 @@ import base64
 import pathlib
 import re
 import signal
+import time
 import unittest
 
 import uplink
@@ -15,19 +16,50 @@ BAD_HOOKS = (b"url: [s3cr3t-of-the-list]", b"url: 'gopher://s3cr3t-of-gopher'", 
              b"ulr: s3cr3t-of-the-typo")
 BAD_FILE = b"http://127.0.0.1:1/s3cr3t-of-the-nul\0"
 
-VERBS = {  # of `warroom --help`, in an order in which all of them work: what they are given
+REFUSED = {"event report <event>"}  # it is for one whose day was lived through
+VERBS = {  # of `warroom --help`, in an order in which all of them work: what they are given, once or several times
     "status": "",
     "tenant list": "",
+    "tenant set <tenant>": "acme --plan enterprise --from {today} --years 1 --zone UTC --calendar gb-eng",
+    "tenant show <tenant>": "acme",
+    "plan list": "",
+    "entitlement buy <tenant>": "acme --days 2 --from {today} --to {later}",
+    "entitlement advise <tenant>": "acme --from {later}",
+    "entitlement show <tenant>": "acme",
+    "entitlement cancel <advice>": "1 --tenant acme",
     "hosts": "",
     "host set <host>": "web-1 --group web",
-    "event create <name>": "later --tenant acme --zone UTC --from {today} --days 1 --hosts *",
+    "event create [name]": ("next --tenant acme --zone UTC --from {today} --days 1 --hosts * --drill",
+                            "fair --tenant acme --zone UTC --from {later} --days 1 --hosts web-1"),
+    "event set <event>": "fair --notes quiet",
     "event list": "",
-    "event show <event>": "sale",
-    "event start <event>": "later",
+    "event start <event>": "next",
+    "event end <event>": "next",
+    "event request <event>": "fair",
+    "event accept <event>": "fair --reason late",
+    "event override <event> <gate>": tuple(f"fair {gate} --reason none"
+                                           for gate in ("verdict", "rehearsal", "lint", "contacts")),
+    "event check <event>": "fair",
+    "event arm <event>": "fair",
+    "event report <event>": "fair",
+    "event show <event>": ("sale", "fair"),
+    "event cancel <event>": "fair",
     "incident list": "--all",
     "incident show <incident>": "{incident}",
     "incident ack <incident>": "{incident}",
     "incident resolve <incident>": "{incident}",
+    "silence add": "--tenant acme --hosts * --for 1h --reason tests",
+    "silence list": "",
+    "silence end <silence>": "1",
+    "notice add": "--tenant acme --hosts * --from {today}T00:00:00Z --to {later}T00:00:00Z --kind change --title switch --impact none",
+    "notice list": "",
+    "notice answer <notice>": "1 --reason none",
+    "ledger list": "--tenant acme",
+    "rule list": "--host web-1",
+    "rule test <host>": "web-1 --event sale",
+    "rule export": "",
+    "patrol log <event>": "sale --findings",
+    "patrol handover <event>": "sale --note quiet",
     "coverage [event]": "sale",
     "query latest": "--hosts *",
     "query quantiles <metrics>": "system.*",
@@ -37,7 +69,9 @@ VERBS = {  # of `warroom --help`, in an order in which all of them work: what th
     "export": "--host web-1 --output {folder}/export",
     "import <file>": "{folder}/export --host web-2",
     "event close <event>": "sale",
+    "host invitations": "",
     "host enroll [name]": "web-3 --tenant acme",
+    "host uninvite <invitation>": "{invitation}",
     "host rotate <host>": "web-1",
     "host revoke <host>": "web-1",
     "host retire <host>": "web-1",
@@ -105,14 +139,26 @@ class Secrets(unittest.TestCase):
 
     @classmethod
     def ask_everything(cls):
-        fitting = {"folder": cls.world.folder, "incident": cls.incident["id"], "today": cls.incident["crossed"][:10]}
+        days = (time.gmtime(time.time() + day * 86400) for day in range(20, 40))
+        later = next(time.strftime("%Y-%m-%d", day) for day in days if day.tm_wday == 2 and day.tm_mday not in (1, 25, 26))
         for verb, given in VERBS.items():
-            words = re.sub(r" ?[<[].*", "", verb).split() + given.format(**fitting).split()
-            status, out, error = cls.world.console(*words)
-            if status != 0:
-                raise Failed(f"warroom {' '.join(words)}: {error}")
-            cls.told[verb] = out + error
-            cls.told[f"{verb} --json"] = "".join(cls.world.console(*words, "--json")[1:])
+            for words in (given,) if isinstance(given, str) else given:
+                cls.ask(verb, words.format(folder=cls.world.folder, incident=cls.incident["id"], later=later,
+                                           today=cls.incident["crossed"][:10], invitation=cls.invitation()))
+
+    @classmethod
+    def ask(cls, verb, given):
+        words = re.sub(r" ?[<[].*", "", verb).split() + given.split()
+        status, out, error = cls.world.console(*words)
+        if (status != 0) != (verb in REFUSED):
+            raise Failed(f"warroom {' '.join(words)}: {out}{error}")
+        cls.told[f"{verb} {given}"] = out + error
+        cls.told[f"{verb} {given} --json"] = "".join(cls.world.console(*words, "--json")[1:])
+
+    @classmethod
+    def invitation(cls):
+        """One that is still good, if there is one."""
+        return next((row["id"] for row in cls.world.must("host", "invitations")["invitations"]), "")
 
     @classmethod
     def secrets(cls):
