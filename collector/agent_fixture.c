@@ -255,16 +255,18 @@ unsigned send_join(struct agent *agent, const struct invite *invite)
     return send_hello_with(agent, invite->token);
 }
 
-static size_t encode_table(uint32_t no, uint8_t *buffer, size_t size)
+static size_t encode_table(const struct report_of *of, uint8_t *buffer, size_t size)
 {
     char instance[16] = "";
     struct series rows[N_SERIES];
     const struct series_table table = { .n = N_SERIES, .at = rows };
     memcpy(rows, series, sizeof rows);
-    if (no > 0)
-        snprintf(instance, sizeof instance, "%" PRIu32, no);
-    if (no > 0)
+    if (of->table > 0)
+        snprintf(instance, sizeof instance, "%" PRIu32, of->table);
+    if (of->table > 0)
         rows[N_SERIES - 1].instance = instance;
+    if (of->probed)
+        rows[N_SERIES - 1] = (struct series){ LOSS, of->probed, "1", 0 };
     size_t len = 0;
     assert_int_equal(codec_encode_table(&table, buffer, size, &len, NULL), 0);
     return len;
@@ -282,7 +284,7 @@ static size_t encode_batch(const struct agent *agent, const struct report_of *of
         mono_us[i] = clock_mono_us(&agent->f->clock) - ago_us + of->mono_off_us;
         wall_us[i] = clock_wall_us(&agent->f->clock) - ago_us + of->wall_off_us;
         cpu[i] = llround((i == n - 1 && of->last_cpu > 0 ? of->last_cpu : of->cpu) * 1e4);
-        egress[i] = llround(of->egress);
+        egress[i] = llround(of->probed ? of->loss : of->egress);
     }
     const struct batch batch = {
         .run = run_of(of->run ? of->run : agent->run),
@@ -319,7 +321,7 @@ unsigned send_report(struct agent *agent, const struct report_of *of)
     int64_t interval_us = of->interval_us ? of->interval_us : 10 * US_PER_S;
     struct request request = { .kind = REQUEST_REPORT };
     struct report *row = &request.report;
-    row->table_bytes = (struct bytes){ table, encode_table(of->table, table, sizeof table) };
+    row->table_bytes = (struct bytes){ table, encode_table(of, table, sizeof table) };
     struct table_hash hash = codec_table_hash(table, row->table_bytes.len);
     row->batch_bytes = (struct bytes){ batch, encode_batch(agent, of, n, &hash, batch, sizeof batch) };
     row->has_table = !of->without_table;

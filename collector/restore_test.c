@@ -286,6 +286,36 @@ static void silence_that_was_told_is_not_told_again(void **state)
     assert_int_equal(status_of(f).silent, 0);
 }
 
+static void a_service_of_a_silent_host_stays_muted_over_a_restart_until_the_host_is_back(void **state)
+{
+    struct fixture *f = *state;
+    add_rule(f, "unreachable", LOSS, 0.5, 0);
+    restart_collector(f);
+    uint64_t shop = add_host(f, f->tenant, "shop");
+    struct agent *prober = join_agent(f, shop, 2);
+    REPORT(join_agent(f, f->host, 1), .first = 1);
+    for (uint64_t n = 1; n <= 6; n++) { /* agents have 30 s to come back, then 3 intervals */
+        REPORT(prober, .first = n, .probed = "web-1:443");
+        pass(f, 10);
+    }
+    assert_int_equal(pages_out(f), 1);
+    assert_true(page_says(f, "\"alertname\":\"silence\""));
+    REPORT(prober, .first = 7, .probed = "web-1:443", .loss = 1);
+    assert_int_equal(count_alerts(f, ALERT_FIRING), 2);
+    restart_collector(f);
+    prober = join_agent(f, shop, 2);
+    REPORT(prober, .first = 8, .probed = "web-1:443", .loss = 1);
+    assert_int_equal(pages_out(f), 1);
+    REPORT(join_agent(f, f->host, 1), .first = 2);
+    assert_int_equal(pages_out(f), 2);
+    assert_true(page_says(f, "\"status\":\"resolved\""));
+    pass(f, 10);
+    REPORT(prober, .first = 9, .probed = "web-1:443", .loss = 1);
+    assert_int_equal(pages_out(f), 3);
+    assert_true(page_says(f, "\"alertname\":\"unreachable\""));
+    assert_int_equal(incident(f, 2)->crossed_us, collector_now_us(f->collector));
+}
+
 static void stay_down(struct fixture *f, int64_t seconds)
 {
     close_collector(f);
@@ -341,6 +371,7 @@ int main(void)
         COLLECTOR_TEST(silence_is_not_judged_right_after_a_start),
         COLLECTOR_TEST(a_host_that_never_reported_is_not_silent),
         COLLECTOR_TEST(silence_that_was_told_is_not_told_again),
+        COLLECTOR_TEST(a_service_of_a_silent_host_stays_muted_over_a_restart_until_the_host_is_back),
         COLLECTOR_TEST(downtime_over_a_minute_within_a_live_window_is_an_incident_of_the_reserved_tenant),
         COLLECTOR_TEST(downtime_of_a_minute_or_outside_a_window_is_none),
     };

@@ -32,7 +32,7 @@ int scope_add_host(struct collector *collector, const struct host *row, struct h
     }
     state->row = row;
     *ret_state = state;
-    return 0;
+    return watch_name_host(collector->watch, row->id, row->tenant, row->name);
 }
 
 size_t scope_event_index(const struct collector *collector, uint64_t id)

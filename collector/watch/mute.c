@@ -16,7 +16,7 @@ static void add_firing(const struct lane *lane, struct firing *ret)
             ret->rules[spell->rule] = true;
 }
 
-static bool is_explained(const struct rule_set *set, uint16_t rule, const struct firing *firing)
+static bool depends_on_firing(const struct rule_set *set, uint16_t rule, const struct firing *firing)
 {
     for (unsigned d = 0; d < set->rules[rule].n_depends; d++) {
         int on = rule_set_find(set, set->rules[rule].depends_on[d]);
@@ -24,6 +24,15 @@ static bool is_explained(const struct rule_set *set, uint16_t rule, const struct
             return true;
     }
     return false;
+}
+
+static bool is_explained(const struct judging *j, const struct spell *spell, const struct firing *firing)
+{
+    if (depends_on_firing(&j->watch->set, spell->rule, firing))
+        return true;
+    bool silenced = silence_explains(j, &spell->alert);
+    j->host->hushed = j->host->hushed || silenced;
+    return silenced;
 }
 
 /* What is told as firing from now on. */
@@ -36,13 +45,13 @@ static void mute_new(const struct judging *j, struct lane *lane, struct transiti
                                  : NULL;
     if (!spell || spell->alert.state != ALERT_FIRING)
         return;
-    t->alert.muted = spell->alert.muted = is_explained(&j->watch->set, spell->rule, firing);
+    t->alert.muted = spell->alert.muted = is_explained(j, spell, firing);
 }
 
 static void unmute(struct judging *j, struct lane *lane, const struct firing *firing)
 {
     for (struct spell *spell = lane->spells; spell; spell = spell->hh.next) {
-        if (!spell->alert.muted || is_explained(&j->watch->set, spell->rule, firing))
+        if (!spell->alert.muted || is_explained(j, spell, firing))
             continue;
         if (transitions_reserve(j->out, 1) < 0) {
             j->rc = -ENOMEM;
@@ -69,7 +78,7 @@ void mute_settle(struct judging *j, size_t from)
     if (j->out->n == from && !host->unsettled)
         return;
     struct firing firing = { { false } };
-    host->unsettled = false;
+    host->unsettled = host->hushed = false;
     add_firing(&host->live, &firing);
     settle_lane(j, &host->live, from, &firing);
     if (!host->late)

@@ -1,7 +1,6 @@
 #include "collector/watch/watch_fixture.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* loss depends on cpu; both fire at once */
 static void make_rules(struct rule rules[2])
@@ -19,16 +18,6 @@ static int setup_mute(void **state)
     int rc = setup_rule(state, &rules[1], &both);
     struct fixture *f = *state;
     return rc < 0 ? rc : watch_set_rules(f->watch, rules, 2, T0, &f->out, NULL);
-}
-
-static const struct transition *last_of(const struct fixture *f, const char *rule)
-{
-    const struct transition *found = NULL;
-    for (size_t i = 0; i < f->out.n; i++)
-        if (strcmp(f->out.at[i].alert.rule, rule) == 0)
-            found = &f->out.at[i];
-    assert_non_null(found);
-    return found;
 }
 
 static void what_fires_while_its_dependency_fires_is_muted_until_that_ends(void **state)

@@ -123,9 +123,15 @@ struct hole { /* no ticks between two live ones */
     struct window *windows; /* by key: those of a live lane that began anew; likewise */
 };
 
+struct host_name {
+    uint64_t tenant; /* 0: not said */
+    char name[NAME_MAX_BYTES + 1];
+};
+
 struct watched {
     uint64_t id;
-    unsigned in_force; /* the strictest alone */
+    struct host_name name; /* zeros behind it: a key */
+    unsigned in_force;     /* the strictest alone */
     double limits[LIMIT_COUNT];
     int64_t interval_us; /* 0: not confirmed */
     int64_t awake_us;    /* silence counts from here at the earliest */
@@ -134,6 +140,7 @@ struct watched {
     struct lane *late;                           /* NULL: no gap is closing */
     struct alert *silence;                       /* NULL: it is not silent */
     bool unsettled;                              /* what is muted is to be looked through */
+    bool hushed;                                 /* some of it because another host is silent */
     struct binding *bindings[BINDINGS_PER_HOST]; /* NULL: free */
     struct expected *expected;                   /* by key */
     uint64_t n_expected;                         /* goes up with each that comes or goes */
@@ -141,6 +148,7 @@ struct watched {
     struct hole holes[HOLES_PER_HOST]; /* a ring */
     unsigned n_holes;
     UT_hash_handle hh;
+    UT_hash_handle by_name; /* while it is silent and has a name */
 };
 
 struct metric_rules { /* the first rule of a metric; the others follow by `next` */
@@ -162,7 +170,8 @@ struct rule_set {
 struct watch {
     struct rule_set set;
     struct watched *hosts;
-    int64_t listen_us; /* 0: not listening */
+    struct watched *silent; /* by name */
+    int64_t listen_us;      /* 0: not listening */
     int64_t grace_us;
     int64_t deaf_us; /* silence counts from here at the earliest */
     int64_t ticked_us;
@@ -310,6 +319,11 @@ void watch_follow_clock(struct watch *watch, int64_t now_us);
 void watch_leave_future(struct watch *watch, int64_t now_us);
 
 /* ---- silence.c ---- */
+
+/* What is said of a service, when its host is silent. */
+bool silence_explains(const struct judging *j, const struct alert *alert);
+/* The host is silent, as `alert` has it. -ENOMEM. */
+int silence_restore(struct watch *watch, struct watched *host, const struct alert *alert);
 
 /* A tick at `at_us` came: silence ends when it is young enough. */
 void silence_end(struct judging *j, int64_t at_us);

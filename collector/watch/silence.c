@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "collector/watch/parts.h"
 
@@ -20,6 +22,55 @@ static bool is_due(const struct watch *watch, const struct watched *host, int64_
     heard_us = later_of(heard_us, later_of(watch->deaf_us, watch->listen_us + watch->grace_us));
     return host->live.last_us > 0 && now_us - heard_us >= silence_span_us(host);
 }
+
+/* ---- who is silent, by name ---- */
+
+/* False: out of memory. */
+static bool enlist(struct watch *watch, struct watched *host)
+{
+    if (!host->silence || host->name.tenant == 0)
+        return true;
+    HASH_ADD(by_name, watch->silent, name, sizeof host->name, host);
+    return host->by_name.tbl;
+}
+
+static void delist(struct watch *watch, struct watched *host)
+{
+    if (host->silence && host->name.tenant != 0)
+        HASH_DELETE(by_name, watch->silent, host);
+}
+
+int watch_name_host(struct watch *watch, uint64_t host_id, uint64_t tenant, const char *name)
+{
+    struct watched *host = watch_host(watch, host_id);
+    if (!host)
+        return -ENOMEM;
+    struct host_name called = { .tenant = tenant };
+    memcpy(called.name, name, strnlen(name, NAME_MAX_BYTES));
+    if (memcmp(&called, &host->name, sizeof called) == 0)
+        return 0;
+    delist(watch, host);
+    host->name = called;
+    if (enlist(watch, host))
+        return 0;
+    host->name = (struct host_name){ 0 };
+    return -ENOMEM;
+}
+
+bool silence_explains(const struct judging *j, const struct alert *alert)
+{
+    static const char probes[] = "probe.";
+    struct host_name called = { .tenant = j->host->name.tenant };
+    struct watched *host;
+    size_t len = strcspn(alert->instance, ":/ "); /* of which there is none in a host's name */
+    if (!j->watch->silent || strncmp(alert->metric, probes, strlen(probes)) != 0 || len > NAME_MAX_BYTES)
+        return false;
+    memcpy(called.name, alert->instance, len);
+    HASH_FIND(by_name, j->watch->silent, &called, sizeof called, host);
+    return host;
+}
+
+/* ---- its alert ---- */
 
 /* All or nothing: what cannot be told now is found again by the next tick. */
 static void begin(struct judging *j)
@@ -43,6 +94,10 @@ static void begin(struct judging *j)
         .severity = SEVERITY_CRITICAL,
         .page = true,
     };
+    if (!enlist(j->watch, host)) {
+        free(TAKE(host->silence));
+        return;
+    }
     transitions_add(j->out, host->silence, ALERT_OK, j->now_us, false);
     HASH_ITER(hh, host->live.spells, spell, next)
     spell_lose(j, &host->live, spell, j->now_us);
@@ -56,8 +111,24 @@ static void end(struct judging *j, int64_t at_us)
     silence->changed_us = at_us;
     silence->value = (double)(j->now_us - at_us) / (double)US_PER_S;
     transitions_add(j->out, silence, ALERT_FIRING, j->now_us, false);
+    delist(j->watch, j->host);
     free(silence);
     j->host->silence = NULL;
+}
+
+int silence_restore(struct watch *watch, struct watched *host, const struct alert *alert)
+{
+    AUTO(auto_free) struct alert *silence = malloc(sizeof *silence);
+    if (!silence)
+        return -ENOMEM;
+    *silence = *alert;
+    delist(watch, host);
+    free(host->silence);
+    host->silence = TAKE(silence);
+    if (enlist(watch, host))
+        return 0;
+    free(TAKE(host->silence));
+    return -ENOMEM;
 }
 
 void silence_end(struct judging *j, int64_t at_us)

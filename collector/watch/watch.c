@@ -67,7 +67,7 @@ void transitions_add(struct transitions *list, const struct alert *alert, enum a
 /* As one of which nothing is known; its memory stays, for others may hold on to it. */
 static void reset_host(struct watched *host)
 {
-    *host = (struct watched){ .id = host->id, .in_force = IN_FORCE_NO_EVENT, .hh = host->hh };
+    *host = (struct watched){ .id = host->id, .name = host->name, .in_force = IN_FORCE_NO_EVENT, .hh = host->hh };
     for (int i = 0; i < LIMIT_COUNT; i++)
         host->limits[i] = NAN;
 }
@@ -197,16 +197,6 @@ int watch_seen(struct watch *watch, uint64_t host_id, int64_t at_us)
 
 /* ---- alerts put back ---- */
 
-static int restore_silence(struct watched *host, const struct alert *alert)
-{
-    free(host->silence);
-    host->silence = malloc(sizeof *host->silence);
-    if (!host->silence)
-        return -ENOMEM;
-    *host->silence = *alert;
-    return 0;
-}
-
 int watch_restore(struct watch *watch, const struct alert *alert)
 {
     bool silence = strcmp(alert->rule, WATCH_SILENCE_RULE) == 0;
@@ -219,7 +209,7 @@ int watch_restore(struct watch *watch, const struct alert *alert)
     if (!host)
         return -ENOMEM;
     if (silence)
-        return restore_silence(host, alert);
+        return silence_restore(watch, host, alert);
     if (watch->set.rules[rule].condition == CONDITION_ABSENCE)
         expect_one(host, alert->metric, alert->instance, alert->crossed_us);
     uint64_t key = spell_key(alert->rule, alert->metric, alert->instance);
@@ -324,11 +314,12 @@ int watch_judge(struct watch *watch, struct watched *host, const struct series_t
     for (uint32_t i = 0; i < batch->n_ticks; i++) {
         size_t from = out->n;
         judge_tick(&j, i, at_us[i] < now_us ? at_us[i] : now_us); /* nothing crosses after its receipt */
-        if (watch->set.dependencies)
+        if (watch->set.dependencies || watch->silent)
             mute_settle(&j, from);
     }
     size_t from = out->n;
     late_settle(&j);
+    host->unsettled = host->unsettled || host->hushed;
     mute_settle(&j, from);
     return j.rc;
 }
@@ -411,6 +402,7 @@ struct watch *watch_free(struct watch *watch)
     if (!watch)
         return NULL;
     struct watched *host = watch->hosts;
+    HASH_CLEAR(by_name, watch->silent);
     HASH_CLEAR(hh, watch->hosts); /* the hosts stay chained */
     for (struct watched *next; host; host = next) {
         next = host->hh.next;

@@ -106,6 +106,16 @@ const struct transition *last(const struct fixture *f)
     return &f->out.at[f->out.n - 1];
 }
 
+const struct transition *last_of(const struct fixture *f, const char *rule)
+{
+    const struct transition *found = NULL;
+    for (size_t i = 0; i < f->out.n; i++)
+        if (strcmp(f->out.at[i].alert.rule, rule) == 0)
+            found = &f->out.at[i];
+    assert_non_null(found);
+    return found;
+}
+
 void assert_change(const struct transition *t, const char *rule, enum alert_state from, enum alert_state to)
 {
     assert_string_equal(t->alert.rule, rule);

@@ -48,6 +48,7 @@ void tick(struct fixture *f, double now_s);
 void tick_through(struct fixture *f, int from_s, int to_s);
 void set_host(struct fixture *f, unsigned in_force, int64_t interval_s);
 const struct transition *last(const struct fixture *f);
+const struct transition *last_of(const struct fixture *f, const char *rule);
 void assert_change(const struct transition *t, const char *rule, enum alert_state from, enum alert_state to);
 int64_t crossed_s(const struct transition *t);
 size_t said(const struct fixture *f);

@@ -180,7 +180,7 @@ static void put_budget(const json_t *incident, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
-/* "firing, muted": nobody was told of it, for a rule it depends on explains it. */
+/* "firing, muted": nobody was told of it, for another alert explains it. */
 static void alert_state_cell(struct table *table, const json_t *alert)
 {
     const char *state = field_text(alert, "state");
