@@ -16,13 +16,21 @@ def width(line):
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
 
-def end_of_object(text, at):
-    """Where the brace that was opened before `at` is closed."""
+def end_of_list(text, at):
+    """Where the bracket or brace that was opened before `at` is closed."""
     depth = 1
     while depth:
-        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(text[at], 0)
         at += 1
     return at - 1
+
+
+def first_part(text):
+    """What is before the first semicolon that stands in no bracket."""
+    at = 0
+    while at < len(text) and text[at] != ";":
+        at = end_of_list(text, at + 1) + 1 if text[at] in "[{" else at + 1
+    return text[:at]
 
 
 def documented():
@@ -31,25 +39,24 @@ def documented():
     found = {}
 
     def names(part, prefix=""):
-        part = re.sub(r"\((?:[^()`]|`[^`]*`)*\)", "", part)  # what a value may be
         at = 0
         for match in re.finditer(r"`(\w+)`\s*([\[{]?)", part):
             if match.start() < at:
                 continue
-            if match.group(2) == "{" and part[match.end()] == "`":
-                at = end_of_object(part, match.end())
-                yield prefix + match.group(1)
+            yield prefix + match.group(1)
+            if match.group(2):
+                at = end_of_list(part, match.end())
+            if match.group(2) == "{":
                 yield from names(part[match.end():at], f"{prefix}{match.group(1)}.")
-            else:
-                yield prefix + match.group(1)
-                if match.group(2) == "[":
-                    at = part.index("]", match.end())
+
+    def without_values(part):
+        return re.sub(r"\((?:[^()`]|`[^`]*`)*\)", "", part)  # what a value may be
     forms = text[text.index("\n**tenant**:"):text.index("## Feed")]
     for form in re.findall(r"^\*\*(\w+)\*\*: (.*?)(?=^\*\*|\Z)", forms, re.MULTILINE | re.DOTALL):
-        found[form[0]] = set(names(form[1]))
+        found[form[0]] = set(names(without_values(form[1])))
     for row in re.findall(r"^\| (`.*?) \|(.*?) \| (.*) \|$", text[text.index("## Verbs"):text.index("\n**tenant**:")], re.M):
         for verb in re.findall(r"`([a-z ]+)`", row[0]):
-            found[f"{verb}:"] = set(names(row[2].split(";")[0]))
+            found[f"{verb}:"] = set(names(first_part(without_values(row[2]))))
     return found
 
 
@@ -68,7 +75,7 @@ class Console(unittest.TestCase):
         cls.today = time.strftime("%Y-%m-%d", time.gmtime())
         for tenant in ("acme", "globex"):
             world.must("event", "create", "twice", "--tenant", tenant, "--zone", "Asia/Shanghai", "--from", "2099-01-31",
-                       "--hosts", "web-*,db-1")
+                       "--hosts", "web-*,db-1", "--drill")
         world.host.use_memory(0.97)
         cls.incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
 
@@ -124,7 +131,7 @@ class Console(unittest.TestCase):
         self.assertEqual(FORMS["tenant"], {"id", "name", "created"})
         self.assertIn("limits.egress", FORMS["host"])
         self.assertIn("store.samples", FORMS["status:"])
-        self.assertEqual(len(FORMS["incident"]), 20)
+        self.assertEqual(len(FORMS["incident"]), 21)
 
     def test_status(self):
         data = self.form("status")
@@ -200,7 +207,7 @@ class Console(unittest.TestCase):
 
     def test_an_event_from_beginning_to_end(self):
         made = self.form("event create", "fair", "--tenant", "globex", "--zone", "UTC", "--from", self.today, "--days", "2",
-                         "--hosts", "web-1")["event"]
+                         "--hosts", "web-1", "--drill")["event"]
         self.assertEqual(made["state"], "draft")
         self.assertEqual(self.form("event start", "fair")["event"]["state"], "live")
         self.assertIn("live", self.human("event", "show", "fair"))
@@ -281,7 +288,7 @@ class Console(unittest.TestCase):
     def test_windows_that_cannot_be(self):
         def create(**changed):
             given = {"zone": "UTC", "from": self.today, "days": "1", "hosts": "*", **changed}
-            return ["event", "create", "gala", "--tenant", "acme"] + [
+            return ["event", "create", "gala", "--tenant", "acme", "--drill"] + [
                 word for name, value in given.items() for word in (f"--{name}", value)]
         self.assert_fails(2, 'no time zone "Mars/Olympus", want an IANA name such as Asia/Shanghai or UTC',
                           *create(zone="Mars/Olympus"))
@@ -340,7 +347,7 @@ class Followed(unittest.TestCase):
             self.assertEqual(set(items[0]["incident"]), FORMS["incident"])
             self.assertEqual(items[1]["incident"], incident)
             for state in ("triggered", "acknowledged", "resolved"):
-                wait_for(f"people read {state}", lambda state=state: f"  {state}  Memory nearly full" in world.log("people"))
+                wait_for(f"people read {state}", lambda state=state: f"  {state}  DRILL: Memory nearly full" in world.log("people"))
             for line in world.log("people").splitlines():
                 self.assertLessEqual(width(line), COLUMNS)
             self.assertEqual(world.log("other"), "", "another tenant's")
