@@ -129,10 +129,10 @@ int gate_override(struct gate *gate, enum role role, const char *by, const char 
         return err_set(err, -EPERM, "gate %s: an override wants a commander, not a %s", name, role_name(role));
     if (gate_lets(gate))
         return err_set(err, -EALREADY, "gate %s is %s, there is nothing to override", name, state_names[gate->state]);
-    if (!utf8_is_shown(reason, 1, GATE_TEXT_MAX, ""))
+    if (!reason || !utf8_is_shown(reason, 1, GATE_TEXT_MAX, ""))
         return err_set(err, -EINVAL, "gate %s: an override wants a reason of 1..%d bytes, one line: --reason TEXT",
                        name, GATE_TEXT_MAX);
-    if (!utf8_is_shown(by, 1, GATE_BY_MAX, ""))
+    if (!by || !utf8_is_shown(by, 1, GATE_BY_MAX, ""))
         return err_set(err, -EINVAL, "gate %s: an override wants the name of who asks, 1..%d bytes", name, GATE_BY_MAX);
     turn(gate, GATE_OVERRIDDEN, by, reason, now_us);
     return 0;

@@ -104,7 +104,7 @@ static void an_override_wants_a_reason_of_one_line_and_a_name(void **state)
     char too_long[GATE_TEXT_MAX + 2];
     memset(too_long, 'x', sizeof too_long);
     too_long[sizeof too_long - 1] = '\0';
-    const char *const bad[] = { "", "two\nlines", "\xff", too_long };
+    const char *const bad[] = { NULL, "", "two\nlines", "\xff", too_long };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct gate gate = an_open_one(), before = gate;
         struct err err = { 0 };

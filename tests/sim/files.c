@@ -35,7 +35,8 @@ static void close_db(sqlite3 **db)
     sqlite3_close(*db);
 }
 
-sqlite3 *files_open(uint64_t tenant)
+/* NULL: there is no such file. */
+static sqlite3 *open_file(uint64_t tenant)
 {
     char path[256];
     sqlite3 *db = NULL;
@@ -65,16 +66,22 @@ static bool step(sqlite3_stmt *stmt)
     return code == SQLITE_ROW;
 }
 
-bool files_have(uint64_t tenant, uint64_t host, const struct run_id *run, uint64_t first, uint64_t last)
+sqlite3 *files_kept(uint64_t tenant)
 {
     if (tenant >= TENANTS_MAX)
         world_fail("more tenants than the checker knows");
-    if (!open_files[tenant].db) {
-        open_files[tenant].db = files_open(tenant);
-        if (!open_files[tenant].db)
-            return false;
-        open_files[tenant].have = prepare(open_files[tenant].db, have_sql);
-    }
+    if (!open_files[tenant].db)
+        open_files[tenant].db = open_file(tenant);
+    return open_files[tenant].db;
+}
+
+bool files_have(uint64_t tenant, uint64_t host, const struct run_id *run, uint64_t first, uint64_t last)
+{
+    sqlite3 *db = files_kept(tenant);
+    if (!db)
+        return false;
+    if (!open_files[tenant].have)
+        open_files[tenant].have = prepare(db, have_sql);
     sqlite3_stmt *stmt = open_files[tenant].have;
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64)host);
     sqlite3_bind_blob(stmt, 2, run->bytes, sizeof run->bytes, SQLITE_STATIC);
@@ -327,7 +334,7 @@ static void audit_host(const struct audit *audit, const struct sim_host *host, i
 static struct files_counts audit_tenant(struct audit *audit)
 {
     audit->counts = (struct files_counts){ 0 };
-    AUTO(close_db) sqlite3 *db = files_open(audit->tenant);
+    AUTO(close_db) sqlite3 *db = open_file(audit->tenant);
     if (!db)
         return audit->counts;
     AUTO(finalize) sqlite3_stmt *check = prepare(db, "PRAGMA quick_check");
@@ -383,7 +390,7 @@ static void text_of(sqlite3_stmt *stmt, int column, char *ret, size_t size)
 
 void files_each_incident(uint64_t tenant, void (*fn)(void *user, const struct files_incident *row), void *user)
 {
-    AUTO(close_db) sqlite3 *db = files_open(tenant);
+    AUTO(close_db) sqlite3 *db = open_file(tenant);
     if (!db)
         return;
     AUTO(finalize)
@@ -407,7 +414,7 @@ void files_each_incident(uint64_t tenant, void (*fn)(void *user, const struct fi
 
 void files_each_alert(uint64_t tenant, void (*fn)(void *user, const struct files_alert *row), void *user)
 {
-    AUTO(close_db) sqlite3 *db = files_open(tenant);
+    AUTO(close_db) sqlite3 *db = open_file(tenant);
     if (!db)
         return;
     AUTO(finalize) sqlite3_stmt *stmt = prepare(db, "SELECT incident, host, rule, crossed_us FROM incident_alert");

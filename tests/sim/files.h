@@ -15,8 +15,8 @@
 /* Whether one interval of the run holds all of first..last. */
 bool files_have(uint64_t tenant, uint64_t host, const struct run_id *run, uint64_t first, uint64_t last);
 void files_close(void);
-/* A connection of the caller's own, to be closed before the world moves on. NULL: there is no such file. */
-sqlite3 *files_open(uint64_t tenant);
+/* The one that is kept. NULL: there is no such file. */
+sqlite3 *files_kept(uint64_t tenant);
 
 struct files_counts {
     uint64_t ticks;    /* stored... */

@@ -32,9 +32,11 @@ static const struct scenario {
     void (*play)(struct stage *stage);
     int64_t begins_us; /* wall... */
     int64_t spread_s;  /* ...or as much later, by the seed */
+    struct room_watcher (*watcher)(void);
 } scenarios[] = {
-    { "faults", play_faults, INT64_C(1795400000) * US_PER_S, 86400 },
-    { "event", play_event, INT64_C(1795435200) * US_PER_S, 0 }, /* 20:00 in Shanghai */
+    { "faults", play_faults, INT64_C(1795400000) * US_PER_S, 86400, check_watcher },
+    { "event", play_event, INT64_C(1795435200) * US_PER_S, 0, check_watcher }, /* 20:00 in Shanghai */
+    { "moves", play_moves, INT64_C(1795400000) * US_PER_S, 40 * 86400, moves_watcher },
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
@@ -73,7 +75,7 @@ static int run_seed(const struct options *options, uint64_t seed)
                            .calm = options->calm,
                            .hosts = hosts };
     world_begin(seed, scenario->begins_us + dice_between(&dice, 0, scenario->spread_s) * US_PER_S, replay);
-    room_set_up("collector", log_fd, options->trace, check_watcher());
+    room_set_up("collector", log_fd, options->trace, scenario->watcher());
     scenario->play(&stage);
     double hours = (double)world_now_us() / (3600.0 * US_PER_S);
     clear_up(&stage, dir);

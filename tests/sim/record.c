@@ -18,11 +18,6 @@ static void finalize(sqlite3_stmt **stmt)
     sqlite3_finalize(*stmt);
 }
 
-static void close_db(sqlite3 **db)
-{
-    sqlite3_close(*db);
-}
-
 static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *stmt;
@@ -74,7 +69,7 @@ static void drop_json(json_t **body)
 void record_read(struct record *record, void (*fn)(void *user, const struct ledger_entry *entry, const json_t *body),
                  void *user)
 {
-    AUTO(close_db) sqlite3 *db = files_open(record->tenant);
+    sqlite3 *db = files_kept(record->tenant);
     if (!db)
         world_fail("tenant %" PRIu64 " has no file", record->tenant);
     AUTO(finalize) sqlite3_stmt *stmt = prepare(db, read_sql);
@@ -100,7 +95,7 @@ const char *record_text(const json_t *body, const char *key)
 
 int64_t record_number(uint64_t tenant, const char *sql)
 {
-    AUTO(close_db) sqlite3 *db = files_open(tenant);
+    sqlite3 *db = files_kept(tenant);
     if (!db)
         world_fail("tenant %" PRIu64 " has no file", tenant);
     AUTO(finalize) sqlite3_stmt *stmt = prepare(db, sql);

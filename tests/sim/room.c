@@ -206,7 +206,7 @@ bool room_wait(uint64_t tenant)
         world_run(world_now_us() + US_PER_MS, NULL);
     if (rc != 0 && room.collector)
         world_fail("a command was not written");
-    return rc == 0;
+    return room.collector != NULL; /* what it says while it is buried nobody hears */
 }
 
 static void must(int rc, const struct err *err)

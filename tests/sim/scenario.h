@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "tests/sim/hosts.h"
+#include "tests/sim/room.h"
 
 struct stage {
     uint64_t seed;
@@ -22,3 +23,4 @@ void play_faults(struct stage *stage);
 void play_event(struct stage *stage);
 /* moves.c: people, clocks and kills in any order. */
 void play_moves(struct stage *stage);
+struct room_watcher moves_watcher(void);

@@ -98,6 +98,11 @@ int64_t world_wall_us(void)
     return world.began_wall_us + world.now_us;
 }
 
+void world_step_wall(int64_t by_us)
+{
+    world.began_wall_us += by_us;
+}
+
 static int64_t mono_ns(void *user)
 {
     (void)user;

@@ -40,6 +40,8 @@ void world_begin(uint64_t seed, int64_t wall_us, const char *replay);
 void world_end(void);
 int64_t world_now_us(void);
 int64_t world_wall_us(void);
+/* Everybody's wall clock jumps; what is monotonic goes on. */
+void world_step_wall(int64_t by_us);
 static inline int64_t world_wall_of(int64_t at_us)
 {
     return world_wall_us() - world_now_us() + at_us;
