@@ -143,6 +143,42 @@ static uint64_t tell_findings(struct collector *collector, const struct event *e
     return incident;
 }
 
+/* ---- incidents whose event is over ---- */
+
+struct left_open {
+    const struct collector *collector;
+    uint64_t incident; /* 0: there is none */
+};
+
+/* Its closing round, if it has one, is on record: nobody looks again. */
+static bool is_past(const struct event *event)
+{
+    return event && event->state >= EVENT_CLOSED && patrol_next_us(event) == 0;
+}
+
+static void find_left_open(void *user, const struct incident *row)
+{
+    struct left_open *left = user;
+    if (row->state != INCIDENT_RESOLVED && row->event != 0 &&
+        (strcmp(row->group, FOUND_GROUP) == 0 || strcmp(row->group, MISSED_GROUP) == 0) &&
+        is_past(scope_event(left->collector, row->event)))
+        left->incident = row->id;
+}
+
+/* What patrol left open ends with the event, by whom it ended; one that came to be so before a restart too. */
+static void end_left_open(struct collector *collector)
+{
+    for (;;) {
+        struct left_open left = { .collector = collector };
+        pager_each(collector->pager, find_left_open, &left);
+        if (left.incident == 0)
+            return;
+        const struct event *event = scope_event(collector, pager_incident(collector->pager, left.incident)->event);
+        pager_own_ends(collector->pager, left.incident, event->by, now_us(collector), &collector->effects);
+        desk_settle(collector);
+    }
+}
+
 /* ---- missed ones ---- */
 
 static const char *why_missed(const struct collector *collector, const struct patrol_round *round)
@@ -438,6 +474,7 @@ void rounds_tick(struct collector *collector)
         give_up_long_ones(collector);
     for (size_t i = 0; i < collector->n_events; i++)
         patrol_event(collector, collector->events[i], now);
+    end_left_open(collector);
     if (collector->rounds)
         forget_ended(collector);
 }

@@ -273,6 +273,52 @@ static void an_incident_of_patrol_goes_on_over_a_restart(void **state)
     assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
 }
 
+static void close_event(struct fixture *f, uint64_t event)
+{
+    const struct event *row;
+    assert_int_equal(collector_event_do(f->collector, event, EVENT_CLOSE, &fixture_commander, &row, &f->err), 0);
+}
+
+static void what_the_closing_round_leaves_open_ends_with_the_event(void **state)
+{
+    struct fixture *f = *state;
+    struct recorded recorded[8];
+    uint64_t event = begin_drill(f);
+    pass(f, 1);
+    run_round(f, event, 1);
+    assert_int_equal(pages_out(f), 1);
+    close_event(f, event);
+    pass(f, 1);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_TRIGGERED); /* the closing round is being made */
+    RUN_UNTIL(f, patrol_of(f, event)->closed);
+    pass(f, 1);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+    assert_string_equal(incident(f, 1)->resolved_by, "alice");
+    assert_int_equal(incident(f, 1)->acknowledged_us, 0);
+    assert_int_equal(pages_out(f), 2);
+    size_t n = read_record(f, f->tenant, "incident", recorded, 8);
+    assert_string_equal(recorded[n - 1].what, "resolved");
+    assert_string_equal(recorded[n - 1].actor, "alice");
+}
+
+static void what_patrol_left_open_ends_with_the_event_over_a_restart_too(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t event = begin_drill(f);
+    pass(f, 1);
+    run_round(f, event, 1);
+    close_event(f, event);
+    commit(f, f->tenant);
+    close_collector(f);
+    clock_fake_pass(&f->fake, (int64_t)DAY * NS_PER_S); /* the closing round is missed */
+    open_collector(f);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_TRIGGERED);
+    pass(f, 2);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+    assert_string_equal(incident(f, 2)->group, "patrol:missed");
+    assert_int_equal(incident(f, 2)->state, INCIDENT_RESOLVED);
+}
+
 static void a_warning_opens_an_incident_without_a_page(void **state)
 {
     struct fixture *f = *state;
@@ -327,6 +373,8 @@ int main(void)
         COLLECTOR_TEST(a_round_says_what_each_check_looked_at_and_what_could_not_be_checked),
         COLLECTOR_TEST(what_a_round_finds_opens_an_incident_that_the_next_clean_one_resolves),
         COLLECTOR_TEST(an_incident_of_patrol_goes_on_over_a_restart),
+        COLLECTOR_TEST(what_the_closing_round_leaves_open_ends_with_the_event),
+        COLLECTOR_TEST(what_patrol_left_open_ends_with_the_event_over_a_restart_too),
         COLLECTOR_TEST(a_warning_opens_an_incident_without_a_page),
         COLLECTOR_TEST(missed_rounds_are_one_incident_of_their_own),
         COLLECTOR_TEST(a_store_that_does_not_answer_holds_no_round_back),

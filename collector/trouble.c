@@ -170,7 +170,7 @@ static void end_those_over(struct collector *collector)
         if (trouble->there || too_early)
             continue;
         log_event(&collector->log, LOG_WARN, "disk_trouble_over", KV_TEXT("title", trouble->title));
-        pager_own_ends(collector->pager, trouble->incident, now_us(collector), &collector->effects);
+        pager_own_ends(collector->pager, trouble->incident, NULL, now_us(collector), &collector->effects);
         LL_DELETE(collector->troubles, trouble);
         free(trouble);
     }

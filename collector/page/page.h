@@ -66,7 +66,7 @@ struct incident { /* also the row the store keeps */
     int64_t acknowledged_us; /* the first of this clock */
     int64_t resolved_us;
     char acknowledged_by[64];
-    char resolved_by[64]; /* a user, or "recovery" */
+    char resolved_by[64]; /* a user, "recovery", "record", or who or what ended the event it was of */
     uint32_t n_alerts;    /* that ever belonged to it */
     int64_t silenced_us;  /* the silence that held it back was over then: the budget runs from there; 0: none did */
 };
@@ -185,8 +185,9 @@ struct page_own {    /* an incident that no alert opens: downtime within a windo
 /* Opens it and pages, whatever its severity. It ends by people, or by pager_own_ends(). -ENOMEM. */
 int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, uint64_t *ret_incident,
               struct page_effects *out);
-/* What it was about is over. One that is resolved, or not in memory, is left as it is. */
-int pager_own_ends(struct pager *pager, uint64_t incident, int64_t now_us, struct page_effects *out);
+/* What it was about is over, and nobody has acknowledged it by that: an own one's, or, whatever it holds still fires, an
+ * alert's. `by` NULL: it recovered. One that is resolved, or not in memory, is left as it is. */
+int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out);
 
 /* -ENOENT: no such incident; -EPERM: it is resolved (ack), or already resolved (resolve). Acknowledging twice keeps the
  * first stamp and is fine. Both end the trigger pages still queued. */

@@ -1078,13 +1078,13 @@ static void the_collectors_own_incident_ends_with_its_cause(void **state)
     deliver(f);
     at(f, 60);
     page_effects_clear(&f->out);
-    assert_int_equal(pager_own_ends(f->pager, id, f->now_us, &f->out), 0);
+    assert_int_equal(pager_own_ends(f->pager, id, NULL, f->now_us, &f->out), 0);
     assert_int_equal(incident(f, id)->state, INCIDENT_RESOLVED);
     assert_string_equal(incident(f, id)->resolved_by, "recovery");
     assert_int_equal(f->out.pages[0].kind, PAGE_RESOLVE);
     page_effects_clear(&f->out);
-    assert_int_equal(pager_own_ends(f->pager, id, f->now_us, &f->out), 0); /* a person was quicker, say */
-    assert_int_equal(pager_own_ends(f->pager, 4711, f->now_us, &f->out), 0);
+    assert_int_equal(pager_own_ends(f->pager, id, NULL, f->now_us, &f->out), 0); /* a person was quicker, say */
+    assert_int_equal(pager_own_ends(f->pager, 4711, NULL, f->now_us, &f->out), 0);
     assert_int_equal(f->out.n_incidents, 0);
 }
 
@@ -1200,7 +1200,7 @@ static void an_incident_that_no_alert_opened_stays_open_over_a_restart(void **st
     assert_int_equal(pager_restore_incident(f->pager, &row), 0);
     tick(f);
     assert_int_equal(incident(f, 9)->state, INCIDENT_TRIGGERED);
-    assert_int_equal(pager_own_ends(f->pager, 9, f->now_us, &f->out), 0);
+    assert_int_equal(pager_own_ends(f->pager, 9, NULL, f->now_us, &f->out), 0);
     assert_int_equal(incident(f, 9)->state, INCIDENT_RESOLVED);
 }
 

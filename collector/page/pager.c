@@ -336,12 +336,12 @@ int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, u
     return p.rc;
 }
 
-int pager_own_ends(struct pager *pager, uint64_t incident, int64_t now_us, struct page_effects *out)
+int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
     struct dossier *dossier = dossier_find(pager, incident);
     if (dossier && dossier->known && dossier->row.state != INCIDENT_RESOLVED)
-        dossier_resolve(&p, dossier, BY_RECOVERY);
+        dossier_resolve(&p, dossier, by ? by : BY_RECOVERY);
     return p.rc;
 }
 
