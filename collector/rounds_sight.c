@@ -305,4 +305,5 @@ void sight_end(struct sweep *sweep, const struct event *event)
     sight->has_names = sweep->of->has_hosts;
     if (sight->has_names)
         compare_hosts(sweep);
+    sight->n_unanswered = notices_conflict(collector, event, sight->unanswered, sizeof sight->unanswered);
 }

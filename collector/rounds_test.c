@@ -3,7 +3,7 @@
 
 #include "collector/collector_fixture.h"
 #include "collector/parts.h"
-#include "collector/patrol/schedule.h"
+#include "collector/patrol/patrol.h"
 
 enum { RECORDS_MAX = 400, TEN_MINUTES = 600, HOUR = 3600, DAY = 86400 };
 
@@ -226,7 +226,7 @@ static void a_round_says_what_each_check_looked_at_and_what_could_not_be_checked
     struct records *records = read_ledger(f, event);
     assert_int_equal(records->n, 2);
     const json_t *record = records->at[1];
-    assert_int_equal(json_array_size(json_object_get(record, "checks")), 11);
+    assert_int_equal(json_array_size(json_object_get(record, "checks")), PATROL_CHECK_COUNT);
     assert_int_equal(json_array_size(json_object_get(record, "findings")), 0);
     assert_true(json_is_true(json_object_get(check_of(record, "hosts"), "checked")));
     assert_true(json_is_true(json_object_get(check_of(record, "coverage"), "checked")));
@@ -331,6 +331,45 @@ static void a_warning_opens_an_incident_without_a_page(void **state)
     assert_int_equal(incident(f, 1)->clock, 0);
 }
 
+/* Of the latest round on record. */
+static json_int_t found_by(struct fixture *f, uint64_t event, const char *check)
+{
+    commit(f, f->tenant);
+    struct records *records = read_ledger(f, event);
+    json_int_t found = json_integer_value(json_object_get(check_of(records->at[records->n - 1], check), "found"));
+    free_records(records);
+    return found;
+}
+
+static void a_change_that_is_announced_while_it_is_live_is_found_until_it_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t event = begin_drill(f);
+    struct notice wanted = { 0 };
+    const struct notice *row;
+    int64_t start_us = collector_event(f->collector, event)->start_us;
+    struct notice_wish wish = { .kind = "change",
+                                .hosts = "web-1",
+                                .title = "switch firmware",
+                                .impact = "30 s without network",
+                                .by = "ada",
+                                .from_us = start_us + 3 * HOUR * US_PER_S,
+                                .to_us = start_us + 4 * HOUR * US_PER_S };
+    struct decision answer = { .by = "bob", .role = ROLE_COMMANDER, .reason = "moved to the second switch" };
+    REPORT(join_agent(f, f->host, 1), .first = 1, .interval_us = US_PER_S);
+    pass(f, 1);
+    run_round(f, event, 1);
+    assert_int_equal(found_by(f, event, "notices"), 0);
+    assert_int_equal(notice_init(&wanted, &wish, &f->err), 0);
+    wanted.tenant = f->tenant;
+    assert_int_equal(collector_add_notice(f->collector, &wanted, &row, &f->err), 0);
+    report_to_the_next_round(f, join_agent(f, f->host, 2), event);
+    assert_int_equal(found_by(f, event, "notices"), 1);
+    assert_int_equal(collector_answer_notice(f->collector, 0, row->id, &answer, &row, &f->err), 0);
+    report_to_the_next_round(f, join_agent(f, f->host, 3), event);
+    assert_int_equal(found_by(f, event, "notices"), 0);
+}
+
 static void missed_rounds_are_one_incident_of_their_own(void **state)
 {
     struct fixture *f = *state;
@@ -376,6 +415,7 @@ int main(void)
         COLLECTOR_TEST(what_the_closing_round_leaves_open_ends_with_the_event),
         COLLECTOR_TEST(what_patrol_left_open_ends_with_the_event_over_a_restart_too),
         COLLECTOR_TEST(a_warning_opens_an_incident_without_a_page),
+        COLLECTOR_TEST(a_change_that_is_announced_while_it_is_live_is_found_until_it_is_answered),
         COLLECTOR_TEST(missed_rounds_are_one_incident_of_their_own),
         COLLECTOR_TEST(a_store_that_does_not_answer_holds_no_round_back),
     };

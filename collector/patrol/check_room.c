@@ -1,4 +1,4 @@
-/* The war room's own means: whom it tells, and what has changed in it. */
+/* The war room's own means: whom it tells, what has changed in it, and what it was told others plan. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,4 +101,18 @@ void check_configuration(const struct patrol_sight *sight, struct patrol_result 
                     "groups or declared limits of hosts changed since the last round");
     }
     result_checked(ret, 4, "the rules, the collector's configuration, the event and its %zu hosts", sight->n_hosts);
+}
+
+/* ---- what others plan ---- */
+
+/* The gate of that name has let the event through: this is for what was announced behind it. */
+void check_notices(const struct patrol_sight *sight, struct patrol_result *ret)
+{
+    struct patrol_finding *finding = sight->n_unanswered > 0 ? finding_add(ret, SEVERITY_WARNING, "window") : NULL;
+    if (finding) {
+        finding_text(finding, "%zu planned changes fall into it unanswered: %s", sight->n_unanswered,
+                     sight->unanswered);
+        finding_number(finding, "unanswered", (double)sight->n_unanswered);
+    }
+    result_checked(ret, sight->n_unanswered, "%zu planned changes in the window stand unanswered", sight->n_unanswered);
 }

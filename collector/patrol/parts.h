@@ -8,7 +8,7 @@ typedef void check_fn(const struct patrol_sight *sight, struct patrol_result *re
  * room's own means. */
 check_fn check_hosts, check_coverage, check_clocks, check_agents, check_spool;
 check_fn check_headroom, check_disk, check_services;
-check_fn check_certificates, check_paging, check_configuration;
+check_fn check_certificates, check_paging, check_configuration, check_notices;
 
 /* Adds a finding, if it is among the worst; to be filled by finding_text() and finding_number(). NULL: it was only
  * counted. `subject` is copied. */

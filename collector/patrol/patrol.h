@@ -32,6 +32,7 @@ enum patrol_check {
     PATROL_PAGING,
     PATROL_SPOOL,
     PATROL_CONFIGURATION,
+    PATROL_NOTICES,
     PATROL_CHECK_COUNT
 };
 
@@ -141,6 +142,8 @@ struct patrol_sight { /* zeroed memory has seen nothing */
     struct patrol_setup before, setup;
     bool has_names; /* it is known which hosts came and went */
     struct patrol_names joined, left;
+    size_t n_unanswered;                      /* changes planned by others that fall into the window */
+    char unanswered[PATROL_TEXT_MAX / 2 + 1]; /* their numbers and titles, cut to fit */
 };
 
 /* Makes room for `n_hosts`, zeroed, and takes the limits of `rules` (copied). -ENOMEM. */

@@ -492,6 +492,19 @@ static void changes_since_the_last_round_are_told_with_the_names_of_hosts(void *
     assert_found(result, 3, SEVERITY_INFO, "scope", "while the collector was restarted");
 }
 
+static void a_planned_change_that_nobody_has_answered_is_a_warning(void **state)
+{
+    struct fixture *f = *state;
+    see_hosts(f, 1, NULL, 0);
+    assert_clear(look(f, PATROL_NOTICES), 0);
+    f->sight.n_unanswered = 2;
+    strcpy(f->sight.unanswered, "4 firmware, 7 cooling");
+    const struct patrol_result *result = look(f, PATROL_NOTICES);
+    assert_found(result, 0, SEVERITY_WARNING, "window",
+                 "2 planned changes fall into it unanswered: 4 firmware, 7 cooling");
+    assert_says(result->note, "2 planned changes");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -517,6 +530,7 @@ int main(void)
         TEST(findings_past_the_room_are_counted_and_the_worst_are_kept),
         TEST(nobody_to_tell_is_critical),
         TEST(what_is_not_delivered_is_told_and_whom_nothing_was_sent_to_is_not_known),
+        TEST(a_planned_change_that_nobody_has_answered_is_a_warning),
         TEST(changes_since_the_last_round_are_told_with_the_names_of_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

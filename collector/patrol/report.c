@@ -21,6 +21,7 @@ static const struct {
     [PATROL_PAGING] = { "paging", check_paging },
     [PATROL_SPOOL] = { "spool", check_spool },
     [PATROL_CONFIGURATION] = { "configuration", check_configuration },
+    [PATROL_NOTICES] = { "notices", check_notices },
 };
 
 const char *patrol_check_name(enum patrol_check check)

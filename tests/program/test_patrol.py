@@ -17,7 +17,7 @@ class Patrol(unittest.TestCase):
         wait_for("the first round", lambda: self.rounds())
         first = self.rounds("--findings")[0]
         self.assertEqual((first["k"], first["phase"], first["state"]), (0, "live", "kept"))
-        self.assertEqual(len(first["checks"]), 11)
+        self.assertEqual(len(first["checks"]), 12)
         unchecked = [check["check"] for check in first["checks"] if not check["checked"]]
         self.assertIn("certificates", unchecked)
         self.assertEqual(first["not_checked"], len(unchecked))
