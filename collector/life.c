@@ -224,6 +224,8 @@ static void follow(struct collector *collector, const struct event *event, const
     describe_refresh(life_of(collector, event->id));
     desk_event_changed(collector, event);
     scope_refresh(collector, event->tenant);
+    if (change->what == EVENT_STEPPED && (change->to == EVENT_ARMED || change->to == EVENT_LIVE))
+        silences_yield(collector, event, change->by);
 }
 
 /* ---- what people do ---- */

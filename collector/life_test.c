@@ -112,6 +112,23 @@ static void a_planned_change_keeps_an_event_from_being_armed_until_it_is_answere
     assert_int_equal(gate_of(f, id, GATE_NOTICES)->state, GATE_PASSED);
 }
 
+static void arming_ends_what_operators_have_silenced_of_its_hosts(void **state)
+{
+    struct fixture *f = *state;
+    struct silence wanted;
+    const struct silence *row;
+    int64_t now = now_us(f->collector);
+    struct silence_wish wish = {
+        .hosts = "web-*", .reason = "kernel update", .owner = "ada", .from_us = now, .to_us = now + SILENCE_MAX_US
+    };
+    assert_int_equal(silence_init(&wanted, &wish, &f->err), 0);
+    wanted.tenant = f->tenant;
+    assert_int_equal(collector_add_silence(f->collector, &wanted, ROLE_OPERATOR, &row, &f->err), 0);
+    assert_non_null(collector_next_silence(f->collector, NULL));
+    armed_event(f, "sale");
+    assert_null(collector_next_silence(f->collector, NULL));
+}
+
 static void leap_to(struct fixture *f, int64_t at_us)
 {
     clock_fake_pass(&f->fake, (at_us - US_PER_S - collector_now_us(f->collector)) * NS_PER_US);
@@ -504,6 +521,7 @@ static void a_drill_needs_no_gate_and_says_what_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        COLLECTOR_TEST(arming_ends_what_operators_have_silenced_of_its_hosts),
         COLLECTOR_TEST(a_planned_change_keeps_an_event_from_being_armed_until_it_is_answered),
         COLLECTOR_TEST(an_event_goes_its_way_by_people_and_by_the_clock),
         COLLECTOR_TEST(every_step_and_every_override_is_on_record_once),

@@ -370,6 +370,9 @@ void rounds_note_attempt(struct collector *collector, const struct page *page, c
 bool silence_over(const struct collector *collector, const struct host_state *host, const char *rule);
 /* Those whose time is over end. Each second. */
 void silences_tick(struct collector *collector);
+/* The event is armed, or live without having been: from then on muting its hosts is a commander's decision, and what
+ * others have silenced of them ends. */
+void silences_yield(struct collector *collector, const struct event *event, const char *by);
 int silences_restore(struct collector *collector, const struct silence *row);
 void silences_free(struct collector *collector);
 

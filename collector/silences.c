@@ -35,13 +35,16 @@ const struct silence *collector_next_silence(const struct collector *collector, 
 
 /* ---- on record ---- */
 
-static void keep(struct collector *collector, const struct silence *row, const char *what, const char *actor)
+/* `event`: whose arming did it; 0: none's. */
+static void keep(struct collector *collector, const struct silence *row, const char *what, const char *actor,
+                 uint64_t event)
 {
     store_put_silence(collector->store, row);
     json_t *body = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "what", what, "silence", (json_int_t)row->id,
                              "hosts", row->hosts, "rule", row->rule, "owner", row->owner, "reason", row->reason,
                              "from_us", (json_int_t)row->from_us, "to_us", (json_int_t)row->to_us);
-    ledger_note(collector, row->tenant, (struct ledger_note){ .kind = "silence", .actor = actor, .body = body });
+    ledger_note(collector, row->tenant,
+                (struct ledger_note){ .kind = "silence", .event = event, .actor = actor, .body = body });
     log_event(&collector->log, LOG_INFO, "silence_changed", KV_COUNT("silence", row->id), KV_TEXT("what", what),
               KV_TEXT("by", actor), KV_TEXT("hosts", row->hosts), KV_TEXT("rule", row->rule));
 }
@@ -116,24 +119,25 @@ int collector_add_silence(struct collector *collector, const struct silence *sil
     if (rc < 0)
         return rc;
     row.id = collector->last_silence + 1;
+    row.commander = role == ROLE_COMMANDER;
     struct kept_silence *kept = take_in(collector, &row);
     if (!kept)
         return err_set(err, -ENOMEM, "out of memory");
     collector->last_silence = row.id;
-    keep(collector, &row, "added", row.owner);
+    keep(collector, &row, "added", row.owner, 0);
     *ret_row = &kept->row;
     return 0;
 }
 
 /* The pager hears of it with the silence out of force. */
 static void end(struct collector *collector, struct kept_silence *kept, const char *what, const char *by,
-                struct silence *ret)
+                uint64_t event, struct silence *ret)
 {
     kept->row.ended_us = now_us(collector);
     *ret = kept->row;
     LL_DELETE(collector->silences, kept);
     free(kept);
-    keep(collector, ret, what, by);
+    keep(collector, ret, what, by, event);
     desk_silence_ended(collector, ret);
 }
 
@@ -145,10 +149,19 @@ int collector_end_silence(struct collector *collector, uint64_t tenant, uint64_t
     {
         if (kept->row.id != id || (tenant != 0 && kept->row.tenant != tenant))
             continue;
-        end(collector, kept, "ended", by, ret);
+        end(collector, kept, "ended", by, 0, ret);
         return 0;
     }
     return err_set(err, -ENOENT, "there is no silence %" PRIu64 " in force; warroom silence list shows them", id);
+}
+
+void silences_yield(struct collector *collector, const struct event *event, const char *by)
+{
+    struct kept_silence *kept, *next;
+    struct silence row;
+    LL_FOREACH_SAFE(collector->silences, kept, next)
+    if (!kept->row.commander && kept->row.tenant == event->tenant && share_a_host(collector, &kept->row, event))
+        end(collector, kept, "overruled", by, event->id, &row);
 }
 
 /* ---- time, start and end ---- */
@@ -160,7 +173,7 @@ void silences_tick(struct collector *collector)
     struct silence row;
     LL_FOREACH_SAFE(collector->silences, kept, next)
     if (kept->row.to_us <= now)
-        end(collector, kept, "expired", EVENT_CLOCK, &row);
+        end(collector, kept, "expired", EVENT_CLOCK, 0, &row);
 }
 
 int silences_restore(struct collector *collector, const struct silence *row)

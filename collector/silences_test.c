@@ -194,6 +194,27 @@ static void within_a_window_a_silence_takes_a_commander(void **state)
     assert_int_equal(try_silence(f, NULL, 60, ROLE_COMMANDER), 0);
 }
 
+static void an_operators_silence_ends_when_an_event_over_its_hosts_begins_a_commanders_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = open_with_agent(f);
+    silence(f, HOUR_S);
+    assert_int_equal(try_silence(f, "mem-*", HOUR_S, ROLE_COMMANDER), 0);
+    REPORT(agent, .first = 1, .cpu = BAD);
+    commit(f, f->tenant);
+    restart_collector(f); /* who added which is kept */
+    assert_int_equal(pages_out(f), 0);
+    uint64_t event = start_event(f, "sale");
+    assert_int_equal(count_silences(f), 1);
+    assert_int_equal(collector_next_silence(f->collector, NULL)->id, 2);
+    assert_int_equal(pages_out(f), 1); /* what it held back is told */
+    assert_recorded(f, "silence", "added by ada, added by ada, overruled by alice");
+    struct recorded recorded[3];
+    assert_int_equal(read_record(f, f->tenant, "silence", recorded, 3), 3);
+    assert_int_equal(recorded[2].event, event);
+    assert_true(was_logged(f, "what=overruled"));
+}
+
 static void hosts_that_are_not_there_are_said(void **state)
 {
     struct fixture *f = *state;
@@ -287,6 +308,7 @@ int main(void)
         COLLECTOR_TEST(a_host_that_falls_silent_is_told_unless_it_was_named),
         COLLECTOR_TEST(a_restart_leaves_a_silence_in_force_and_ends_one_that_is_over),
         COLLECTOR_TEST(within_a_window_a_silence_takes_a_commander),
+        COLLECTOR_TEST(an_operators_silence_ends_when_an_event_over_its_hosts_begins_a_commanders_stays),
         COLLECTOR_TEST(hosts_that_are_not_there_are_said),
         COLLECTOR_TEST(a_change_within_a_window_stands_against_it_until_it_is_answered),
         COLLECTOR_TEST(notices_outlive_a_restart_and_go_when_they_are_over),

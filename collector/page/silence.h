@@ -29,6 +29,7 @@ struct silence { /* row */
     char rule[RULE_NAME_MAX + 1]; /* glob */
     char reason[SILENCE_REASON_MAX + 1];
     char owner[SILENCE_OWNER_MAX + 1];
+    bool commander;  /* its owner was one when it was added: it stands within a window */
     int64_t from_us; /* [from, to) */
     int64_t to_us;
     int64_t ended_us; /* 0: not yet */
@@ -42,7 +43,7 @@ struct silence_wish { /* texts borrowed */
     int64_t from_us, to_us;
 };
 
-/* Checks all of it; id and tenant are the caller's to set. -EINVAL: the text says which and what would be right. */
+/* Checks all of it; id, tenant and commander are the caller's to set. -EINVAL: the text says which and what would be right. */
 int silence_init(struct silence *ret, const struct silence_wish *wish, struct err *err);
 
 /* Whether it mutes this rule of this host; whether it is in force is the caller's to know. */

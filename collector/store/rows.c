@@ -234,9 +234,10 @@ static const struct field draw_fields[] = {
 };
 
 static const struct field silence_fields[] = {
-    INT64("id", silence, id, KEY),      INT64("tenant", silence, tenant), TEXT("hosts", silence, hosts),
-    TEXT("rule", silence, rule),        TEXT("reason", silence, reason),  TEXT("owner", silence, owner),
-    INT64("from_us", silence, from_us), INT64("to_us", silence, to_us),   INT64("ended_us", silence, ended_us),
+    INT64("id", silence, id, KEY),         INT64("tenant", silence, tenant),   TEXT("hosts", silence, hosts),
+    TEXT("rule", silence, rule),           TEXT("reason", silence, reason),    TEXT("owner", silence, owner),
+    BOOL("commander", silence, commander), INT64("from_us", silence, from_us), INT64("to_us", silence, to_us),
+    INT64("ended_us", silence, ended_us),
 };
 
 static const struct field notice_fields[] = {

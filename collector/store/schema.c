@@ -152,8 +152,9 @@ static const char *const tenant_steps[] = {
 
     "ALTER TABLE incident ADD COLUMN silenced_us INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE silence (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, hosts TEXT NOT NULL,"
-    "  rule TEXT NOT NULL /* glob */, reason TEXT NOT NULL, owner TEXT NOT NULL, from_us INTEGER NOT NULL,"
-    "  to_us INTEGER NOT NULL, ended_us INTEGER NOT NULL /* 0: not yet */);"
+    "  rule TEXT NOT NULL /* glob */, reason TEXT NOT NULL, owner TEXT NOT NULL,"
+    "  commander INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,"
+    "  ended_us INTEGER NOT NULL /* 0: not yet */);"
     "CREATE TABLE notice (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, kind TEXT NOT NULL, hosts TEXT NOT NULL,"
     "  title TEXT NOT NULL, impact TEXT NOT NULL, created_by TEXT NOT NULL, from_us INTEGER NOT NULL,"
     "  to_us INTEGER NOT NULL, created_us INTEGER NOT NULL, answer TEXT NOT NULL, answered_by TEXT NOT NULL,"
