@@ -25,6 +25,8 @@ int collector_add_tenant(struct collector *collector, const char *name, const st
     int rc = fleet_check_name("tenant", name, err);
     if (rc < 0)
         return rc;
+    if (strcmp(name, TENANT_RESERVED_NAME) == 0)
+        return err_set(err, -EEXIST, "tenant: " TENANT_RESERVED_NAME " is the collector's own name");
     if (row.id > STORE_TENANTS_MAX)
         return err_set(err, -ENOSPC, "a collector keeps %d tenants at most", STORE_TENANTS_MAX);
     snprintf(row.name, sizeof row.name, "%s", name);

@@ -304,7 +304,7 @@ static int send_page(struct collector *collector, const struct page *page, struc
     struct webhook_page content = {
         .page = page,
         .incident = incident,
-        .tenant_name = tenant ? tenant->name : "warroom",
+        .tenant_name = tenant ? tenant->name : TENANT_RESERVED_NAME,
         .event_name = event ? event->name : "",
         .drill = event && event->drill,
         .unrecorded = pager_is_unrecorded(collector->pager, page->id),

@@ -34,7 +34,7 @@ json_t *form_text(const char *text)
 const char *form_tenant_name(const struct collector *collector, uint64_t tenant)
 {
     const struct tenant *row = fleet_tenant(collector_fleet(collector), tenant);
-    return row ? row->name : "warroom";
+    return row ? row->name : TENANT_RESERVED_NAME;
 }
 
 json_t *form_tenant(const struct tenant *row)

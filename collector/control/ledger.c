@@ -107,14 +107,25 @@ static int check_kind(const struct call *call, char ret[LEDGER_KIND_MAX + 1], st
     return 0;
 }
 
+/* The collector's own chain, of no event, goes by a name that no tenant gets; one that has it from before keeps it. */
+static int find_chain(const struct call *call, const struct event **ret_event, uint64_t *ret_tenant, struct err *err)
+{
+    const char *tenant = call_text(call, "tenant");
+    bool own = tenant && strcmp(tenant, TENANT_RESERVED_NAME) == 0 &&
+               !fleet_tenant_named(collector_fleet(call->collector), tenant);
+    if (own && call_text(call, "event"))
+        return err_set(err, -EINVAL, "the collector's own ledger is of no event: leave --event or --tenant out");
+    *ret_tenant = TENANT_RESERVED;
+    int rc = call_text(call, "event") ? call_event(call, ret_event, err) : 0;
+    return rc < 0 || own ? rc : call_one_tenant(call, *ret_event, ret_tenant, err);
+}
+
 int verb_ledger_list(struct call *call, struct err *err)
 {
     struct store_ledger_query query = { .oldest_first = json_is_true(json_object_get(call->args, "oldest")) };
     const struct event *event = NULL;
     struct listing listing = { 0 };
-    int rc = call_text(call, "event") ? call_event(call, &event, err) : 0;
-    if (rc == 0)
-        rc = call_one_tenant(call, event, &query.tenant, err);
+    int rc = find_chain(call, &event, &query.tenant, err);
     if (rc == 0)
         rc = check_kind(call, query.kind, err);
     if (rc == 0)

@@ -13,6 +13,7 @@
 #include "collector/ingest/labels.h"
 
 enum { NAME_MAX_BYTES = 63, TENANT_RESERVED = 0 }; /* tenant 0: the collector's own incidents */
+#define TENANT_RESERVED_NAME "warroom"
 
 enum host_limit {
     LIMIT_EGRESS,

@@ -155,6 +155,8 @@ class Full(Left):
             self.assertEqual(page["commonLabels"]["severity"], "warning")
             self.assertEqual(page["commonAnnotations"]["unrecorded"], "false")
             self.assertIn("The disk is nearly full", faults(world)[0])
+            own = world.must("ledger", "list", "--tenant", "warroom", "--kind", "incident")["entries"]
+            self.assertEqual([(entry["body"]["what"], entry["body"]["severity"]) for entry in own], [("opened", "warning")])
             os.unlink(world.folder / "state/filler")
             wait_for("it is over", lambda: resolved(world, "nearly full"))
             self.assertEqual(faults(world), [])

@@ -56,6 +56,15 @@ class Roles(unittest.TestCase):
         self.refuses(BIN_USER, "bin has no role here", "hosts")
         self.assertEqual([tenant["name"] for tenant in self.world.must("tenant", "list")["tenants"]], ["acme"])
 
+    def test_the_collectors_own_ledger_is_for_its_own_people(self):
+        self.takes(SYS, "tenant", "add", "acme")
+        self.assertEqual(self.takes(DAEMON, "ledger", "list", "--tenant", "warroom")["entries"], [])
+        self.refuses(GAMES_USER, "sees no other tenant", "ledger", "list", "--tenant", "warroom")
+        self.refuses(SYS, "warroom is the collector's own name", "tenant", "add", "warroom")
+        status, _, error = self.ask_as(DAEMON, "ledger", "list", "--tenant", "warroom", "--event", "sale")
+        self.assertEqual(status, 2)
+        self.assertIn("is of no event", error)
+
     def test_a_customer_sees_its_tenant_alone(self):
         for tenant in ("acme", "umbrella"):
             self.world.must("tenant", "add", tenant)
