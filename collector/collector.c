@@ -190,17 +190,6 @@ static void reload_limits(struct collector *collector, const struct collector_co
     collector->limits.config = is;
 }
 
-static bool same_roles(const struct config_list *a, const struct config_list *b)
-{
-    bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++) {
-        const struct role_config *x = (const struct role_config *)a->at + i, *y = (const struct role_config *)b->at + i;
-        same = x->role == y->role && same_text(x->user, y->user) && same_text(x->group, y->group) &&
-               same_text(x->tenant, y->tenant);
-    }
-    return same;
-}
-
 int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
@@ -215,8 +204,6 @@ int collector_reload(struct collector *collector, const struct collector_config 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
-    if (!same_roles(&before->roles, &config->roles))
-        log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", "roles"));
     reload_limits(collector, config);
     /* Rules may be refused; contacts behind them fail for want of memory only. */
     int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),

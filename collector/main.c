@@ -126,6 +126,8 @@ static void reload(struct program *program)
         free_config(loaded);
         return;
     }
+    if (control_take_roles(program->control, &err) < 0)
+        log_event(&program->log, LOG_ERROR, "roles_kept", KV_TEXT("error", err.text));
     free_config(program->loaded);
     program->loaded = loaded;
     log_event(&program->log, LOG_INFO, "reloaded", KV_COUNT("rules", loaded->config.n_rules),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ struct control {
     struct control_server *server;
     struct feed *feed;
     const struct log *log;
-    struct arena arena; /* of roles */
+    pthread_mutex_t lock; /* of the next two: nng's threads read them, the loop's alone writes */
+    struct arena arena;   /* of roles */
     struct config_list roles;
     uid_t own;
     uint64_t refused; /* requests and readers of users that are not admitted */
@@ -84,6 +86,7 @@ static void free_control(struct control *control)
     if (!control->closing || control->under_way > 0)
         return;
     arena_done(&control->arena);
+    pthread_mutex_destroy(&control->lock);
     free(control);
 }
 
@@ -176,19 +179,22 @@ static bool is_in_group(const void *user, const char *group)
     return ipc_user_in_group(*(const uid_t *)user, group);
 }
 
-static bool grant(const struct control *control, uid_t uid, struct granted *ret)
+/* What it borrows in *ret is there until the loop's thread takes the roles anew. */
+static bool grant(struct control *control, uid_t uid, struct granted *ret)
 {
     char name[64];
     name_user(name, uid);
-    return roles_grant(
-        &control->roles,
-        &(struct roles_caller){
-            .always = uid == 0 || uid == control->own, .name = name, .in_group = is_in_group, .user = &uid },
-        ret);
+    struct roles_caller caller = {
+        .always = uid == 0 || uid == control->own, .name = name, .in_group = is_in_group, .user = &uid
+    };
+    pthread_mutex_lock(&control->lock);
+    bool granted = roles_grant(&control->roles, &caller, ret);
+    pthread_mutex_unlock(&control->lock);
+    return granted;
 }
 
 /* The feed tells of all tenants, so it is not for customers. Called on nng's threads. */
-static bool may_not_follow(const void *user, struct ipc_caller caller)
+static bool may_not_follow(void *user, struct ipc_caller caller)
 {
     struct granted granted;
     return !grant(user, caller.uid, &granted) || granted.role == ROLE_CUSTOMER;
@@ -328,6 +334,22 @@ static int listen_to_consoles(struct control *control, uv_loop_t *loop, struct e
     return rc;
 }
 
+int control_take_roles(struct control *control, struct err *err)
+{
+    AUTO(arena_done) struct arena arena = { .limit_bytes = ROLES_MEMORY };
+    struct config_list roles;
+    int rc = roles_copy(&collector_configuration(control->collector)->roles, &arena, &roles, err);
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&control->lock);
+    struct arena before = control->arena;
+    control->arena = arena;
+    control->roles = roles;
+    pthread_mutex_unlock(&control->lock);
+    arena = before;
+    return 0;
+}
+
 int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const struct log *log,
                  struct err *err)
 {
@@ -341,15 +363,15 @@ int control_open(struct control **ret_control, uv_loop_t *loop, struct collector
         free(control);
         return err_set(err, -ENOMEM, "out of memory");
     }
-    arena_init(&control->arena, ROLES_MEMORY);
-    int rc = roles_copy(&collector_configuration(collector)->roles, &control->arena, &control->roles, err);
+    pthread_mutex_init(&control->lock, NULL); /* one of the default kind cannot fail */
+    int rc = control_take_roles(control, err);
     if (rc == 0)
         rc = listen_to_consoles(control, loop, err);
     if (rc < 0) {
         feed_close(control->feed);
         backup_watch_leave(control->backup);
-        arena_done(&control->arena);
-        free(control);
+        control->closing = true;
+        free_control(control);
         return rc;
     }
     *ret_control = control;

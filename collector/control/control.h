@@ -20,6 +20,10 @@ struct control; /* opaque */
 int control_open(struct control **ret_control, uv_loop_t *loop, struct collector *collector, const struct log *log,
                  struct err *err);
 
+/* The roles are those of the collector's configuration from now on, as after a reload. Who follows the feed already is
+ * not hung up on. -ENOMEM: they stay as they were. */
+int control_take_roles(struct control *control, struct err *err);
+
 /* Tells the feed's readers. */
 void control_happened(struct control *control, const struct happening *happening);
 

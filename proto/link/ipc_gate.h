@@ -21,8 +21,8 @@ struct ipc_caller { /* who is at the other end, as the kernel says it */
 struct ipc_gate {
     uid_t own;
     gid_t group;
-    bool (*bars)(const void *user, struct ipc_caller caller); /* of those, who may not all the same; NULL: nobody */
-    const void *user; /* borrowed as long as the gate is used, from any thread */
+    bool (*bars)(void *user, struct ipc_caller caller); /* of those, who may not all the same; NULL: nobody */
+    void *user;                                         /* borrowed as long as the gate is used, from any thread */
 };
 
 /* The gate of this process as it is now. `group` is a name; NULL: the group of the process. -ENOENT: no such group. */

@@ -43,14 +43,14 @@ static void whom_the_user_database_has_in_the_group_is_admitted_with_another_gro
     assert_true(ipc_gate_admits(&theirs, (struct ipc_caller){ known->pw_uid, STRANGERS_GROUP }));
 }
 
-static bool bars_the_group(const void *user, struct ipc_caller caller)
+static bool bars_the_group(void *user, struct ipc_caller caller)
 {
     return caller.gid == *(const gid_t *)user;
 }
 
 static void who_is_barred_is_not_admitted_whatever_else(void **state)
 {
-    static const gid_t barred = GROUP;
+    static gid_t barred = GROUP;
     struct ipc_gate strict = { .own = OWN, .group = GROUP, .bars = bars_the_group, .user = &barred };
     (void)state;
     assert_false(ipc_gate_admits(&strict, (struct ipc_caller){ STRANGER, GROUP }));

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -64,6 +65,23 @@ class Roles(unittest.TestCase):
         status, _, error = self.ask_as(DAEMON, "ledger", "list", "--tenant", "warroom", "--event", "sale")
         self.assertEqual(status, 2)
         self.assertIn("is of no event", error)
+
+    def test_a_reload_takes_up_changed_roles_and_a_faulty_file_none(self):
+        self.refuses(DAEMON, "daemon is viewer here", "tenant", "add", "acme")
+        path = self.world.folder / "collector.yaml"
+        good = path.read_text().replace("{user: daemon, role: viewer}", "{user: daemon, role: commander}")
+        good = good.replace("  - {user: sys, role: commander}\n", "")
+        path.write_text(good.replace("role: operator", "role: king"))
+        self.world.signal("collector", signal.SIGHUP)
+        wait_for("the file is refused", lambda: "event=reload_refused" in self.world.log("collector"))
+        self.refuses(DAEMON, "daemon is viewer here", "tenant", "add", "acme")
+        path.write_text(good)
+        self.world.signal("collector", signal.SIGHUP)
+        wait_for("the file is read anew", lambda: "event=reloaded" in self.world.log("collector"))
+        self.takes(DAEMON, "tenant", "add", "acme")
+        self.refuses(SYS, "sys has no role here", "hosts")
+        self.refuses(NOBODY, "tenant add is for commander: daemon", "tenant", "add", "more")
+        self.assertNotIn("key=roles", self.world.log("collector"))
 
     def test_a_customer_sees_its_tenant_alone(self):
         for tenant in ("acme", "umbrella"):
