@@ -184,7 +184,8 @@ struct decision { /* of a person; borrowed */
 /* A draft. -EEXIST: the tenant has an event of that name; other errors as document_event(). */
 int collector_add_event(struct collector *collector, uint64_t tenant, const struct document *document,
                         const struct decision *decision, const struct event **ret_row, struct err *err);
-/* Puts another document in the place of the event's. -EPERM: its state does not allow that. */
+/* Puts another document in the place of the event's. -EPERM: its state does not allow that; -ENOSPC: it was
+ * changed as often as it may be. */
 int collector_set_event(struct collector *collector, uint64_t event, const struct document *document,
                         const struct decision *decision, const struct event **ret_row, struct err *err);
 /* What the event is, as it was written, or as its row has it. -ENOENT. */

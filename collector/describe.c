@@ -202,6 +202,17 @@ static int check_hosts(const struct collector *collector, const struct event *ev
     return rc < 0 ? rc : document_check_hosts(document, gathered.hosts, gathered.n_hosts, err);
 }
 
+static int check_changes(const struct event *event, struct err *err)
+{
+    if (event->changes < EVENT_CHANGES_MAX)
+        return 0;
+    return err_set(
+        err, -ENOSPC,
+        "event %s was changed %u times, as often as an event may be, and each is on record for good: `warroom"
+        " event cancel` it and make another",
+        event->name, event->changes);
+}
+
 static int check_change(const struct collector *collector, const struct assured *assured,
                         const struct document *document, struct event *ret_after, unsigned *ret_fields, struct err *err)
 {
@@ -214,6 +225,8 @@ static int check_change(const struct collector *collector, const struct assured 
         rc = document_compare(before, document, ret_fields, err);
     if (rc == 0 && *ret_fields)
         rc = document_may_change(&assured->row, *ret_fields, err);
+    if (rc == 0 && *ret_fields)
+        rc = check_changes(&assured->row, err);
     if (rc == 0)
         rc = document_apply(document, ret_after, err);
     if (rc == 0)
@@ -243,6 +256,7 @@ int collector_set_event(struct collector *collector, uint64_t event, const struc
     if (keep(collector, assured, text) < 0)
         return out_of_memory(err);
     assured->row = after;
+    assured->row.changes++;
     note(collector, &assured->row, fields, text, decision);
     life_reopen(collector, assured, document_gates(fields), decision);
     log_event(&collector->log, LOG_INFO, "event_described", KV_TEXT("name", assured->row.name),

@@ -331,6 +331,24 @@ static void each_change_of_its_document_is_on_record(void **state)
     assert_int_equal(document_tier(&document, "db-7"), TIER_CORE);
 }
 
+static void an_event_is_changed_so_often_and_no_more_over_a_restart_too(void **state)
+{
+    struct fixture *f = *state;
+    char notes[16];
+    uint64_t id = draft(f, "sale", FIRST_DAY, false);
+    for (int i = 0; i < EVENT_CHANGES_MAX; i++) {
+        snprintf(notes, sizeof notes, "note %d", i);
+        assert_int_equal(set(f, id, "notes", notes), 0);
+    }
+    commit(f, f->tenant);
+    restart_collector(f);
+    assert_int_equal(set(f, id, "notes", notes), 0); /* nothing changes */
+    assert_int_equal(set(f, id, "notes", "one more"), -ENOSPC);
+    assert_non_null(strstr(f->err.text, "event sale was changed 500 times"));
+    take(f, id, EVENT_REQUEST, EVENT_REQUESTED); /* its life goes on */
+    assert_int_equal(set(f, draft(f, "fair", FIRST_DAY, false), "notes", "another"), 0);
+}
+
 static void what_was_asked_for_keeps_its_days_and_its_hosts_are_there(void **state)
 {
     struct fixture *f = *state;
@@ -531,6 +549,7 @@ int main(void)
         COLLECTOR_TEST(arming_waits_until_every_host_reports_and_confirms_a_second),
         COLLECTOR_TEST(a_window_that_opens_unarmed_is_an_incident_once),
         COLLECTOR_TEST(each_change_of_its_document_is_on_record),
+        COLLECTOR_TEST(an_event_is_changed_so_often_and_no_more_over_a_restart_too),
         COLLECTOR_TEST(what_was_asked_for_keeps_its_days_and_its_hosts_are_there),
         COLLECTOR_TEST(a_change_reopens_the_gates_that_rested_on_what_it_was),
         COLLECTOR_TEST(the_limits_it_declares_hold_while_it_is_armed),

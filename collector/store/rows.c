@@ -131,6 +131,7 @@ static const struct field event_fields[] = {
     BOOL("late_request", event, late_request),
     NAME("state", event, state, &event_states),
     INT("days", event, days),
+    INT("changes", event, changes),
     INT64("start_us", event, start_us),
     INT64("end_us", event, end_us),
     INT64("created_us", event, created_us),

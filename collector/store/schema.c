@@ -105,6 +105,7 @@ static const char *const tenant_steps[] = {
     "ALTER TABLE event ADD COLUMN labels TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE event ADD COLUMN drill INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE event ADD COLUMN late_request INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE event ADD COLUMN days INTEGER NOT NULL DEFAULT 1;"
     "UPDATE event SET days = (end_us - start_us + 43200000000) / 86400000000;"
     "ALTER TABLE event ADD COLUMN requested_us INTEGER NOT NULL DEFAULT 0;"
