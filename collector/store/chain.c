@@ -9,8 +9,8 @@
 
 static const char *const texts[] = {
     [CHAIN_HEAD] = "SELECT n, hash FROM ledger ORDER BY n DESC LIMIT 1",
-    [CHAIN_ADD] = "INSERT INTO ledger (n, at_us, kind, event, incident, actor, bytes, hash)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [CHAIN_ADD] = ("INSERT INTO ledger (n, at_us, kind, event, incident, actor, bytes, hash)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
     [CHAIN_MARK] = "INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)",
 };
 _Static_assert(sizeof texts / sizeof *texts == CHAIN_STMT_COUNT, "a text for each statement");
