@@ -1,5 +1,5 @@
-/* Rules over what is stored of a host: what would have fired when. Pages of the export are judged one after the other by
- * a watch apart; each is read by the reader thread, so the loop has its turn between them. */
+/* Rules over what is stored of a host: what would have fired when. Pages of the export are judged one after the other
+ * by a watch apart; each is read by the reader thread, so the loop has its turn between them. */
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>

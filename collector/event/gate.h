@@ -67,7 +67,7 @@ enum gate_turn gate_judge(struct gate *gate, bool passed, const char *evidence, 
 /* Whatever it rested on is no more. GATE_SAME: it was open. */
 enum gate_turn gate_reopen(struct gate *gate, const char *why, const char *by, int64_t now_us);
 
-/* By a commander, with a reason. -EPERM: not this role; -EINVAL: no reason, NULL too, or a text that is none; -EALREADY: it
- * lets through already. See event_may_turn() for until when. */
+/* By a commander, with a reason. -EPERM: not this role; -EINVAL: no reason, NULL too, or a text that is none;
+ * -EALREADY: it lets through already. See event_may_turn() for until when. */
 int gate_override(struct gate *gate, enum role role, const char *by, const char *reason, int64_t now_us,
                   struct err *err);

@@ -55,8 +55,8 @@ struct incident { /* also the row the store keeps */
     char title[160]; /* of the alert that triggered it: "CPU utilisation above 90 % on web-1" */
     enum incident_state state;
     enum severity severity;
-    /* Which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record, or nobody was paged
-     * yet. */
+    /* Which trigger this is: from 1, up by one when a higher severity triggers it again; 0: a record, or nobody was
+     * paged yet. */
     unsigned clock;
     bool late;     /* found in ticks of a closed gap, or past its budget when detected */
     bool breached; /* the budget passed before it was delivered or acknowledged */
@@ -185,8 +185,8 @@ struct page_own {    /* an incident that no alert opens: downtime within a windo
 /* Opens it and pages, whatever its severity. It ends by people, or by pager_own_ends(). -ENOMEM. */
 int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, uint64_t *ret_incident,
               struct page_effects *out);
-/* What it was about is over, and nobody has acknowledged it by that: an own one's, or, whatever it holds still fires, an
- * alert's. `by` NULL: it recovered. One that is resolved, or not in memory, is left as it is. */
+/* What it was about is over, and nobody has acknowledged it by that: an own one's, or, whatever it holds still fires,
+ * an alert's. `by` NULL: it recovered. One that is resolved, or not in memory, is left as it is. */
 int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out);
 
 /* -ENOENT: no such incident; -EPERM: it is resolved (ack), or already resolved (resolve). Acknowledging twice keeps the

@@ -43,7 +43,8 @@ struct silence_wish { /* texts borrowed */
     int64_t from_us, to_us;
 };
 
-/* Checks all of it; id, tenant and commander are the caller's to set. -EINVAL: the text says which and what would be right. */
+/* Checks all of it; id, tenant and commander are the caller's to set. -EINVAL: the text says which and what would be
+ * right. */
 int silence_init(struct silence *ret, const struct silence_wish *wish, struct err *err);
 
 /* Whether it mutes this rule of this host; whether it is in force is the caller's to know. */

@@ -1,8 +1,9 @@
-/* collector/watch/replay.h - what rules would have said of ticks of the past: a watch apart from the one that tells people.
+/* collector/watch/replay.h - what rules would have said of ticks of the past: a watch apart from the one that tells
+ * people.
  *
- * Shape    one host's ticks, batch by batch in the order of time; each time an alert would have fired is a row, with its end
- *          where the ticks show it. Pending spells that never fire are no rows, and silence is not judged: what is stored
- *          does not show who listened
+ * Shape    one host's ticks, batch by batch in the order of time; each time an alert would have fired is a row, with
+ *          its end where the ticks show it. Pending spells that never fire are no rows, and silence is not judged: what
+ *          is stored does not show who listened
  * Interval the host's is what lies between the first ticks, if that is more than 10 s: by it a gap is told
  * Owner    the replay owns its rows
  * Threads  one caller
@@ -25,8 +26,8 @@ struct replay; /* opaque */
 int replay_new(struct replay **ret_replay, const struct rule *rules, size_t n, unsigned in_force,
                const double limits[LIMIT_COUNT], struct err *err);
 
-/* Judges the batch, `at_us` as with watch_judge(). -ENOBUFS: FIRINGS_MAX rows are full, further ones are left out; others
- * as of watch_judge(). */
+/* Judges the batch, `at_us` as with watch_judge(). -ENOBUFS: FIRINGS_MAX rows are full, further ones are left out;
+ * others as of watch_judge(). */
 int replay_feed(struct replay *replay, const struct series_table *table, const struct batch *batch,
                 const int64_t *at_us);
 

@@ -35,8 +35,8 @@
  *          it still does, that is told. One that fired before stays told. Among alerts of one tick it does not matter
  *          which came first; a late one looks at those that fire among the late ticks, and at the live ones
  * Services a probe's series whose instance is the name of a host of the same tenant, or begins with it and ':', '/' or
- *          ' ', is of a service of that host. While the host's silence fires, what begins to fire on the series is muted
- *          likewise. It is told when the silence is over and the next ticks of the probe's host leave it firing
+ *          ' ', is of a service of that host. While the host's silence fires, what begins to fire on the series is
+ *          muted likewise. It is told when the silence is over and the next ticks of the probe's host leave it firing
  * Clock    when `now` goes back by more than a second, all times noted before are moved back with it: a clock set
  *          back neither blinds the watch nor makes a spell shorter or longer
  * Units    microseconds of corrected wall time; values in the unit of the metric
@@ -170,8 +170,8 @@ unsigned watch_strictest(unsigned in_force);
 int watch_set_host(struct watch *watch, uint64_t host, unsigned in_force, const double limits[LIMIT_COUNT],
                    int64_t interval_us, int64_t now_us, struct transitions *out);
 
-/* What the host is called, and within which tenant; `name` is copied. It stays so, dropped or not, until it is said anew.
- * -ENOMEM: it has no name. */
+/* What the host is called, and within which tenant; `name` is copied. It stays so, dropped or not, until it is said
+ * anew. -ENOMEM: it has no name. */
 int watch_name_host(struct watch *watch, uint64_t host, uint64_t tenant, const char *name);
 
 /* The host is watched no more: its alerts turn ok, silence too, told in `out`. What is said of it later begins anew.

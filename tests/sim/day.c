@@ -1,6 +1,6 @@
-/* An event from its contract to the customer's acceptance: what people do is a table, the rest is the clock's. Unless the
- * run is calm the collector is killed in each state, while what was asked for is on its way to the disk, and over the live
- * day before, within and behind rounds. The record must be the same. */
+/* An event from its contract to the customer's acceptance: what people do is a table, the rest is the clock's. Unless
+ * the run is calm the collector is killed in each state, while what was asked for is on its way to the disk, and over
+ * the live day before, within and behind rounds. The record must be the same. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

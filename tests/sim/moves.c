@@ -1,6 +1,6 @@
 /* People, clocks and kills in any order: what the seed says is asked of the collector by whatever role, allowed or not,
- * time passes in seconds or leaps, its wall clock jumps an hour, it is killed at any moment or in the middle of a write.
- * After each move what is on disk must be right (model.h). */
+ * time passes in seconds or leaps, its wall clock jumps an hour, it is killed at any moment or in the middle of a
+ * write. After each move what is on disk must be right (model.h). */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Silences and notices, as people are told of them: at 100 columns, at 10:41 in Shanghai, without a terminal. In answers
- * single quotes stand for double ones. */
+/* Silences and notices, as people are told of them: at 100 columns, at 10:41 in Shanghai, without a terminal. In
+ * answers single quotes stand for double ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
