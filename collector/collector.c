@@ -43,6 +43,23 @@ static void listen_anew_after_fault(struct collector *collector, int64_t now)
     collector->fault = fault;
 }
 
+static bool waits_for_disk(const struct host_state *host)
+{
+    for (const struct session *session = host->sessions; session; session = session->next)
+        if (session->waiting)
+            return true;
+    return false;
+}
+
+/* A report that waits for the disk holds back those behind it: that is no silence either. A fault is declared only after
+ * more time than a host needs to be silent. */
+static void excuse_those_who_wait(struct collector *collector, int64_t now)
+{
+    for (const struct host_state *host = collector->hosts; host; host = host->by_id.next)
+        if (waits_for_disk(host))
+            watch_excuse_host(collector->watch, host->id, now);
+}
+
 void collector_tick(struct collector *collector)
 {
     int64_t now = now_us(collector);
@@ -54,6 +71,7 @@ void collector_tick(struct collector *collector)
     notices_tick(collector);
     silences_tick(collector);
     rounds_tick(collector);
+    excuse_those_who_wait(collector, now);
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);

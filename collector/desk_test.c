@@ -301,6 +301,27 @@ static void a_fault_of_the_disk_is_no_silence_of_the_hosts(void **state)
     assert_true(page_says(f, "\"alertname\":\"silence\""));
 }
 
+static void a_host_whose_report_waits_for_the_disk_is_not_silent(void **state)
+{
+    struct fixture *f = *state;
+    page_the_tenants_people_only(f);
+    start_event(f, "sale");
+    struct agent *agent = join_agent(f, f->host, 1);
+    pass(f, 50); /* the grace after the start is over */
+    assert_stored(REPORT(agent, .first = 1, .interval_us = US_PER_S), 1, 1);
+    break_disk();
+    unsigned held = SEND(agent, .first = 2, .interval_us = US_PER_S);
+    RUN_UNTIL(f, status_of(f).reports == 2);
+    pass(f, 4); /* no fault yet, but longer than three intervals */
+    heal_disk();
+    assert_int_equal(wait_reply(agent, held)->answer.kind, ANSWER_STORED);
+    pass(f, 2);
+    assert_int_equal(pages_out(f), 0);
+    pass(f, 1); /* three intervals after it waited */
+    assert_int_equal(pages_out(f), 1);
+    assert_true(page_says(f, "\"alertname\":\"silence\""));
+}
+
 /* ---- gaps ---- */
 
 static void a_gap_that_closes_pages_with_the_true_crossing(void **state)
@@ -338,6 +359,7 @@ int main(void)
         COLLECTOR_TEST(in_a_declared_fault_pages_go_out_unrecorded_and_are_on_record_after_it),
         COLLECTOR_TEST(a_tick_lost_in_a_fault_is_judged_once_when_it_comes_again),
         COLLECTOR_TEST(a_fault_of_the_disk_is_no_silence_of_the_hosts),
+        COLLECTOR_TEST(a_host_whose_report_waits_for_the_disk_is_not_silent),
         COLLECTOR_TEST(a_gap_that_closes_pages_with_the_true_crossing),
     };
     return cmocka_run_group_tests_name("collector.core.desk", tests, NULL, NULL);

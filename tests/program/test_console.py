@@ -347,7 +347,8 @@ class Followed(unittest.TestCase):
             self.assertEqual(set(items[0]["incident"]), FORMS["incident"])
             self.assertEqual(items[1]["incident"], incident)
             for state in ("triggered", "acknowledged", "resolved"):
-                wait_for(f"people read {state}", lambda state=state: f"  {state}  DRILL: Memory nearly full" in world.log("people"))
+                told = f"  {state}  DRILL: Memory nearly full"
+                wait_for(f"people read {state}", lambda told=told: told in world.log("people"))
             for line in world.log("people").splitlines():
                 self.assertLessEqual(width(line), COLUMNS)
             self.assertEqual(world.log("other"), "", "another tenant's")
