@@ -171,7 +171,7 @@ int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */
 int verb_patrol_handover(struct call *call, struct err *err);
 int verb_rule_list(struct call *call, struct err *err); /* rules.c */
 int verb_rule_export(struct call *call, struct err *err);
-int verb_rule_test(struct call *call, struct err *err); /* rule_test.c */
+int verb_rule_test(struct call *call, struct err *err); /* rule_replay.c */
 
 int verb_query(struct call *call, struct err *err);           /* query.c */
 int verb_query_latest(struct call *call, struct err *err);    /* latest.c */
