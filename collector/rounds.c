@@ -91,6 +91,7 @@ static uint64_t found_bad(struct collector *collector, const struct event *event
                                       .event = event->id,
                                       .drill = event->drill,
                                       .host_name = event->name,
+                                      .of_event = true,
                                       .host_group = group,
                                       .summary = summary,
                                       .opens = true };
@@ -112,6 +113,7 @@ static void found_well(struct collector *collector, const struct event *event, c
                                       .event = event->id,
                                       .drill = event->drill,
                                       .host_name = event->name,
+                                      .of_event = true,
                                       .host_group = group,
                                       .summary = "Patrol: found no more" };
     if (pager_incident_of(collector->pager, &over.alert) == 0)

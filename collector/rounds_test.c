@@ -246,7 +246,7 @@ static void what_a_round_finds_opens_an_incident_that_the_next_clean_one_resolve
     pass(f, 1);
     run_round(f, event, 1);
     assert_int_equal(pages_out(f), 1);
-    assert_true(page_says(f, "DRILL: Patrol: web-1: has never reported"));
+    assert_true(page_says(f, "DRILL: Patrol: web-1: never reported (exercise)"));
     assert_string_equal(incident(f, 1)->group, "patrol:findings");
     assert_int_equal(incident(f, 1)->event, event);
     pass(f, TEN_MINUTES);

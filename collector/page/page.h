@@ -139,6 +139,7 @@ struct page_scope { /* where a transition belongs */
     uint64_t tenant;
     uint64_t event;         /* the live event its host is in; 0: none */
     const char *host_name;  /* borrowed */
+    bool of_event;          /* host_name is the event's: no host's alert */
     bool drill;             /* the event is an exercise: the title says so */
     const char *host_group; /* borrowed */
     int64_t silenced_us;    /* a silence over it is over since then; 0: none was */

@@ -61,7 +61,8 @@ char *title_text(char *text, size_t size, const struct page_scope *scope, const 
         append(text, size, instance, strlen(instance));
         append(text, size, ")", 1);
     }
-    append(text, size, " on ", 4);
+    append(text, size, scope->of_event ? " (" : " on ", scope->of_event ? 2 : 4);
     append(text, size, scope->host_name, strlen(scope->host_name));
+    append(text, size, ")", scope->of_event);
     return text;
 }

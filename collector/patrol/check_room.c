@@ -47,7 +47,7 @@ void check_paging(const struct patrol_sight *sight, struct patrol_result *ret)
         tried += contact->at_us != 0;
         reached += contact->at_us != 0 && contact->delivered;
         if (contact->at_us != 0 && !contact->delivered && (finding = finding_add(ret, SEVERITY_WARNING, contact->name)))
-            finding_text(finding, "did not take the last page: %s", contact->error);
+            finding_text(finding, "its last page was not taken: %s", contact->error);
     }
     if (paging->n_contacts == 0 && (finding = finding_add(ret, in_window(sight, SEVERITY_CRITICAL), "contacts")))
         finding_text(finding, "there are none: nobody is told of anything");

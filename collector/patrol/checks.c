@@ -32,7 +32,7 @@ static void find_not_reporting(const struct patrol_sight *sight, const struct pa
     if (!finding)
         return;
     if (never) {
-        finding_text(finding, "has never reported");
+        finding_text(finding, "never reported");
         return;
     }
     int64_t silent_us = sight->now_us - host->last_tick_us;
@@ -189,7 +189,7 @@ static void find_ailing(const struct patrol_host *host, struct patrol_result *re
     if (host->cloned && (finding = finding_add(ret, SEVERITY_WARNING, host->name)))
         finding_text(finding, "two agents report by its one key: a machine was copied");
     if (host->too_many_alerts && (finding = finding_add(ret, SEVERITY_WARNING, host->name)))
-        finding_text(finding, "has more alerts than are watched of a host");
+        finding_text(finding, "more alerts than are watched of a host");
     if (host->dropped_us > 0 && (finding = finding_add(ret, SEVERITY_WARNING, host->name))) {
         finding_text(finding, "its agent gave up ticks of %s since the last round",
                      duration_format_brief(lost, host->dropped_us));

@@ -137,7 +137,7 @@ void show_event(const json_t *data, const struct sheet *sheet)
     put_scope(event, sheet);
     put_stamp(event, "started", "started", sheet);
     put_stamp(event, "ended", "ended", sheet);
-    put_stamp(event, "closed", "closed", sheet);
+    put_stamp(event, "closed", field_is(event, "state", "cancelled") ? "cancelled" : "closed", sheet);
 }
 
 /* ---- what it needs ---- */

@@ -24,19 +24,30 @@ static enum tone round_tone(const json_t *round)
 
 /* ---- the log ---- */
 
+/* Before its window there are those of the preparation alone. */
+static void put_counts(const json_t *patrol, const struct sheet *sheet)
+{
+    char interval[DURATION_TEXT];
+    double interval_s = 0;
+    int64_t total = count_of(patrol, "total"), preparing = count_of(patrol, "preparing");
+    field_number(patrol, "interval_s", &interval_s);
+    if (total > 0)
+        sheet_put(sheet, TONE_PLAIN, "%" PRId64 " of %" PRId64 " rounds on record, one each %s",
+                  count_of(patrol, "on_record"), total,
+                  duration_format(interval, (int64_t)(interval_s * (double)US_PER_S)));
+    else
+        sheet_put(sheet, TONE_PLAIN, "no rounds of its window");
+    if (preparing > 0)
+        sheet_put(sheet, TONE_PLAIN, "; %" PRId64 " of its preparation", preparing);
+}
+
 static void put_head(const json_t *patrol, const struct sheet *sheet)
 {
     char text[HUMAN_TEXT];
-    char interval[DURATION_TEXT];
     int64_t next_us;
-    double interval_s = 0;
-    field_number(patrol, "interval_s", &interval_s);
     sheet_put(sheet, TONE_STRONG, "Patrol of %s", field_text(patrol, "event"));
-    sheet_put(sheet, TONE_PLAIN, ", %s: %" PRId64 " of %" PRId64 " rounds on record, one each %s",
-              field_text(patrol, "state"), count_of(patrol, "on_record"), count_of(patrol, "total"),
-              duration_format(interval, (int64_t)(interval_s * (double)US_PER_S)));
-    if (count_of(patrol, "preparing") > 0)
-        sheet_put(sheet, TONE_PLAIN, "; %" PRId64 " while it was prepared", count_of(patrol, "preparing"));
+    sheet_put(sheet, TONE_PLAIN, ", %s: ", field_text(patrol, "state"));
+    put_counts(patrol, sheet);
     if (field_instant(patrol, "next_due", &next_us))
         sheet_put(sheet, TONE_PLAIN, "; the next at %s", human_time(text, next_us, sheet->now_us));
     fputc('\n', sheet->out);

@@ -42,7 +42,7 @@ static void the_rounds_are_a_table_with_what_was_missed(void **state)
            "'worst':'warning','found':2,'not_checked':3},{'n':8,'k':0,'phase':'live','state':'missed',"
            "'due':'2026-11-23T02:20:00.000Z','at':'2026-11-23T02:30:00.000Z','incident':6,'worst':null,'found':0,"
            "'not_checked':0,'cause':'the collector was not running'}]}}",
-           "Patrol of launch, live: 2 of 145 rounds on record, one each 10m; 3 while it was prepared; the next at "
+           "Patrol of launch, live: 2 of 145 rounds on record, one each 10m; 3 of its preparation; the next at "
            "10:50:00\n"
            "ROUND  PHASE  STATE   DUE       AT        FOUND  WORST    UNCHECKED  INCIDENT  CAUSE\n"
            "    1  live   kept    10:30:00  10:30:01      2  warning          3         7  -\n"
@@ -59,7 +59,7 @@ static void with_findings_each_check_is_a_line_and_what_was_not_checked_says_so(
         "'note':'4 of 5 hosts report'},{'check':'certificates','checked':false,'looked':0,'found':0,'note':'no "
         "data'}],'findings':[{'check':'hosts','severity':'warning','subject':'db-1','text':'silent: its last tick is "
         "42s old','evidence':{'silent_s':42}}]}]}}",
-        "Patrol of launch, live: 2 of 145 rounds on record, one each 10m; 3 while it was prepared; the next at "
+        "Patrol of launch, live: 2 of 145 rounds on record, one each 10m; 3 of its preparation; the next at "
         "10:50:00\n"
         "ROUND  PHASE  STATE  DUE       AT        FOUND  WORST    UNCHECKED  INCIDENT  CAUSE\n"
         "    1  live   kept   10:30:00  10:30:01      5  warning          1         -  -\n"
@@ -71,12 +71,24 @@ static void with_findings_each_check_is_a_line_and_what_was_not_checked_says_so(
         "  and 4 findings more that were only counted\n");
 }
 
+static void of_an_event_that_is_prepared_no_window_is_counted(void **state)
+{
+    prints(*state, "warroom patrol log launch",
+           "{'ok':true,'data':{'patrol':{'event':'launch','state':'accepted','interval_s':600,'on_record':0,'total':0,"
+           "'preparing':1,'last':null,'next_due':null},'rounds':[{'n':8,'k':0,'phase':'preparing','state':'kept',"
+           "'due':'2026-11-23T02:20:00.000Z','at':'2026-11-23T02:20:00.000Z','incident':null,'worst':null,'found':0,"
+           "'not_checked':0}]}}",
+           "Patrol of launch, accepted: no rounds of its window; 1 of its preparation\n"
+           "ROUND  PHASE      STATE  DUE       AT        FOUND  WORST  UNCHECKED  INCIDENT  CAUSE\n"
+           "    0  preparing  kept   10:20:00  10:20:00      0  -              0         -  -\n");
+}
+
 static void an_event_without_rounds_says_when_they_begin(void **state)
 {
     prints(*state, "warroom patrol log launch",
            "{'ok':true,'data':{'patrol':{'event':'launch','state':'draft','interval_s':600,'on_record':0,'total':0,"
            "'preparing':0,'last':null,'next_due':null},'rounds':[]}}",
-           "Patrol of launch, draft: 0 of 0 rounds on record, one each 10m\n"
+           "Patrol of launch, draft: no rounds of its window\n"
            "no rounds yet: they begin once an event is accepted, or live\n");
 }
 
@@ -126,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(the_rounds_are_a_table_with_what_was_missed),
         WITH(with_findings_each_check_is_a_line_and_what_was_not_checked_says_so),
+        WITH(of_an_event_that_is_prepared_no_window_is_counted),
         WITH(an_event_without_rounds_says_when_they_begin),
         WITH(a_handover_says_what_happened_what_is_open_and_what_to_watch),
         WITH(a_handover_wants_a_note),

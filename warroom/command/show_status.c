@@ -92,7 +92,8 @@ static void put_lines(const json_t *data, const struct sheet *sheet)
                                                { "unacknowledged", "unacknowledged", TONE_BAD } };
     static const struct figure alerts[] = { { "firing", "firing", TONE_BAD },
                                             { "pending", "pending", TONE_WARN },
-                                            { "unknown", "unknown", TONE_WARN } };
+                                            { "unknown", "unknown", TONE_WARN },
+                                            { "silenced", "silenced", TONE_DIM } };
     static const struct figure pages[] = { { "queued", "queued", TONE_WARN },
                                            { "delivered", "delivered", TONE_PLAIN },
                                            { "failed", "failed", TONE_BAD } };
@@ -100,7 +101,7 @@ static void put_lines(const json_t *data, const struct sheet *sheet)
         const char *label;
         const struct figure *figures;
         size_t n;
-    } lines[] = { { "incidents", incidents, 2 }, { "alerts", alerts, 3 }, { "pages", pages, 3 } };
+    } lines[] = { { "incidents", incidents, 2 }, { "alerts", alerts, 4 }, { "pages", pages, 3 } };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         put_line(sheet, lines[i].label, field_object(data, lines[i].label), lines[i].figures, lines[i].n);
         fputc('\n', sheet->out);

@@ -18,7 +18,7 @@ static const char status[] =
     "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
     "'hosts_in_scope':12,'state':'live','created':'2026-11-20T08:00:00.000Z',"
     "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'}],'incidents':{'open':2,"
-    "'unacknowledged':1},'alerts':{'firing':3,'pending':1,'unknown':0},'pages':{'queued':0,"
+    "'unacknowledged':1},'alerts':{'firing':3,'pending':1,'unknown':0,'silenced':2},'pages':{'queued':0,"
     "'delivered':4,'failed':0},'store':{'samples':12345678,'ticks':123456,'bytes':25432100,'commit_ms':{'groups':512,'"
     "p50':1.2,"
     "'p99':41.5,'max':90.1},'faults':["
@@ -226,7 +226,7 @@ static void the_status_is_one_screen(void **state)
            "            1 cloned: two agents report by one key (warroom hosts)\n"
            "            1 invited   2 revoked\n"
            "incidents   2 open   1 unacknowledged\n"
-           "alerts      3 firing   1 pending   0 unknown\n"
+           "alerts      3 firing   1 pending   0 unknown   2 silenced\n"
            "pages       0 queued   4 delivered   0 failed\n"
            "store       12,345,678 samples   123,456 ticks   25.4 MB   commits p50 1.20 ms, p99 41.5 ms\n"
            "            FAULT tenant 2: disk full\n"
@@ -374,6 +374,21 @@ static void an_event_without_hosts_is_warned_of(void **state)
            "  hosts     0 in scope of \"web-*,db-1\"\n"
            "  warning: no host is in scope; nothing will be watched for it\n"
            "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n");
+}
+
+static void an_event_that_was_cancelled_was_not_closed(void **state)
+{
+    prints(*state, "warroom event cancel launch",
+           "{'ok':true,'data':{'event':{'id':3,'name':'launch','tenant':'acme','zone':'Asia/Shanghai',"
+           "'start':'2026-11-22T16:00:00.000Z','end':'2026-11-23T16:00:00.000Z',"
+           "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
+           "'hosts_in_scope':1,'state':'cancelled','created':'2026-11-20T08:00:00.000Z','started':null,"
+           "'closed':'2026-11-22T15:50:00.000Z','by':'li'},'hosts':[],'incidents':[]}}",
+           "Event launch of acme: cancelled, by li\n"
+           "  window    2026-11-23 00:00 CST to 2026-11-24 00:00 CST (Asia/Shanghai): opened 10h 41m ago, ends in 13h "
+           "19m\n"
+           "  hosts     1 in scope of \"web-*,db-1\"\n"
+           "  cancelled 2026-11-22 23:50:00 CST, 10h 51m ago\n");
 }
 
 static void incidents_are_a_table_with_their_budget(void **state)
@@ -581,6 +596,7 @@ int main(void)
         WITH(an_event_is_a_page_to_be_read_aloud),
         WITH(what_is_set_about_silences_and_notices_is_a_line_each),
         WITH(an_event_without_hosts_is_warned_of),
+        WITH(an_event_that_was_cancelled_was_not_closed),
         WITH(incidents_are_a_table_with_their_budget),
         WITH(the_ledger_is_a_table_of_who_did_what),
         WITH(an_incident_reads_like_a_page),
