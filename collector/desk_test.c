@@ -322,6 +322,24 @@ static void a_host_whose_report_waits_for_the_disk_is_not_silent(void **state)
     assert_true(page_says(f, "\"alertname\":\"silence\""));
 }
 
+static void a_host_that_is_told_a_longer_interval_is_not_silent_before_its_next_tick(void **state)
+{
+    struct fixture *f = *state;
+    page_the_tenants_people_only(f);
+    uint64_t id = start_event(f, "sale");
+    struct agent *agent = join_agent(f, f->host, 1);
+    pass(f, 50); /* the grace after the start is over */
+    assert_stored(REPORT(agent, .first = 1, .interval_us = US_PER_S), 1, 1);
+    const struct event *row;
+    assert_int_equal(collector_event_do(f->collector, id, EVENT_CLOSE, &fixture_commander, &row, &f->err), 0);
+    assert_stored(REPORT(agent, .first = 2, .interval_us = US_PER_S), 1, 2); /* the answer says ten */
+    pass(f, 12);
+    assert_int_equal(pages_out(f), 0);
+    pass(f, 1);
+    assert_int_equal(pages_out(f), 1);
+    assert_true(page_says(f, "\"alertname\":\"silence\""));
+}
+
 /* ---- gaps ---- */
 
 static void a_gap_that_closes_pages_with_the_true_crossing(void **state)
@@ -360,6 +378,7 @@ int main(void)
         COLLECTOR_TEST(a_tick_lost_in_a_fault_is_judged_once_when_it_comes_again),
         COLLECTOR_TEST(a_fault_of_the_disk_is_no_silence_of_the_hosts),
         COLLECTOR_TEST(a_host_whose_report_waits_for_the_disk_is_not_silent),
+        COLLECTOR_TEST(a_host_that_is_told_a_longer_interval_is_not_silent_before_its_next_tick),
         COLLECTOR_TEST(a_gap_that_closes_pages_with_the_true_crossing),
     };
     return cmocka_run_group_tests_name("collector.core.desk", tests, NULL, NULL);

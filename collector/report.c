@@ -176,6 +176,14 @@ static void doubt_table(struct ingest_run *run, const struct table_hash *table)
     ingest_table_set_stored(run, table, false);
 }
 
+/* With the answer. Its next tick is an interval of it away, and it confirms none before. */
+static struct policy tell_policy(struct collector *collector, const struct host_state *host)
+{
+    if (host->policy.interval_us > host->interval_us)
+        watch_excuse_host(collector->watch, host->id, now_us(collector) + host->policy.interval_us);
+    return host->policy;
+}
+
 static void waiting_done(void *user, int rc)
 {
     struct waiting *waiting = user;
@@ -197,7 +205,7 @@ static void waiting_done(void *user, int rc)
     ingest_let_go(run);
     if (session) {
         if (waiting->host->policy.revision != waiting->policy_revision)
-            answer.policy = waiting->host->policy;
+            answer.policy = tell_policy(session->collector, waiting->host);
         DL_DELETE(session->waiting, waiting);
         if (session->number == waiting->number)
             uplink_answer(session, waiting->ticket, &answer, waiting->received_us);
@@ -527,7 +535,7 @@ void report_take(struct session *session, uint32_t ticket, const struct report *
     struct err err;
     collector->reports++;
     if (report->policy_revision != session->host->policy.revision)
-        in.answer.policy = session->host->policy;
+        in.answer.policy = tell_policy(collector, session->host);
     if (collector->closing) {
         answer(&in);
         return;

@@ -157,11 +157,11 @@ void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us)
     watch->ticked_us = now_us;
 }
 
-void watch_excuse_host(struct watch *watch, uint64_t host_id, int64_t now_us)
+void watch_excuse_host(struct watch *watch, uint64_t host_id, int64_t from_us)
 {
     struct watched *host = watch_host(watch, host_id);
     if (host)
-        host->awake_us = now_us;
+        host->awake_us = later_of(host->awake_us, from_us);
 }
 
 void watch_tick(struct watch *watch, int64_t now_us, struct transitions *out)

@@ -194,8 +194,8 @@ void watch_remember(struct watch *watch, struct watch *replay);
  * To be called again after a time in which ticks could not be taken. A host that never sent a tick is not silent. */
 void watch_listen(struct watch *watch, int64_t now_us, int64_t grace_us);
 
-/* The host waits for a word of ours before it sends more: its silence is judged as if it had begun at `now_us`. */
-void watch_excuse_host(struct watch *watch, uint64_t host_id, int64_t now_us);
+/* The host has a reason to send nothing until `from_us`: its silence is judged as if it had begun then. */
+void watch_excuse_host(struct watch *watch, uint64_t host_id, int64_t from_us);
 
 /* Made if missing; borrowed until it is dropped or the watch ends, so that whoever hands in batch after batch need not
  * let the host be looked for each time. NULL: out of memory. */
