@@ -31,7 +31,7 @@ bool bound_is_to(int fd, const char *address)
     if (address_numeric(address, &wanted) < 0 || getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
         return false;
     if (*port_of(&wanted) == 0) /* any will do */
-        *port_of(&wanted) = *port_of(&bound);
+        memcpy(port_of(&wanted), port_of(&bound), sizeof(in_port_t));
     address_write(&wanted, texts[0]);
     address_write(&bound, texts[1]);
     return strcmp(texts[0], texts[1]) == 0;

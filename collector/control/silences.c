@@ -55,7 +55,7 @@ static int silence_end(const struct call *call, int64_t now_us, int64_t *ret_us,
 int verb_silence_add(struct call *call, struct err *err)
 {
     struct silence wanted;
-    const struct silence *row;
+    const struct silence *row = NULL;
     struct silence_wish wish = { .hosts = call_text(call, "hosts"),
                                  .rule = call_text(call, "rule"),
                                  .reason = call_text(call, "reason"),
@@ -124,7 +124,7 @@ static json_t *form_against(const struct collector *collector, const struct noti
 int verb_notice_add(struct call *call, struct err *err)
 {
     struct notice wanted;
-    const struct notice *row;
+    const struct notice *row = NULL;
     struct notice_wish wish = { .kind = call_text(call, "kind"),
                                 .hosts = call_text(call, "hosts"),
                                 .title = call_text(call, "title"),
@@ -149,7 +149,7 @@ int verb_notice_add(struct call *call, struct err *err)
 
 int verb_notice_answer(struct call *call, struct err *err)
 {
-    const struct notice *row;
+    const struct notice *row = NULL;
     struct decision decision = { .by = call->by, .role = call->role, .reason = call_text(call, "reason") };
     uint64_t tenant = 0;
     int rc = call_tenant(call, &tenant, err);

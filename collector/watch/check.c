@@ -104,18 +104,22 @@ static void check_ratio(const struct check *c, const struct item *item, const st
               per->instance_label);
 }
 
+static const char *key_of(enum condition condition)
+{
+    return condition > CONDITION_LEVEL && condition < CONDITION_COUNT ? condition_keys[condition] : "above";
+}
+
 static void check_conditions(const struct check *c, const struct item *item)
 {
     enum condition first = rule_condition(item);
     for (int i = (int)first + 1; i < CONDITION_COUNT; i++)
         if (first != CONDITION_LEVEL && has(item, (enum condition)i))
-            FAULT(c, item, "rule %s: `%s` and `%s` are two conditions, want one a rule", item->name,
-                  condition_keys[first], condition_keys[i]);
+            FAULT(c, item, "rule %s: `%s` and `%s` are two conditions, want one a rule", item->name, key_of(first),
+                  key_of((enum condition)i));
     if (first == CONDITION_FRACTION)
         check_fraction(c, item);
     if (item->limit >= 0 && first != CONDITION_LEVEL && first != CONDITION_FRACTION)
-        FAULT(c, item, "rule %s: `limit` is a share of a value, it does not go with `%s`", item->name,
-              condition_keys[first]);
+        FAULT(c, item, "rule %s: `limit` is a share of a value, it does not go with `%s`", item->name, key_of(first));
 }
 
 static void check_thresholds(const struct check *c, const struct item *item)

@@ -60,11 +60,13 @@ int watch_name_host(struct watch *watch, uint64_t host_id, uint64_t tenant, cons
 bool silence_explains(const struct judging *j, const struct alert *alert)
 {
     static const char probes[] = "probe.";
-    struct host_name called = { .tenant = j->host->name.tenant };
+    struct host_name called;
     struct watched *host;
     size_t len = strcspn(alert->instance, ":/ "); /* of which there is none in a host's name */
     if (!j->watch->silent || strncmp(alert->metric, probes, strlen(probes)) != 0 || len > NAME_MAX_BYTES)
         return false;
+    memset(&called, 0, sizeof called); /* it is looked for as it lies in memory */
+    called.tenant = j->host->name.tenant;
     memcpy(called.name, alert->instance, len);
     HASH_FIND(by_name, j->watch->silent, &called, sizeof called, host);
     return host;

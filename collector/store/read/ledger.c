@@ -55,7 +55,9 @@ int query_ledger(sqlite3 *db, const struct store_ledger_query *query, struct are
     struct store_ledger_row *rows = arena_alloc(arena, query->most, sizeof *rows);
     size_t n = 0;
     size_t bytes = 0;
-    int rc = rows ? prepare(db, query, &stmt, err) : err_set(err, -ENOMEM, "store: the answer is too large");
+    if (!rows)
+        return err_set(err, -ENOMEM, "store: the answer is too large");
+    int rc = prepare(db, query, &stmt, err);
     bool full = false;
     while (rc == 0 && (rc = db_step(stmt, err)) == DB_ROW) {
         bytes += (size_t)sqlite3_column_bytes(stmt, 0);
