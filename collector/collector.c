@@ -232,6 +232,9 @@ int collector_reload(struct collector *collector, const struct collector_config 
         collector->config = config;
         collector->log.least = (enum log_level)config->log_level;
         store_retain(collector->store, &config->retention);
+        for (size_t i = 0; i < collector->n_events; i++)
+            describe_refresh(collector, (struct assured *)collector->events[i]);
+        scope_refresh(collector, 0);
     }
     desk_settle(collector);
     return rc;
@@ -256,6 +259,7 @@ static void free_collector(uv_handle_t *handle)
         struct assured *assured = (struct assured *)collector->events[i];
         free(assured->document);
         free(assured->declared);
+        free(assured->overlays);
         free(collector->events[i]);
     }
     free(collector->events);

@@ -34,6 +34,7 @@
 #include "collector/limits.h"
 #include "collector/page/page.h"
 #include "collector/store/store.h"
+#include "collector/watch/overlay.h"
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
 #include "proto/link/server.h"
@@ -83,7 +84,8 @@ struct collector_config { /* texts live in the arena it was read into */
     struct config_list roles;         /* of struct role_config; none: all are commanders */
     struct rule *rule_rows;           /* read from `rules` */
     size_t n_rules;
-    struct plans plans; /* read from `plans_folder` */
+    struct overlays *overlays; /* likewise; NULL: none */
+    struct plans plans;        /* read from `plans_folder` */
     struct calendars calendars;
 };
 
@@ -190,6 +192,14 @@ int collector_set_event(struct collector *collector, uint64_t event, const struc
                         const struct decision *decision, const struct event **ret_row, struct err *err);
 /* What the event is, as it was written, or as its row has it. -ENOENT. */
 int collector_document(const struct collector *collector, uint64_t event, struct document *ret, struct err *err);
+/* What lies over the rules of a host: now, or, with `event`, in its window. -ENOMEM. */
+struct collector_overlays {
+    struct overlay_where where;
+    struct overlays *owned; /* of it */
+};
+int collector_overlays(const struct collector *collector, const struct host *host, const struct event *event,
+                       struct collector_overlays *ret, struct err *err);
+void collector_overlays_done(struct collector_overlays *over);
 /* Errors as event.h and contract_draw() have them. */
 int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb,
                        const struct decision *decision, const struct event **ret_row, struct err *err);

@@ -358,9 +358,10 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     if (check_retention(path, &config, faults) < 0 || check_limits(path, &config, faults) < 0)
         rc = -EINVAL;
     config.rule_rows = arena_alloc(arena, RULES_MAX, sizeof *config.rule_rows);
-    if (!config.rule_rows || place_key(&config, arena) < 0)
+    config.overlays = arena_alloc(arena, 1, sizeof *config.overlays);
+    if (!config.rule_rows || !config.overlays || place_key(&config, arena) < 0)
         return config_fault(faults, path, 0, "out of memory");
-    int rules_rc = rules_read(config.rules, config.rule_rows, &config.n_rules, faults);
+    int rules_rc = rules_read(config.rules, config.rule_rows, &config.n_rules, config.overlays, faults);
     int shelf_rc = shelf_read(&config, arena, faults);
     if (rc < 0 || rules_rc < 0 || shelf_rc < 0)
         return -EINVAL;

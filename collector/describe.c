@@ -41,16 +41,32 @@ static bool declares(const struct event *event)
     return event->state == EVENT_ARMED || event->state == EVENT_LIVE;
 }
 
-void describe_refresh(struct assured *assured)
+void describe_refresh(const struct collector *collector, struct assured *assured)
 {
     struct document *document = NULL;
-    if (declares(&assured->row) && assured->document && (document = malloc(sizeof *document)) &&
-        (read_kept(assured, document, NULL) < 0 || document->n_limits == 0)) {
-        free(document);
-        document = NULL;
+    struct overlays *overlays = NULL;
+    if (declares(&assured->row) && assured->document && (document = malloc(sizeof *document))) {
+        bool read = read_kept(assured, document, NULL) == 0;
+        if (read && document->n_rules > 0)
+            overlays = overlays_of_event(collector, &assured->row, document);
+        if (!read || document->n_limits == 0) {
+            free(document);
+            document = NULL;
+        }
     }
     free(assured->declared);
+    free(assured->overlays);
     assured->declared = document;
+    assured->overlays = overlays;
+}
+
+int describe_check_rules(const struct collector *collector, const struct assured *assured, struct err *err)
+{
+    AUTO(auto_free) struct document *document = malloc(sizeof *document);
+    if (!document)
+        return out_of_memory(err);
+    int rc = read_kept(assured, document, err);
+    return rc < 0 ? rc : overlays_check(collector, document, err);
 }
 
 static int keep(struct collector *collector, struct assured *assured, const char *text)
@@ -70,7 +86,7 @@ static int keep(struct collector *collector, struct assured *assured, const char
     }
     free(assured->document);
     assured->document = copy;
-    describe_refresh(assured);
+    describe_refresh(collector, assured);
     return 0;
 }
 

@@ -221,7 +221,7 @@ static void follow(struct collector *collector, const struct event *event, const
         raise_unarmed(collector, event);
     if (change->what == EVENT_STEPPED && change->to == EVENT_CANCELLED)
         give_back(collector, event, change);
-    describe_refresh(life_of(collector, event->id));
+    describe_refresh(collector, life_of(collector, event->id));
     desk_event_changed(collector, event);
     scope_refresh(collector, event->tenant);
     if (change->what == EVENT_STEPPED && (change->to == EVENT_ARMED || change->to == EVENT_LIVE))
@@ -263,6 +263,12 @@ static int draw(struct collector *collector, struct assured *assured, const stru
     return rc;
 }
 
+/* From here on its rules hold: a drill is not armed. */
+static bool begins_window(const struct event *event, enum event_verb verb)
+{
+    return verb == EVENT_ARM || (verb == EVENT_START && event->drill);
+}
+
 static int take(struct collector *collector, struct assured *assured, struct event_ask *ask,
                 const struct decision *decision, struct contract_finding *finding, struct event_change *ret,
                 struct err *err)
@@ -285,6 +291,8 @@ static int take(struct collector *collector, struct assured *assured, struct eve
         judge_entitlement(collector, assured);
     if (rc == 0 && ask->verb == EVENT_ARM)
         judge_notices(collector, assured);
+    if (rc == 0 && begins_window(&after, ask->verb))
+        rc = describe_check_rules(collector, assured, err);
     if (rc == 0)
         rc = event_do(&after, ask, ret, err);
     if (rc == 0 && ask->verb == EVENT_REQUEST)

@@ -128,7 +128,9 @@ struct waiting {
 struct assured {
     struct event row; /* first: collector->events leads to it */
     struct gate gates[GATE_COUNT];
-    char *document;            /* owned: its canonical text; NULL: none was written */
+    char *document; /* owned: its canonical text; NULL: none was written */
+    struct overlays
+        *overlays; /* owned: what the same lays over rules, while it is armed or live and does so; else NULL */
     struct document *declared; /* owned: the same, read, while it is armed or live and declares limits; else NULL */
 };
 
@@ -312,7 +314,19 @@ void life_gathered_done(struct life_gathered *gathered);
 /* What its document says of hosts is of some that there are. */
 int describe_check_hosts(const struct assured *assured, const struct life_gathered *gathered, struct err *err);
 /* Its state, or its document, is another. */
-void describe_refresh(struct assured *assured);
+void describe_refresh(const struct collector *collector, struct assured *assured);
+/* What its document lays over the rules goes with them. */
+int describe_check_rules(const struct collector *collector, const struct assured *assured, struct err *err);
+/* overlays.c */
+/* What the document of an event lays over the rules, but what does not go with them, which is said. NULL: out of
+ * memory. The caller owns it. */
+struct overlays *overlays_of_event(const struct collector *collector, const struct event *event,
+                                   const struct document *document);
+/* -EINVAL: says what does not go with them. */
+int overlays_check(const struct collector *collector, const struct document *document, struct err *err);
+/* Tells `watch` which rules are other on the host now. */
+void overlays_tune(const struct collector *collector, struct watch *watch, const struct host_state *state,
+                   struct transitions *out);
 /* life.c: what the clock alone does to events. Each second. */
 void life_tick(struct collector *collector);
 

@@ -158,7 +158,7 @@ static void on_event_document(void *user, const struct event_document *row)
     failed(loading, !assured ? -EBADMSG : text ? 0 : -ENOMEM);
     if (text) {
         assured->document = text;
-        describe_refresh(assured);
+        describe_refresh(loading->collector, assured);
     }
 }
 
@@ -253,9 +253,11 @@ static int judge_again(struct collector *collector, struct err *err)
     int rc = watch_new(&replay.watch, collector->config->rule_rows, collector->config->n_rules, err);
     if (rc < 0)
         return rc;
-    for (const struct host_state *state = collector->hosts; state; state = state->by_id.next)
+    for (const struct host_state *state = collector->hosts; state; state = state->by_id.next) {
         watch_set_host(replay.watch, state->id, state->in_force, state->limits, INTERVAL_CALM_US, replay.now_us,
                        &replay.ignored);
+        overlays_tune(collector, replay.watch, state, &replay.ignored);
+    }
     int64_t from_us = replay.now_us - longest_look_back_us(collector->config);
     for (const struct tenant *tenant = NULL; rc == 0 && (tenant = fleet_next_tenant(collector->fleet, tenant));)
         rc = replay_tenant(collector, tenant->id, from_us, &replay, err);

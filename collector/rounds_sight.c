@@ -52,6 +52,19 @@ static void mix_rule(int64_t *number, const struct rule *rule)
         mix_text(number, rule->depends_on[i]);
 }
 
+static void mix_overlay(int64_t *number, const struct overlay *over)
+{
+    mix_text(number, over->rule);
+    mix_text(number, over->hosts);
+    mix_real(number, over->above);
+    mix_real(number, over->below);
+    mix_real(number, over->clear);
+    mix_int(number, over->hold_us);
+    mix_int(number, over->severity);
+    mix_int(number, over->page);
+    mix_int(number, over->off);
+}
+
 static void mix_config(int64_t *number, const struct collector *collector)
 {
     const struct collector_config *config = collector->config;
@@ -83,6 +96,8 @@ static struct patrol_setup setup_of(const struct sweep *sweep, const struct even
     struct patrol_setup setup = { 1, 1, 1, 1 };
     for (size_t i = 0; i < collector->config->n_rules; i++)
         mix_rule(&setup.rules, &collector->config->rule_rows[i]);
+    for (size_t i = 0; collector->config->overlays && i < collector->config->overlays->n; i++)
+        mix_overlay(&setup.rules, &collector->config->overlays->at[i]);
     mix_config(&setup.config, collector);
     mix_event(&setup.event, event, life_of(collector, event->id)->document);
     for (size_t i = 0; i < sweep->sight.n_hosts; i++) {

@@ -94,6 +94,7 @@ void scope_tell_watch(struct collector *collector, struct host_state *state)
             state->watched = NULL;
         return;
     }
+    overlays_tune(collector, collector->watch, state, &collector->transitions);
     watch_set_host(collector->watch, state->id, state->in_force, state->limits, state->interval_us, now_us(collector),
                    &collector->transitions);
 }

@@ -174,7 +174,7 @@ static int take_rules(const struct call *call, struct trial *trial, struct err *
         return 0;
     }
     struct config_faults faults = { .n = 0 };
-    if (rules_parse(name ? name : "rules", text, strlen(text), trial->rules, &trial->n_rules, &faults) < 0)
+    if (rules_parse(name ? name : "rules", text, strlen(text), trial->rules, &trial->n_rules, NULL, &faults) < 0)
         return err_set(err, -EINVAL, "%s", faults.at[0].text);
     return 0;
 }

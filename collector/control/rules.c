@@ -14,11 +14,12 @@
 
 enum { RULES_A_PAGE = 64 }; /* of some 2 KiB at most */
 
-struct asked_rules {
-    const struct host *host;    /* NULL: every host */
-    const struct event *event;  /* NULL: none */
-    unsigned in_force;          /* rules of these states; 0: all rules */
-    double limits[LIMIT_COUNT]; /* of the host */
+struct asked_rules {                /* zeroed memory asks for all */
+    const struct host *host;        /* NULL: every host */
+    const struct event *event;      /* NULL: none */
+    unsigned in_force;              /* rules of these states; 0: all rules */
+    double limits[LIMIT_COUNT];     /* of the host */
+    struct collector_overlays over; /* likewise */
 };
 
 /* ---- pages: the token is how many went before ---- */
@@ -93,6 +94,16 @@ static int ask_rules(const struct call *call, struct asked_rules *ret, struct er
     return declared_limits(call, ret, err);
 }
 
+static void asked_done(struct asked_rules *asked)
+{
+    collector_overlays_done(&asked->over);
+}
+
+static int ask_overlays(const struct call *call, struct asked_rules *ret, struct err *err)
+{
+    return ret->host ? collector_overlays(call->collector, ret->host, ret->event, &ret->over, err) : 0;
+}
+
 static json_t *form_depends(const struct rule *rule)
 {
     json_t *names = json_array();
@@ -101,7 +112,7 @@ static json_t *form_depends(const struct rule *rule)
     return names;
 }
 
-static json_t *form_rule(const struct asked_rules *asked, const struct rule *rule)
+static json_t *form_plain(const struct asked_rules *asked, const struct rule *rule)
 {
     char words[RULE_WORDS];
     char in_force[RULE_WORDS];
@@ -121,13 +132,29 @@ static json_t *form_rule(const struct asked_rules *asked, const struct rule *rul
         !isnan(scale), "depends_on", form_depends(rule), "summary", rule->summary);
 }
 
+/* As it is on the host that is asked for, and what makes it so. */
+static json_t *form_rule(const struct asked_rules *asked, const struct rule *rule)
+{
+    struct rule as_is = *rule;
+    struct tuning tuning = { .off = false };
+    char from[OVERLAY_FROM_TEXT] = "";
+    if (asked->host && overlay_resolve(rule, &asked->over.where, &tuning, from))
+        overlay_apply(&as_is, &tuning);
+    json_t *row = form_plain(asked, &as_is);
+    json_object_set_new(row, "from", form_text(from));
+    json_object_set_new(row, "off", json_boolean(tuning.off));
+    return row;
+}
+
 int verb_rule_list(struct call *call, struct err *err)
 {
-    struct asked_rules asked = { .in_force = 0 };
+    AUTO(asked_done) struct asked_rules asked = { .in_force = 0 };
     size_t at = 0;
     int rc = continue_from(call, &at, err);
     if (rc == 0)
         rc = ask_rules(call, &asked, err);
+    if (rc == 0)
+        rc = ask_overlays(call, &asked, err);
     if (rc < 0)
         return rc;
     call->data =

@@ -105,6 +105,7 @@ struct document {
         char hold[DOCUMENT_WORD_MAX + 1];
         char severity[DOCUMENT_WORD_MAX + 1];
         char page[DOCUMENT_WORD_MAX + 1];
+        char off[DOCUMENT_WORD_MAX + 1];
     } rules[DOCUMENT_RULES_MAX];
 };
 

@@ -76,6 +76,7 @@ static const struct config_field rule_fields[] = {
     TEXT(rule_item, "hold", hold, DOCUMENT_WORD_MAX, .required = false),
     TEXT(rule_item, "severity", severity, DOCUMENT_WORD_MAX, .required = false),
     TEXT(rule_item, "page", page, DOCUMENT_WORD_MAX, .required = false),
+    TEXT(rule_item, "off", off, DOCUMENT_WORD_MAX, .required = false),
     { .key = NULL },
 };
 

@@ -44,6 +44,7 @@ struct rule_item {
     const char *hold;
     const char *severity;
     const char *page;
+    const char *off;
     int line;
 };
 

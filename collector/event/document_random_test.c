@@ -161,6 +161,8 @@ static void make_texts(struct fixture *f)
             some_text(f, d->rules[i].above, sizeof d->rules[i].above, false);
         if (below(f, 2))
             some_text(f, d->rules[i].page, sizeof d->rules[i].page, false);
+        if (below(f, 2))
+            some_text(f, d->rules[i].off, sizeof d->rules[i].off, false);
     }
 }
 

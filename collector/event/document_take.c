@@ -225,6 +225,7 @@ static void take_rules(const struct taking *t)
         COPY(t, item->line, "hold", item->hold, row->hold);
         COPY(t, item->line, "severity", item->severity, row->severity);
         COPY(t, item->line, "page", item->page, row->page);
+        COPY(t, item->line, "off", item->off, row->off);
     }
 }
 

@@ -164,6 +164,7 @@ static void write_rule(const struct document *document, size_t i, struct out *ou
     out_text_pair(out, first, "hold", rule->hold);
     out_text_pair(out, first, "severity", rule->severity);
     out_text_pair(out, first, "page", rule->page);
+    out_text_pair(out, first, "off", rule->off);
 }
 
 static void write_contact(const struct document *document, size_t i, struct out *out, bool *first)

@@ -95,9 +95,25 @@ int rule_set_find(const struct rule_set *set, const char *name)
     return -1;
 }
 
+const struct tuning *host_tuning(const struct watched *host, const struct rule *rule)
+{
+    for (size_t i = 0; i < host->n_tunings; i++)
+        if (strcmp(host->tunings[i].rule, rule->name) == 0)
+            return &host->tunings[i];
+    return NULL;
+}
+
+int64_t host_hold_us(const struct watched *host, const struct rule *rule)
+{
+    const struct tuning *tuning = host_tuning(host, rule);
+    return tuning ? tuning->hold_us : rule->hold_us;
+}
+
 bool rule_applies(const struct rule *rule, const struct watched *host)
 {
-    return (rule->in_force & host->in_force) != 0 && (rule->limit < 0 || !isnan(host->limits[rule->limit]));
+    const struct tuning *tuning = host_tuning(host, rule);
+    return !(tuning && tuning->off) && (rule->in_force & host->in_force) != 0 &&
+           (rule->limit < 0 || !isnan(host->limits[rule->limit]));
 }
 
 /* ---- spells by name ---- */
@@ -149,10 +165,11 @@ struct pair column_pair(const struct series *series, uint32_t column)
 static struct pair make_pair(const struct watched *host, const struct rule *rule, uint16_t index, struct pair of)
 {
     double unit = rule->limit < 0 ? 1 : host->limits[rule->limit];
+    const struct tuning *tuning = host_tuning(host, rule);
     of.rule = index;
     of.below = rule->comparison == COMPARE_BELOW;
-    of.threshold = rule->condition == CONDITION_ABSENCE ? NAN : rule->threshold * unit;
-    of.clear = rule->clear * unit;
+    of.threshold = rule->condition == CONDITION_ABSENCE ? NAN : (tuning ? tuning->threshold : rule->threshold) * unit;
+    of.clear = (tuning ? tuning->clear : rule->clear) * unit;
     return of;
 }
 

@@ -187,11 +187,16 @@ static void check_rest(const struct check *c, const struct item *item)
         FAULT(c, item, "rule %s: what is absent has no threshold, leave it out of `summary`", item->name);
 }
 
-void check_item(const struct check *c, const struct item *item)
+void check_values(const struct check *c, const struct item *item)
 {
-    check_name(c, item);
     check_conditions(c, item);
     check_thresholds(c, item);
     check_metric(c, item);
     check_rest(c, item);
+}
+
+void check_item(const struct check *c, const struct item *item)
+{
+    check_name(c, item);
+    check_values(c, item);
 }

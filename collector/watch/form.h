@@ -38,8 +38,13 @@ struct check { /* of one file */
 
 extern const char *const rule_limit_names[LIMIT_COUNT + 1]; /* enum host_limit's; NULL ends them */
 
+extern const char *const rule_severities[]; /* enum severity's; NULL ends them */
+extern const char *const rule_yes_or_no[];  /* PAGE_NO, PAGE_YES; likewise */
+
 /* The first it has; check_item() sees to it that there is no other. */
 enum condition rule_condition(const struct item *item);
 bool rule_pages(const struct item *item);
 /* Tells every fault of the item, but those of what it depends on. */
 void check_item(const struct check *c, const struct item *item);
+/* The same but for its name. */
+void check_values(const struct check *c, const struct item *item);

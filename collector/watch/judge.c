@@ -63,8 +63,9 @@ int spell_enter(struct judging *j, struct lane *lane, struct spell *spell, enum 
     spell->alert.state = state;
     spell->alert.changed_us = at_us;
     spell->alert.value = value;
-    spell->alert.severity = rule->severity;
-    spell->alert.page = rule->page;
+    const struct tuning *tuning = host_tuning(j->host, rule);
+    spell->alert.severity = tuning ? tuning->severity : rule->severity;
+    spell->alert.page = tuning ? tuning->page : rule->page;
     spell->alert.muted = spell->alert.muted && state == ALERT_FIRING;
     rule_unit(rule, spell->alert.unit);
     if (state != ALERT_UNKNOWN)
@@ -104,7 +105,8 @@ static void begin(struct judging *j, struct lane *lane, struct spell *spell, con
         return;
     }
     spell->alert.crossed_us = sight->crossed_us;
-    spell_enter(j, lane, spell, rule->hold_us > 0 ? ALERT_PENDING : ALERT_FIRING, sight->at_us, sight->value);
+    spell_enter(j, lane, spell, host_hold_us(j->host, rule) > 0 ? ALERT_PENDING : ALERT_FIRING, sight->at_us,
+                sight->value);
 }
 
 /* A host whose instances come and go leaves spells behind that no data will ever end. When they fill the table the one
@@ -187,7 +189,7 @@ static void judge_pending(struct judging *j, struct lane *lane, struct spell *sp
         return;
     }
     spell->last_us = sight->at_us;
-    bool full = sight->at_us - crossed_us >= j->watch->set.rules[spell->rule].hold_us;
+    bool full = sight->at_us - crossed_us >= host_hold_us(j->host, &j->watch->set.rules[spell->rule]);
     if (!full && spell->alert.state == ALERT_PENDING)
         return;
     if (transitions_reserve(j->out, 1) < 0) {

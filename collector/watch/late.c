@@ -125,7 +125,7 @@ static void join(struct judging *j, const struct spell *spell, struct spell *liv
     }
     enum alert_state from = live->alert.state;
     live->alert.crossed_us = spell->alert.crossed_us;
-    if (from == ALERT_PENDING && live->last_us - live->alert.crossed_us >= rule->hold_us) {
+    if (from == ALERT_PENDING && live->last_us - live->alert.crossed_us >= host_hold_us(j->host, rule)) {
         live->alert.state = ALERT_FIRING;
         live->alert.changed_us = live->last_us;
     }

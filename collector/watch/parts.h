@@ -133,8 +133,10 @@ struct watched {
     struct host_name name; /* zeros behind it: a key */
     unsigned in_force;     /* the strictest alone */
     double limits[LIMIT_COUNT];
-    int64_t interval_us; /* 0: not confirmed */
-    int64_t awake_us;    /* silence counts from here at the earliest */
+    size_t n_tunings;
+    struct tuning *tunings; /* NULL: none */
+    int64_t interval_us;    /* 0: not confirmed */
+    int64_t awake_us;       /* silence counts from here at the earliest */
     uint64_t uses;
     struct lane live;
     struct lane *late;                           /* NULL: no gap is closing */
@@ -213,7 +215,10 @@ int64_t host_interval_us(const struct watched *host);
 int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, struct err *err);
 void rule_set_done(struct rule_set *set);
 int rule_set_find(const struct rule_set *set, const char *name); /* -1: none */
-/* Whether the rule counts for the host: in force, and its limit declared. */
+/* How the rule is other on the host. NULL: it is as for all. */
+const struct tuning *host_tuning(const struct watched *host, const struct rule *rule);
+int64_t host_hold_us(const struct watched *host, const struct rule *rule);
+/* Whether the rule counts for the host: in force, not off there, and its limit declared. */
 bool rule_applies(const struct rule *rule, const struct watched *host);
 
 uint64_t spell_key(const char *rule, const char *metric, const char *instance);

@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "collector/watch/form.h"
+#include "collector/watch/overlay.h"
 
 enum { WORDS_BYTES_MAX = 4 << 20, IN_WINDOW = EVENT_STATE_COUNT + 1, IN_NORMAL };
 
@@ -15,8 +16,8 @@ enum { WORDS_BYTES_MAX = 4 << 20, IN_WINDOW = EVENT_STATE_COUNT + 1, IN_NORMAL }
 
 /* ---- the form of the file ---- */
 
-static const char *const severities[] = { "info", "warning", "critical", NULL };
-static const char *const yes_or_no[] = { "false", "true", NULL };
+const char *const rule_severities[] = { "info", "warning", "critical", NULL };
+const char *const rule_yes_or_no[] = { "false", "true", NULL };
 
 const char *const rule_limit_names[LIMIT_COUNT + 1] = {
     [LIMIT_EGRESS] = "egress",
@@ -127,9 +128,9 @@ static const struct config_field item_fields[] = {
       .kind = CONFIG_CHOICE,
       .at = offsetof(struct item, severity),
       .required = true,
-      .choices = severities },
+      .choices = rule_severities },
     { .key = "in_force", .kind = CONFIG_FLAGS, .at = offsetof(struct item, in_force), .choices = in_force_names },
-    { .key = "page", .kind = CONFIG_CHOICE, .at = offsetof(struct item, page), .choices = yes_or_no },
+    { .key = "page", .kind = CONFIG_CHOICE, .at = offsetof(struct item, page), .choices = rule_yes_or_no },
     { .key = "summary",
       .kind = CONFIG_TEXT,
       .at = offsetof(struct item, summary),
@@ -140,8 +141,63 @@ static const struct config_field item_fields[] = {
     { .key = NULL },
 };
 
+struct overlay_item {
+    const char *rule;
+    const char *group;
+    double above;
+    double below;
+    double clear;
+    int64_t hold_us;
+    int severity;
+    int page;
+    bool off;
+    int line;
+};
+
+static const struct overlay_item overlay_defaults = {
+    .above = NAN,
+    .below = NAN,
+    .clear = NAN,
+    .hold_us = OVERLAY_GIVEN_NOT,
+    .severity = OVERLAY_GIVEN_NOT,
+    .page = OVERLAY_GIVEN_NOT,
+};
+
+static const struct config_field overlay_fields[] = {
+    { .key = "rule",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct overlay_item, rule),
+      .required = true,
+      .least = 1,
+      .most = RULE_NAME_MAX,
+      .help = "name of a rule" },
+    { .key = "group",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct overlay_item, group),
+      .required = true,
+      .least = 1,
+      .most = DOCUMENT_HOSTS_MAX,
+      .help = "a pattern of groups of hosts" },
+    { .key = "above", .kind = CONFIG_REAL, .at = offsetof(struct overlay_item, above) },
+    { .key = "below", .kind = CONFIG_REAL, .at = offsetof(struct overlay_item, below) },
+    { .key = "clear", .kind = CONFIG_REAL, .at = offsetof(struct overlay_item, clear) },
+    { .key = "hold",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct overlay_item, hold_us),
+      .most = RULE_HOLD_MAX_US,
+      .help = "0s to 1h" },
+    { .key = "severity",
+      .kind = CONFIG_CHOICE,
+      .at = offsetof(struct overlay_item, severity),
+      .choices = rule_severities },
+    { .key = "page", .kind = CONFIG_CHOICE, .at = offsetof(struct overlay_item, page), .choices = rule_yes_or_no },
+    { .key = "off", .kind = CONFIG_BOOL, .at = offsetof(struct overlay_item, off) },
+    { .key = NULL },
+};
+
 struct file {
     struct config_list rules;
+    struct config_list overlays;
 };
 
 static const struct config_field file_fields[] = {
@@ -156,6 +212,15 @@ static const struct config_field file_fields[] = {
       .item_defaults = &item_defaults,
       .line_at = 1 + offsetof(struct item, line),
       .help = "1 to 256 rules" },
+    { .key = "overlays",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct file, overlays),
+      .most = OVERLAYS_MAX,
+      .items = overlay_fields,
+      .item_size = sizeof(struct overlay_item),
+      .item_defaults = &overlay_defaults,
+      .line_at = 1 + offsetof(struct overlay_item, line),
+      .help = "at most 256 overlays" },
     { .key = NULL },
 };
 
@@ -211,8 +276,32 @@ static void check_depends(const struct check *c, const struct file *file, const 
             config_fault(c->faults, c->file, c->items[i].line, "%s", err.text);
 }
 
+static void fill_overlay(struct overlay *ret, const struct overlay_item *item)
+{
+    *ret = (struct overlay){ .above = item->above,
+                             .below = item->below,
+                             .clear = item->clear,
+                             .hold_us = item->hold_us,
+                             .severity = item->severity,
+                             .page = item->page,
+                             .off = item->off };
+    snprintf(ret->rule, sizeof ret->rule, "%s", item->rule);
+    snprintf(ret->hosts, sizeof ret->hosts, "%s", item->group);
+}
+
+static void take_overlays(const struct check *c, const struct file *file, const struct rule *rules,
+                          struct overlays *ret)
+{
+    const struct overlay_item *items = file->overlays.at;
+    for (size_t i = 0; i < file->overlays.n; i++) {
+        fill_overlay(&ret->at[i], &items[i]);
+        ret->n = i + 1;
+        overlay_check(ret, i, rules, file->rules.n, c->file, items[i].line, c->faults);
+    }
+}
+
 static int take(const char *name, const struct file *file, struct rule *ret, size_t *ret_n,
-                struct config_faults *faults)
+                struct overlays *ret_overlays, struct config_faults *faults)
 {
     struct check c = { .file = name, .faults = faults, .items = file->rules.at };
     size_t before = faults->n;
@@ -221,31 +310,36 @@ static int take(const char *name, const struct file *file, struct rule *ret, siz
     if (faults->n > before)
         return -EINVAL;
     AUTO(auto_free) struct rule *rules = calloc(file->rules.n, sizeof *rules);
-    if (!rules)
+    AUTO(auto_free) struct overlays *overlays = calloc(1, sizeof *overlays);
+    if (!rules || !overlays)
         return config_fault(faults, name, 0, "out of memory");
     for (size_t i = 0; i < file->rules.n; i++)
         fill(&rules[i], &c.items[i]);
     check_depends(&c, file, rules);
+    take_overlays(&c, file, rules, overlays);
     if (faults->n > before)
         return -EINVAL;
     memcpy(ret, rules, file->rules.n * sizeof *rules);
     *ret_n = file->rules.n;
+    if (ret_overlays)
+        *ret_overlays = *overlays;
     return 0;
 }
 
-int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct config_faults *faults)
+int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct overlays *ret_overlays,
+               struct config_faults *faults)
 {
     AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
     struct file file = { .rules = { 0 } };
     int rc = config_read(path, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(path, &file, ret, ret_n, faults);
+    return rc < 0 ? rc : take(path, &file, ret, ret_n, ret_overlays, faults);
 }
 
 int rules_parse(const char *name, const char *text, size_t len, struct rule *ret, size_t *ret_n,
-                struct config_faults *faults)
+                struct overlays *ret_overlays, struct config_faults *faults)
 {
     AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
     struct file file = { .rules = { 0 } };
     int rc = config_parse(name, text, len, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(name, &file, ret, ret_n, faults);
+    return rc < 0 ? rc : take(name, &file, ret, ret_n, ret_overlays, faults);
 }

@@ -3,7 +3,8 @@
  * Shape    a table for base/config; docs/rules.md describes it, share/rules/default.yaml is the shipped file
  * Errors   every fault with file:line: a metric the catalogue does not know, clear on the wrong side, a doubled
  *          name, an unknown state or limit, a share or ratio beyond 1, a hold that leaves a page too little of its
- *          budget, keys of two conditions, a dependency that is no rule or leads back to itself
+ *          budget, keys of two conditions, a dependency that is no rule or leads back to itself, an overlay of
+ *          overlay_check()'s
  * Threads  reads a file, otherwise pure
  */
 #pragma once
@@ -16,7 +17,11 @@
 #define RULE_SPAN_MIN_US      US_PER_S
 #define RULE_SPAN_MAX_US      (3600 * US_PER_S)
 
-/* On 0 `ret` holds *ret_n rules (room for RULES_MAX). -EINVAL: `faults` says why, nothing else is touched. */
-int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct config_faults *faults);
+struct overlays; /* overlay.h */
+
+/* On 0 `ret` holds *ret_n rules (room for RULES_MAX), and *ret_overlays, unless NULL, what the file lays over them.
+ * -EINVAL: `faults` says why, nothing else is touched. */
+int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct overlays *ret_overlays,
+               struct config_faults *faults);
 int rules_parse(const char *name, const char *text, size_t len, struct rule *ret, size_t *ret_n,
-                struct config_faults *faults);
+                struct overlays *ret_overlays, struct config_faults *faults);

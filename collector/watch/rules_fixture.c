@@ -21,7 +21,7 @@ int parse(struct fixture *f, const char *text)
 {
     f->n = 0;
     f->faults = (struct config_faults){ 0 };
-    return rules_parse("rules.yaml", text, strlen(text), f->rules, &f->n, &f->faults);
+    return rules_parse("rules.yaml", text, strlen(text), f->rules, &f->n, NULL, &f->faults);
 }
 
 const struct rule *parse_one(struct fixture *f, const char *text)

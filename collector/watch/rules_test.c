@@ -170,7 +170,7 @@ static void a_file_without_rules_is_refused(void **state)
     assert_int_equal(parse(f, "rules: []\n"), -EINVAL);
     assert_int_equal(parse(f, ""), -EINVAL);
     assert_int_equal(parse(f, "rule: 1\n"), -EINVAL);
-    assert_int_equal(rules_read("share/rules/none.yaml", f->rules, &f->n, &f->faults), -EINVAL);
+    assert_int_equal(rules_read("share/rules/none.yaml", f->rules, &f->n, NULL, &f->faults), -EINVAL);
     assert_int_equal(f->faults.n_files, 1);
 }
 
@@ -192,7 +192,7 @@ static void more_rules_than_there_may_be_are_refused(void **state)
 
 static void read_default(struct fixture *f)
 {
-    if (rules_read("share/rules/default.yaml", f->rules, &f->n, &f->faults) != 0)
+    if (rules_read("share/rules/default.yaml", f->rules, &f->n, NULL, &f->faults) != 0)
         fail_msg("%s", f->faults.at[0].text);
 }
 

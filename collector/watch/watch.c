@@ -150,6 +150,41 @@ int watch_set_host(struct watch *watch, uint64_t host_id, unsigned in_force, con
     return 0;
 }
 
+static bool same_tunings(const struct watched *host, const struct tuning *tunings, size_t n)
+{
+    for (size_t i = 0; host->n_tunings == n && i < n; i++)
+        if (!tuning_is_same(&host->tunings[i], &tunings[i]))
+            return false;
+    return host->n_tunings == n;
+}
+
+int watch_tune_host(struct watch *watch, uint64_t host_id, const struct tuning *tunings, size_t n, int64_t now_us,
+                    struct transitions *out)
+{
+    struct watched *host = watch_host(watch, host_id);
+    if (!host)
+        return -ENOMEM;
+    if (same_tunings(host, tunings, n))
+        return 0;
+    struct judging j = { .watch = watch, .host = host, .now_us = now_us, .out = out };
+    struct tuning *copy = calloc(n + 1, sizeof *copy);
+    if (!copy || transitions_reserve(out, count_endings(host)) < 0) {
+        free(copy);
+        return -ENOMEM;
+    }
+    if (n > 0)
+        memcpy(copy, tunings, n * sizeof *copy);
+    size_t from = out->n;
+    late_close(&j);
+    free(host->tunings);
+    host->tunings = copy;
+    host->n_tunings = n;
+    end_ruleless(&j, &watch->set);
+    mute_settle(&j, from);
+    host_unbind(host);
+    return 0;
+}
+
 /* Frees what hangs on it. */
 static void empty_host(struct watched *host)
 {
@@ -161,6 +196,7 @@ static void empty_host(struct watched *host)
     holes_forget(host);
     expected_prune(host, &(const struct rule_set){ .n = 0 });
     free(host->silence);
+    free(host->tunings);
 }
 
 int watch_drop_host(struct watch *watch, uint64_t host_id, int64_t now_us, struct transitions *out)

@@ -110,6 +110,17 @@ struct rule {
     char depends_on[RULE_DEPENDS_MAX][RULE_NAME_MAX + 1];
 };
 
+struct tuning { /* a rule on a host where it is other than for all */
+    char rule[RULE_NAME_MAX + 1];
+    double threshold; /* both as in the rule: shares of what the host declares where it has a limit */
+    double clear;
+    int64_t hold_us;
+    enum severity severity;
+    bool page;
+    bool off; /* it is not in force there */
+};
+bool tuning_is_same(const struct tuning *a, const struct tuning *b);
+
 struct alert { /* also the row the store keeps */
     uint64_t host;
     char rule[RULE_NAME_MAX + 1];
@@ -173,6 +184,12 @@ int watch_set_host(struct watch *watch, uint64_t host, unsigned in_force, const 
 /* What the host is called, and within which tenant; `name` is copied. It stays so, dropped or not, until it is said
  * anew. -ENOMEM: it has no name. */
 int watch_name_host(struct watch *watch, uint64_t host, uint64_t tenant, const char *name);
+
+/* Says which rules are other on the host from now on than they are for all; none of RULES_MAX is said twice. What is
+ * off lets its alerts turn ok, told in `out`; others go on under the new values. Cheap when nothing changed. -ENOMEM:
+ * as it was. */
+int watch_tune_host(struct watch *watch, uint64_t host, const struct tuning *tunings, size_t n, int64_t now_us,
+                    struct transitions *out);
 
 /* The host is watched no more: its alerts turn ok, silence too, told in `out`. What is said of it later begins anew.
  * -ENOMEM: as it was. */

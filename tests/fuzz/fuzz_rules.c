@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct config_faults faults = { .n = 0 };
     struct watch *watch = NULL;
     size_t n = 0;
-    if (rules_parse("fuzz", (const char *)bytes, len, rules, &n, &faults) < 0) {
+    if (rules_parse("fuzz", (const char *)bytes, len, rules, &n, NULL, &faults) < 0) {
         if (faults.n == 0)
             abort(); /* a refusal says why */
         return 0;

@@ -33,7 +33,7 @@ static struct {
 static void read_shipped(void)
 {
     static struct config_faults faults;
-    if (rules_read(SIM_RULES, room.rules, &room.config.n_rules, &faults) < 0)
+    if (rules_read(SIM_RULES, room.rules, &room.config.n_rules, NULL, &faults) < 0)
         world_fail("the rules as shipped are faulty");
     arena_init(&room.shelf, SHELF_BYTES);
     if (shelf_read(&room.config, &room.shelf, &faults) < 0)

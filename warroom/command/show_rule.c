@@ -27,31 +27,51 @@ static void put_title(const json_t *data, size_t n, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+/* Something on this host, or in this event, is other than for all. */
+static bool any_from(const json_t *rules)
+{
+    size_t i;
+    json_t *rule;
+    json_array_foreach(rules, i, rule) if (strcmp(field_text(rule, "from"), FIELD_NONE) != 0) return true;
+    return false;
+}
+
+static const char *why_not(const json_t *rule)
+{
+    if (field_true(rule, "off"))
+        return "off: ";
+    return field_true(rule, "judged") ? "" : "not judged: ";
+}
+
 void show_rules(const json_t *data, const struct sheet *sheet)
 {
-    static const struct column columns[] = { { "RULE", false, 12 },   { "METRIC", false, 12 },  { "BAD IS", false, 16 },
-                                             { "HOLD", true, 0 },     { "SEVERITY", false, 0 }, { "PAGES", false, 0 },
-                                             { "IN FORCE", false, 6 } };
+    static const struct column columns[] = { { "RULE", false, 12 },    { "METRIC", false, 12 },
+                                             { "BAD IS", false, 16 },  { "HOLD", true, 0 },
+                                             { "SEVERITY", false, 0 }, { "PAGES", false, 0 },
+                                             { "IN FORCE", false, 6 }, { "FROM", false, 6 } };
     const json_t *rules = field_list(data, "rules");
+    bool with_from = any_from(rules);
     size_t i;
     json_t *rule;
     put_title(data, json_array_size(rules), sheet);
     if (json_array_size(rules) == 0)
         return;
-    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+    struct table *table = table_new(columns, sizeof columns / sizeof columns[0] - !with_from, 0);
     json_array_foreach(rules, i, rule)
     {
         double hold_s = 0;
         const char *severity = field_text(rule, "severity");
-        bool judged = field_true(rule, "judged");
+        const char *why = why_not(rule);
         field_number(rule, "hold_s", &hold_s);
-        table_cell(table, judged ? TONE_PLAIN : TONE_DIM, "%s", field_text(rule, "rule"));
+        table_cell(table, why[0] ? TONE_DIM : TONE_PLAIN, "%s", field_text(rule, "rule"));
         metric_cell(table, rule);
-        table_cell(table, TONE_PLAIN, "%s%s", judged ? "" : "not judged: ", field_text(rule, "condition"));
+        table_cell(table, TONE_PLAIN, "%s%s", why, field_text(rule, "condition"));
         table_cell(table, TONE_PLAIN, "%gs", hold_s);
         table_cell(table, show_state_tone(severity), "%s", severity);
         table_cell(table, TONE_PLAIN, "%s", field_true(rule, "page") ? "yes" : "no");
         table_cell(table, TONE_PLAIN, "%s", field_text(rule, "in_force"));
+        if (with_from)
+            table_cell(table, TONE_PLAIN, "%s", field_text(rule, "from"));
     }
     table_print(table, sheet);
 }

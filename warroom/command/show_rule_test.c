@@ -53,6 +53,22 @@ static void what_a_host_does_not_declare_is_said_not_to_be_judged(void **state)
            "egress  system.x  not judged: above 80 % of the declared egress   15s  warning   no     window\n");
 }
 
+static void what_is_other_on_a_host_says_where_it_comes_from(void **state)
+{
+    prints(*state, "warroom rule list --host web-1",
+           "{'ok':true,'data':{'host':'web-1','event':null,'rules':[{'rule':'cpu','metric':'system.x','instance':'*',"
+           "'condition':'above 70 %','hold_s':15.0,'severity':'critical','page':true,'in_force':'normal','judged':true,"
+           "'from':'group web-*, event sale','off':false},{'rule':'io','metric':'system.x','instance':'*','condition':"
+           "'above 80 %','hold_s':0.0,'severity':'warning','page':false,'in_force':'normal','judged':true,'from':"
+           "'group web-*','off':true},{'rule':'up','metric':'system.x','instance':'*','condition':'above 1 %','hold_s':"
+           "0.0,'severity':'info','page':false,'in_force':'always','judged':true,'from':null,'off':false}]}}",
+           "3 rules for web-1\n"
+           "RULE  METRIC    BAD IS           HOLD  SEVERITY  PAGES  IN FORCE  FROM\n"
+           "cpu   system.x  above 70 %        15s  critical  yes    normal    group web-*, event sale\n"
+           "io    system.x  off: above 80 %    0s  warning   no     normal    group web-*\n"
+           "up    system.x  above 1 %          0s  info      no     always    -\n");
+}
+
 static void the_rule_file_is_printed_as_it_came(void **state)
 {
     prints(*state, "warroom rule export --event-state live",
@@ -82,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(rules_are_listed_with_what_is_bad_and_where_they_hold),
         TEST(what_a_host_does_not_declare_is_said_not_to_be_judged),
+        TEST(what_is_other_on_a_host_says_where_it_comes_from),
         TEST(the_rule_file_is_printed_as_it_came),
         TEST(what_would_have_fired_is_told_with_its_times),
     };
