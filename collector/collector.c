@@ -51,8 +51,8 @@ static bool waits_for_disk(const struct host_state *host)
     return false;
 }
 
-/* A report that waits for the disk holds back those behind it: that is no silence either. A fault is declared only after
- * more time than a host needs to be silent. */
+/* A report that waits for the disk holds back those behind it: that is no silence either. A fault is declared only
+ * after more time than a host needs to be silent. */
 static void excuse_those_who_wait(struct collector *collector, int64_t now)
 {
     for (const struct host_state *host = collector->hosts; host; host = host->by_id.next)

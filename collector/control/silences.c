@@ -1,4 +1,5 @@
 /* Silences and notices: what is not to wake anybody, and what others have announced. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -71,12 +72,15 @@ int verb_silence_add(struct call *call, struct err *err)
         return rc;
     wanted.tenant = tenant;
     rc = collector_add_silence(call->collector, &wanted, call->role, &row, err);
-    return rc < 0 ? rc : answer(call, "silence", form_silence(call->collector, row), row->tenant);
+    if (rc < 0)
+        return rc;
+    assert(row);
+    return answer(call, "silence", form_silence(call->collector, row), row->tenant);
 }
 
 int verb_silence_end(struct call *call, struct err *err)
 {
-    struct silence row;
+    struct silence row = { 0 };
     uint64_t tenant = 0;
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)
@@ -142,6 +146,7 @@ int verb_notice_add(struct call *call, struct err *err)
     rc = collector_add_notice(call->collector, &wanted, &row, err);
     if (rc < 0)
         return rc;
+    assert(row);
     rc = answer(call, "notice", form_notice(call->collector, row), row->tenant);
     json_object_set_new(call->data, "against", form_against(call->collector, row));
     return rc;
@@ -155,7 +160,10 @@ int verb_notice_answer(struct call *call, struct err *err)
     int rc = call_tenant(call, &tenant, err);
     if (rc == 0)
         rc = collector_answer_notice(call->collector, tenant, id_arg(call, "notice"), &decision, &row, err);
-    return rc < 0 ? rc : answer(call, "notice", form_notice(call->collector, row), row->tenant);
+    if (rc < 0)
+        return rc;
+    assert(row);
+    return answer(call, "notice", form_notice(call->collector, row), row->tenant);
 }
 
 /* The token is the id of the last one of the page before. */

@@ -1,11 +1,12 @@
 /* collector/watch/overlay.h - what is other about a rule on some hosts: overlays, laid over the rules host by host.
  *
- * Shape    a rule file's overlays are for groups of hosts, a document's for hosts of its event. What a host gets is worked
- *          out rule by rule: the event's over the group's over the rule; of several that fit a host within one list
- *          the first counts
+ * Shape    a rule file's overlays are for groups of hosts, a document's for hosts of its event. What a host gets is
+ *          worked out rule by rule: the event's over the group's over the rule; of several that fit a host within one
+ *          list the first counts
  * Pairs    threshold and clear go together: an overlay that says one of them takes the other from the rule, never from
  *          another overlay, so that both lie right to each other whatever lies over what
- * Events   of several that are armed or live for a host each is worked out alone; then the stricter of each value counts
+ * Events   of several that are armed or live for a host each is worked out alone; then the stricter of each value
+ *          counts
  * Pages    a severity brings its paging with it, as in a rule, unless `page` says otherwise. Who pages holds for
  *          RULE_PAGE_HOLD_MAX_US at most, whatever lies over what
  * Threads  pure functions

@@ -309,7 +309,7 @@ static int take(const char *name, const struct file *file, struct rule *ret, siz
         check_item(&c, &c.items[i]);
     if (faults->n > before)
         return -EINVAL;
-    AUTO(auto_free) struct rule *rules = calloc(file->rules.n, sizeof *rules);
+    AUTO(auto_free) struct rule *rules = calloc(file->rules.n + 1, sizeof *rules); /* never of 0 bytes */
     AUTO(auto_free) struct overlays *overlays = calloc(1, sizeof *overlays);
     if (!rules || !overlays)
         return config_fault(faults, name, 0, "out of memory");
