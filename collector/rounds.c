@@ -123,12 +123,13 @@ static void found_well(struct collector *collector, const struct event *event, c
     pager_alert(collector->pager, &over, &scope, over.detected_us, &collector->effects);
 }
 
-/* What could not be checked neither raises nor ends anything. Returns the incident of what was found; 0: none. */
+/* What could not be checked neither raises nor ends anything. Behind an event that is over nobody would look again: its
+ * closing round raises nothing, and what is open ends then. Returns the incident of what was found; 0: none. */
 static uint64_t tell_findings(struct collector *collector, const struct event *event, const struct sweep *sweep,
                               const struct patrol_report *report)
 {
     uint64_t incident = 0;
-    for (int i = 0; i < PATROL_CHECK_COUNT; i++) {
+    for (int i = 0; i < PATROL_CHECK_COUNT && event->state < EVENT_CLOSED; i++) {
         const struct patrol_result *result = &report->results[i];
         const char *name = patrol_check_name((enum patrol_check)i);
         char line[sizeof((struct incident_alert *)NULL)->summary - sizeof "Patrol: "];

@@ -341,6 +341,21 @@ static json_int_t found_by(struct fixture *f, uint64_t event, const char *check)
     return found;
 }
 
+static void the_closing_round_of_an_event_that_is_closed_pages_nobody(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t event = begin_drill(f);
+    pass(f, 1);
+    close_event(f, event); /* its first round is being made */
+    run_round(f, event, 1);
+    pass(f, 1);
+    RUN_UNTIL(f, patrol_of(f, event)->closed);
+    pass(f, 1);
+    assert_int_equal(found_by(f, event, "hosts"), 1); /* web-1 has never reported */
+    assert_int_equal(pages_out(f), 0);
+    assert_null(pager_incident(f->collector->pager, 1));
+}
+
 static void a_change_that_is_announced_while_it_is_live_is_found_until_it_is_answered(void **state)
 {
     struct fixture *f = *state;
@@ -413,6 +428,7 @@ int main(void)
         COLLECTOR_TEST(what_a_round_finds_opens_an_incident_that_the_next_clean_one_resolves),
         COLLECTOR_TEST(an_incident_of_patrol_goes_on_over_a_restart),
         COLLECTOR_TEST(what_the_closing_round_leaves_open_ends_with_the_event),
+        COLLECTOR_TEST(the_closing_round_of_an_event_that_is_closed_pages_nobody),
         COLLECTOR_TEST(what_patrol_left_open_ends_with_the_event_over_a_restart_too),
         COLLECTOR_TEST(a_warning_opens_an_incident_without_a_page),
         COLLECTOR_TEST(a_change_that_is_announced_while_it_is_live_is_found_until_it_is_answered),
