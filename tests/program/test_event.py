@@ -1,6 +1,9 @@
-"""An event from its draft to the armed window, through the console, over a kill in each state; and what is refused, in words."""
+"""An event from its draft to its end, through the console, over a kill in each state; and what is refused, in words."""
 import datetime
+import pathlib
 import re
+import struct
+import time
 import unittest
 
 from world import World, wait_for
@@ -29,6 +32,20 @@ rank: 1
 versions:
   - {from: 2020-01-01, assurance_days: 3, assurance_lead: 10, advice_days: 2, advice_lead: 3}
 """
+S_PER_DAY = 86400
+
+
+def zone_whose_day_begins(folder, at_s):
+    """A folder of time zones for a collector to be started with, in which that of Test/Soon begins a day at `at_s`. Its offset is
+    as odd as local mean times are. That day's date."""
+    offset = -(at_s % S_PER_DAY)
+    if offset < -S_PER_DAY // 2:
+        offset += S_PER_DAY
+    (folder / "Test").mkdir(parents=True)
+    (folder / "UTC").symlink_to(pathlib.Path("/usr/share/zoneinfo/UTC"))
+    (folder / "Test/Soon").write_bytes(struct.pack(">4sx15x6L", b"TZif", 0, 0, 0, 0, 1, 4)  # RFC 8536: one type, no transition
+                                       + struct.pack(">lBB", offset, 0, 0) + b"SOO\0")
+    return datetime.datetime.fromtimestamp(at_s + offset, datetime.timezone.utc).date()
 
 
 class Event(unittest.TestCase):
@@ -63,6 +80,11 @@ class Event(unittest.TestCase):
         file.write_text(text or DOCUMENT.format(first_day=self.in_days(3)))
         return file
 
+    def start_agent(self):
+        self.world.configure_agent()
+        self.world.join(self.line)
+        self.world.start_agent()
+
     def refused(self, *args, status=1):
         """What a verb that is refused says."""
         found, out, error = self.world.console(*args)
@@ -79,12 +101,24 @@ class Event(unittest.TestCase):
     def gate(self, name):
         return next(gate for gate in self.shown()["gates"] if gate["gate"] == name)
 
+    def rounds(self):
+        """(phase, number) of each round on record, the oldest first."""
+        return [(entry["body"]["phase"], entry["body"]["k"]) for entry in self.ledger("--kind", "round")]
+
+    def ledger(self, *args):
+        return self.world.must("ledger", "list", "--tenant", "acme", "--oldest", *args)["entries"]
+
     def killed(self):
-        """The collector is killed and starts again; what it says of the event is what it said before."""
-        before = self.shown()
+        """The collector is killed and starts again: its files are whole, and what it says of the event, its rounds and incidents
+        is what it said before."""
+        before = (self.shown(), self.rounds(), self.world.incidents())
+        chain = self.ledger()
         self.world.kill("collector")
+        status, out, error = self.world.run("warroom-collector", "--config", self.world.folder / "collector.yaml", "--fsck", "all")
+        self.assertEqual(status, 0, out + error)
         self.world.start_collector()
-        self.assertEqual(self.shown(), before)
+        self.assertEqual((self.shown(), self.rounds(), self.world.incidents()), before)
+        self.assertEqual(self.ledger()[:len(chain)], chain)
 
     def override(self, *gates):
         for gate in gates:
@@ -113,6 +147,7 @@ class Event(unittest.TestCase):
         self.assertIn("wants a reason", self.refused("event", "accept", "sale", status=2))
         self.world.must("event", "accept", "sale", "--reason", "the launch was moved")
         self.assertEqual((self.state(), self.gate("entitlement")["state"], self.left()), ("accepted", "passed", 2))
+        wait_for("its first round", self.rounds)
         self.killed()
         self.assertIn("verdict", self.refused("event", "check", "sale"))
         self.override("verdict")
@@ -124,9 +159,7 @@ class Event(unittest.TestCase):
         wait_for("arming says whom it waits for", lambda: "0 of 1" in str(self.gate("hosts")["evidence"]))
         self.assertIn("web-1", self.gate("hosts")["evidence"])
         self.killed()
-        self.world.configure_agent()
-        self.world.join(self.line)
-        self.world.start_agent()
+        self.start_agent()
         wait_for("the event is armed", lambda: self.state() == "armed")
         self.assertEqual(self.gate("hosts")["evidence"], "1 of 1 report and confirm 1 s")
         self.killed()
@@ -136,12 +169,71 @@ class Event(unittest.TestCase):
         steps = [entry["body"]["to"] for entry in self.shown()["history"] if entry["kind"] == "event"]
         self.assertEqual(steps, ["draft", "requested", "accepted", "checked", "checked", "armed", "cancelled"])
 
+    def live_soon(self):
+        """A real event whose day begins in a moment, armed before that or late: it goes live by the clock."""
+        self.world.kill("collector")
+        self.world.environment["TZDIR"] = str(self.world.folder / "zones")
+        day = zone_whose_day_begins(self.world.folder / "zones", int(time.time()) + 10)
+        self.world.start_collector()
+        self.world.must("event", "create", "sale", "--tenant", "acme", "--zone", "Test/Soon", "--from", str(day), "--hosts", "web-*")
+        self.world.must("event", "request", "sale")
+        self.start_agent()
+        self.world.must("event", "accept", "sale", "--reason", "it is now")
+        self.override("verdict", "rehearsal", "lint", "contacts")
+        self.world.must("event", "check", "sale")
+        self.world.must("event", "arm", "sale")
+        wait_for("the day has begun and it is live", lambda: self.state() == "live")
+
+    def test_a_real_event_goes_live_by_the_clock_and_to_its_end_whenever_the_collector_is_killed(self):
+        self.live_soon()
+        started = next(entry for entry in self.shown()["history"] if entry["body"].get("to") == "live")
+        self.assertEqual((started["actor"], started["body"]["role"]), ("clock", "clock"))
+        self.assertTrue(wait_for("its host reports each second", self.world.reports_each_second))
+        self.world.host.use_memory(0.97)
+        incident = wait_for("the page is delivered", lambda: [one for one in self.world.incidents()
+                                                              if "Memory" in one["title"] and one["delivered"]])[0]
+        self.world.must("incident", "ack", incident["id"])
+        wait_for("its first round", lambda: ("live", 0) in self.rounds())
+        self.killed()
+        self.assertEqual(self.state(), "live")
+        self.world.host.use_memory(0.3)
+        wait_for("the incident is over", lambda: not [one for one in self.world.incidents()
+                                                      if one["id"] == incident["id"] and not one["resolved"]])
+
+        self.assertIn("wants a reason", self.refused("event", "end", "sale", status=2))
+        self.world.must("event", "end", "sale", "--reason", "everything is sold")
+        wait_for("its closing round", lambda: ("closing", 1) in self.rounds())
+        for state, verb in ("closing", "report"), ("reported", "close"), ("closed", None):
+            self.assertEqual(self.state(), state)
+            self.killed()
+            if verb:
+                self.world.must("event", verb, "sale")
+        self.assertIn("is closed", self.refused("event", "close", "sale"))
+        self.assertEqual(self.rounds(), [("preparing", 0), ("live", 0), ("closing", 1)])
+        self.assertEqual(self.left(), 2)
+        steps = [entry["body"]["to"] for entry in self.shown()["history"] if entry["body"].get("what") == "stepped"]
+        self.assertEqual(steps, ["requested", "accepted", "checked", "armed", "live", "closing", "reported", "closed"])
+
+    def test_a_drill_goes_live_and_is_closed_whenever_the_collector_is_killed(self):
+        self.world.must(*self.create("sale", **{"from": str(self.today), "days": "2"}), "--drill")
+        for verb in "request", "accept":
+            self.world.must("event", verb, "sale")
+        wait_for("its first round", self.rounds)
+        self.killed()
+        self.world.must("event", "start", "sale")
+        wait_for("its round", lambda: ("live", 0) in self.rounds())
+        wait_for("people are told that a host never reported", lambda: self.world.incident_with("delivered"))
+        self.killed()
+        self.world.must("event", "close", "sale")
+        wait_for("its closing round", lambda: ("closing", 1) in self.rounds())
+        self.killed()
+        self.assertEqual((self.state(), self.left()), ("closed", 3))
+        self.assertEqual(self.rounds(), [("preparing", 0), ("live", 0), ("closing", 1)])
+
     def test_a_host_samples_each_second_from_arming_until_it_is_cancelled(self):
         self.to_checked()
         self.override("rehearsal", "lint", "contacts")
-        self.world.configure_agent()
-        self.world.join(self.line)
-        self.world.start_agent()
+        self.start_agent()
         wait_for("the host reports", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 10)
         self.world.must("event", "arm", "sale")
         wait_for("the event is armed", lambda: self.state() == "armed")

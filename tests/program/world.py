@@ -76,6 +76,7 @@ class World:
         self.port = 0
         self.receiver_ports = {}
         self.mounted = False
+        self.environment = dict(os.environ)
 
     def __enter__(self):
         return self
@@ -94,7 +95,8 @@ class World:
 
     def start(self, name, *command):
         with open(self.folder / f"{name}.log", "a", encoding="utf-8") as log:
-            self.running[name] = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
+            self.running[name] = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log,
+                                                  env=self.environment)
 
     def kill(self, name, how=signal.SIGKILL):
         process = self.running.pop(name)
