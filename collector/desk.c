@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/auto.h"
-#include "collector/channel/webhook.h"
+#include "collector/channel/route.h"
 #include "collector/parts.h"
 #include "utlist.h"
 
@@ -301,16 +301,27 @@ static int send_page(struct collector *collector, const struct page *page, struc
         return err_set(err, -ENOENT, "no webhook %s in the configuration", page->contact);
     const struct tenant *tenant = fleet_tenant(collector->fleet, page->tenant);
     const struct event *event = scope_event(collector, incident->event);
-    struct webhook_page content = {
-        .page = page,
+    struct message_item item = {
         .incident = incident,
         .tenant_name = tenant ? tenant->name : TENANT_RESERVED_NAME,
         .event_name = event ? event->name : "",
         .drill = event && event->drill,
         .unrecorded = pager_is_unrecorded(collector->pager, page->id),
     };
-    content.alerts = pager_alerts(collector->pager, incident->id, &content.n_alerts);
-    return webhook_send(collector->sender, webhook->url, &content, on_outcome, sending, err);
+    item.alerts = pager_alerts(collector->pager, incident->id, &item.n_alerts);
+    const struct message message = {
+        .kind = page->kind == PAGE_RESOLVE ? MESSAGE_RESOLVE : MESSAGE_TRIGGER,
+        .key = page->key,
+        .contact = page->contact,
+        .address = "",
+        .possible_copy = page->possible_copy,
+        .n_items = 1,
+        .items = &item,
+        .now_us = now_us(collector),
+    };
+    struct channel_route route = { .kind = CHANNEL_WEBHOOK, .url = webhook->url };
+    snprintf(route.name, sizeof route.name, "%s", webhook->name);
+    return channel_send(collector->sender, &route, &message, on_outcome, sending, err);
 }
 
 void desk_send_due(struct collector *collector)

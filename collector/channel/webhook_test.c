@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/moment.h"
+#include "collector/channel/answer.h"
 #include "collector/channel/receiver_fixture.h"
 
 enum { ALERTS = 60 };
@@ -25,10 +26,11 @@ static const struct receiver_rule rules[] = {
 };
 
 struct fixture {
-    struct page page;
+    struct channel_route route;
     struct incident incident;
     struct incident_alert alerts[ALERTS];
-    struct webhook_page what; /* the three above */
+    struct message_item what; /* the two above */
+    struct message message;   /* of that one item */
     char *body;
     json_t *json; /* of the body */
     uv_loop_t loop;
@@ -77,14 +79,14 @@ static int setup(void **state)
         .detected_us = at("2026-11-23T02:40:41.201Z"),
         .n_alerts = 1,
     };
-    f->page = (struct page){ .id = 31,
-                             .tenant = 1,
-                             .incident = 12,
-                             .contact = "war-room",
-                             .key = "12-trigger-1-6443b1d2a5c40-war-room",
-                             .created_us = at("2026-11-23T02:40:41.201Z") };
     f->alerts[0] = an_alert("web-1", "cpu", ALERT_FIRING);
-    f->what = (struct webhook_page){ &f->page, &f->incident, f->alerts, 1, "acme", "launch", false, false };
+    f->what = (struct message_item){ &f->incident, f->alerts, 1, "acme", "launch", false, false };
+    f->message = (struct message){ .kind = MESSAGE_TRIGGER,
+                                   .key = "12-trigger-1-6443b1d2a5c40-war-room",
+                                   .contact = "war-room",
+                                   .address = "",
+                                   .n_items = 1,
+                                   .items = &f->what };
     return 0;
 }
 
@@ -101,7 +103,7 @@ static void make(struct fixture *f)
 {
     json_decref(f->json);
     free(f->body);
-    f->body = webhook_body(&f->what);
+    f->body = webhook_body(&f->route, &f->message);
     assert_non_null(f->body);
     f->json = json_loads(f->body, 0, NULL);
     assert_non_null(f->json);
@@ -183,7 +185,7 @@ static void fingerprints_tell_alerts_apart_and_stay(void **state)
     make(f);
     snprintf(first, sizeof first, "%s", json_string_value(json_object_get(alert(f, 0), "fingerprint")));
     assert_string_not_equal(first, json_string_value(json_object_get(alert(f, 1), "fingerprint")));
-    f->page.kind = PAGE_RESOLVE; /* how it stands is no part of what it is */
+    f->message.kind = MESSAGE_RESOLVE; /* how it stands is no part of what it is */
     f->alerts[0].alert.state = ALERT_OK;
     f->alerts[0].alert.value = 0.2;
     f->alerts[1].alert.state = ALERT_OK;
@@ -194,7 +196,7 @@ static void fingerprints_tell_alerts_apart_and_stay(void **state)
 static void a_resolution_says_resolved_throughout_and_the_state_says_the_truth(void **state)
 {
     struct fixture *f = *state;
-    f->page.kind = PAGE_RESOLVE;
+    f->message.kind = MESSAGE_RESOLVE;
     f->incident.state = INCIDENT_RESOLVED;
     f->incident.resolved_us = at("2026-11-23T02:50:00.000Z");
     snprintf(f->incident.resolved_by, sizeof f->incident.resolved_by, "li");
@@ -232,7 +234,7 @@ static void an_incident_without_alerts_or_event_still_pages(void **state)
     f->what.event_name = "";
     f->what.drill = true;
     f->what.unrecorded = true;
-    f->page.possible_copy = true;
+    f->message.possible_copy = true;
     make(f);
     assert_int_equal(json_array_size(json_object_get(f->json, "alerts")), 0);
     assert_string_equal(text(f->json, "commonLabels", "event"), "(none)");
@@ -261,6 +263,22 @@ static void text_cut_within_a_character_is_repaired(void **state)
     assert_string_equal(text(f->json, "commonAnnotations", "summary"), "\xe7\xbd\x91??");
 }
 
+static void a_test_and_chatter_open_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->message = (struct message){ .kind = MESSAGE_TEST, .key = "k", .contact = "ops", .text = "Does this reach you?" };
+    make(f);
+    assert_string_equal(json_string_value(json_object_get(f->json, "status")), "resolved");
+    assert_int_equal(json_array_size(json_object_get(f->json, "alerts")), 0);
+    assert_string_equal(text(f->json, "commonAnnotations", "summary"), "Does this reach you?");
+    assert_string_equal(text(f->json, "commonAnnotations", "kind"), "test");
+    assert_string_equal(text(f->json, "commonAnnotations", "idempotency_key"), "k");
+    assert_string_equal(text(f->json, "commonAnnotations", "drill"), "(none)");
+    f->message.kind = MESSAGE_CHATTER;
+    make(f);
+    assert_string_equal(json_string_value(json_object_get(f->json, "groupKey")), "{}:{chatter}");
+}
+
 static void what_an_answer_means_is_a_table(void **state)
 {
     (void)state;
@@ -277,7 +295,7 @@ static void what_an_answer_means_is_a_table(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct channel_answer answer = { .status = cases[i].status, .retry_after_us = 9, .body = "/hook/SECRET" };
         struct page_outcome outcome;
-        webhook_judge(&answer, &outcome);
+        answer_judge_status(&answer, &outcome);
         assert_int_equal(outcome.status, cases[i].status);
         assert_int_equal(outcome.delivered, cases[i].delivered);
         assert_int_equal(outcome.permanent, cases[i].permanent);
@@ -292,7 +310,7 @@ static void no_answer_is_tried_again(void **state)
     (void)state;
     struct channel_answer answer = { .error = "Timeout was reached", .body = "" };
     struct page_outcome outcome;
-    webhook_judge(&answer, &outcome);
+    answer_judge_status(&answer, &outcome);
     assert_false(outcome.delivered);
     assert_false(outcome.permanent);
     assert_string_equal(outcome.error, "Timeout was reached");
@@ -329,7 +347,8 @@ static int send_to(struct fixture *f, const char *path)
 {
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", receiver_port(f->receiver), path);
-    return webhook_send(f->sender, url, &f->what, on_outcome, f, NULL);
+    f->route = (struct channel_route){ .name = "war-room", .kind = CHANNEL_WEBHOOK, .url = url };
+    return channel_send(f->sender, &f->route, &f->message, on_outcome, f, NULL);
 }
 
 static void a_page_reaches_the_receiver_under_its_key(void **state)
@@ -342,7 +361,7 @@ static void a_page_reaches_the_receiver_under_its_key(void **state)
     const char *got = receiver_last(f->receiver);
     assert_non_null(strstr(got, "\r\nIdempotency-Key: 12-trigger-1-6443b1d2a5c40-war-room\r\n"));
     assert_non_null(strstr(got, "\r\nContent-Type: application/json\r\n"));
-    f->body = webhook_body(&f->what);
+    f->body = webhook_body(&f->route, &f->message);
     assert_string_equal(strstr(got, "\r\n\r\n") + 4, f->body);
 }
 
@@ -358,6 +377,15 @@ static void a_busy_receiver_says_when_to_come_back(void **state)
     assert_int_equal(f->outcome.retry_after_us, 7 * US_PER_S);
 }
 
+static void one_body_is_of_one_incident(void **state)
+{
+    struct fixture *f = *state;
+    const struct message_item two[] = { f->what, f->what };
+    f->message.items = two;
+    f->message.n_items = 2;
+    assert_int_equal(send_to(f, "/ok"), -E2BIG);
+}
+
 static void a_sender_that_closes_takes_the_page_with_it(void **state)
 {
     struct fixture *f = *state;
@@ -371,7 +399,7 @@ static void a_sender_that_closes_takes_the_page_with_it(void **state)
 static void a_key_with_a_line_feed_is_refused(void **state)
 {
     struct fixture *f = *state;
-    snprintf(f->page.key, sizeof f->page.key, "12\r\nHost: elsewhere");
+    f->message.key = "12\r\nHost: elsewhere";
     assert_int_equal(send_to(f, "/ok"), -EINVAL);
 }
 
@@ -390,10 +418,12 @@ int main(void)
         WITH(an_incident_without_alerts_or_event_still_pages),
         WITH(values_that_are_no_numbers_are_left_out),
         WITH(text_cut_within_a_character_is_repaired),
+        WITH(a_test_and_chatter_open_nothing),
         cmocka_unit_test(what_an_answer_means_is_a_table),
         cmocka_unit_test(no_answer_is_tried_again),
         SENDER(a_page_reaches_the_receiver_under_its_key),
         SENDER(a_busy_receiver_says_when_to_come_back),
+        SENDER(one_body_is_of_one_incident),
         SENDER(a_sender_that_closes_takes_the_page_with_it),
         SENDER(a_key_with_a_line_feed_is_refused),
     };

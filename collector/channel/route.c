@@ -1,0 +1,105 @@
+#include "collector/channel/route.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/channel/answer.h"
+#include "collector/channel/webhook.h"
+
+const char *const channel_kind_names[] = {
+    [CHANNEL_WEBHOOK] = "webhook",   [CHANNEL_SMTP] = "smtp",     [CHANNEL_WECOM] = "wecom",
+    [CHANNEL_DINGTALK] = "dingtalk", [CHANNEL_FEISHU] = "feishu", [CHANNEL_KIND_COUNT] = NULL,
+};
+const char *const channel_tls_names[] = { "starttls", "implicit", "none", NULL };
+
+static int check_url(const struct channel_route *route, struct err *err)
+{
+    return channel_url_check(route->url, err);
+}
+
+/* `per_minute`: what the services say of themselves; a relay's is what one can be expected to take. */
+static const struct kind {
+    unsigned per_minute;
+    size_t items_max;
+    int (*check)(const struct channel_route *route, struct err *err);
+    /* Freed by free(). NULL: out of memory. */
+    char *(*body)(const struct channel_route *route, const struct message *message);
+    void (*judge)(const struct channel_answer *answer, struct page_outcome *ret);
+} kinds[CHANNEL_KIND_COUNT] = {
+    [CHANNEL_WEBHOOK] = { 0, 1, check_url, webhook_body, answer_judge_status },
+    [CHANNEL_SMTP] = { 60, 50, NULL, NULL, NULL },
+    [CHANNEL_WECOM] = { 20, 20, NULL, NULL, NULL },
+    [CHANNEL_DINGTALK] = { 20, 20, NULL, NULL, NULL },
+    [CHANNEL_FEISHU] = { 100, 20, NULL, NULL, NULL },
+};
+
+unsigned channel_per_minute(enum channel_kind kind)
+{
+    return kinds[kind].per_minute;
+}
+
+size_t channel_items_max(enum channel_kind kind)
+{
+    return kinds[kind].items_max;
+}
+
+int channel_route_check(const struct channel_route *route, struct err *err)
+{
+    const struct kind *kind = &kinds[route->kind];
+    if (!kind->check)
+        return err_set(err, -EINVAL, "channels of the kind %s are not there yet", channel_kind_names[route->kind]);
+    if (!route->url)
+        return err_set(err, -EINVAL, "`url` is missing");
+    return kind->check(route, err);
+}
+
+struct post { /* one message under way by HTTP */
+    const struct kind *kind;
+    void (*fn)(void *user, const struct page_outcome *outcome);
+    void *user;
+};
+
+static void on_answer(void *user, const struct channel_answer *answer)
+{
+    struct post post = *(struct post *)user;
+    free(user);
+    struct page_outcome outcome;
+    post.kind->judge(answer, &outcome);
+    post.fn(post.user, &outcome);
+}
+
+static int send_post(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+                     struct post *post, struct err *err)
+{
+    AUTO(auto_free) char *body = post->kind->body(route, message);
+    if (!body)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    char key[sizeof "Idempotency-Key: " + PAGE_KEY_MAX];
+    snprintf(key, sizeof key, "Idempotency-Key: %s", message->key);
+    const char *const headers[] = { "Content-Type: application/json", key, NULL };
+    return channel_post(sender, route->url, headers, body, strlen(body), on_answer, free, post, err);
+}
+
+int channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+                 void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err)
+{
+    assert(sender && route->url && message->key && fn);
+    const struct kind *kind = &kinds[route->kind];
+    if (!kind->body)
+        return err_set(err, -ENOTSUP, "channel: no %s yet", channel_kind_names[route->kind]);
+    if (message->n_items > kind->items_max)
+        return err_set(err, -E2BIG, "channel: %zu pages in one message by %s, which carries %zu", message->n_items,
+                       channel_kind_names[route->kind], kind->items_max);
+    AUTO(auto_free) struct post *post = malloc(sizeof *post);
+    if (!post)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    *post = (struct post){ kind, fn, user };
+    int rc = send_post(sender, route, message, post, err);
+    if (rc == 0)
+        post = NULL; /* the request's now */
+    return rc;
+}
