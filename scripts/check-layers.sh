@@ -16,7 +16,7 @@ proto/metric        base
 proto/codec         base proto/metric
 proto/link          base
 proto/text          base
-proto/ledger        base proto/codec
+proto/ledger        base proto/codec proto/text
 agent/read          base proto/metric proto/codec
 agent/probe         base proto/metric proto/codec proto/link/address.h agent/read/readings.h
 agent/spool         base proto/codec
