@@ -144,8 +144,7 @@ int calendar_days(const char *zone, const char *first_day, int64_t days, int64_t
     return 0;
 }
 
-/* What the zone's own clock shows, in seconds of that clock. */
-static int local_of(const char *zone, int64_t at_us, int64_t *ret_s, struct err *err)
+int calendar_clock(const char *zone, int64_t at_us, int64_t *ret_s, struct err *err)
 {
     AUTO(unref_zone) GTimeZone *tz = find_zone(zone);
     if (!tz)
@@ -155,10 +154,19 @@ static int local_of(const char *zone, int64_t at_us, int64_t *ret_s, struct err 
     return 0;
 }
 
+int calendar_instant(const char *zone, int64_t clock_s, int64_t *ret_us, struct err *err)
+{
+    AUTO(unref_zone) GTimeZone *tz = find_zone(zone);
+    if (!tz)
+        return no_such_zone(zone, err);
+    *ret_us = first_instant(tz, clock_s) * US_PER_S;
+    return 0;
+}
+
 int calendar_day_of(const char *zone, int64_t at_us, char ret_day[CALENDAR_DAY_TEXT], struct err *err)
 {
     int64_t local_s = 0;
-    int rc = local_of(zone, at_us, &local_s, err);
+    int rc = calendar_clock(zone, at_us, &local_s, err);
     if (rc < 0)
         return rc;
     if (local_s < 0 || local_s / S_PER_DAY > NUMBER_MAX)
@@ -170,7 +178,7 @@ int calendar_day_of(const char *zone, int64_t at_us, char ret_day[CALENDAR_DAY_T
 int calendar_local_text(const char *zone, int64_t at_us, char text[32], struct err *err)
 {
     int64_t at_s = 0;
-    int rc = local_of(zone, at_us, &at_s, err);
+    int rc = calendar_clock(zone, at_us, &at_s, err);
     if (rc < 0)
         return rc;
     time_t local_s = at_s;

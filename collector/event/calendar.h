@@ -26,6 +26,13 @@ int calendar_local_text(const char *zone, int64_t at_us, char text[32], struct e
 /* The day an instant lies in, by the zone's own clock. -EINVAL: no such zone, or no day of ours. */
 int calendar_day_of(const char *zone, int64_t at_us, char ret_day[CALENDAR_DAY_TEXT], struct err *err);
 
+/* The zone's clock counts the seconds of its own days, from 1970-01-01 00:00 by it. What it shows at an instant.
+ * -EINVAL: no such zone. */
+int calendar_clock(const char *zone, int64_t at_us, int64_t *ret_s, struct err *err);
+/* The first instant at which it shows `clock_s` or more: where it is put forward over that, the instant of the change;
+ * where it shows that twice, the first time. -EINVAL: no such zone. */
+int calendar_instant(const char *zone, int64_t clock_s, int64_t *ret_us, struct err *err);
+
 /* A day as a number. -EINVAL: it is none; *ret is untouched. */
 int calendar_number(const char *day, int64_t *ret, struct err *err);
 /* And back: "-" for a number that is no day of 1970 to 9999. Returns `day`. */

@@ -2,6 +2,8 @@
  *
  *   days ZONE DAY N        start and end in seconds since 1970, or "none"
  *   day ZONE SECOND        the day it lies in
+ *   turn ZONE DAY HH:MM TURN_S N SECOND
+ *                          of a rota of N members: who is on duty, from 0, and the seconds between which
  *   years DAY N            the anniversary
  *   calendar PATH          "read": the calendar that the next ones are about
  *   working DAY            1 or 0, or "unknown"
@@ -15,8 +17,9 @@
 #include "base/clock.h"
 #include "collector/event/calendar.h"
 #include "collector/event/holidays.h"
+#include "collector/event/rota.h"
 
-enum { WORDS_MAX = 4 };
+enum { WORDS_MAX = 7 };
 static struct holidays holidays;
 
 static int64_t number_of(const char *day)
@@ -46,6 +49,18 @@ static void say_day_of(char *const word[])
 {
     char day[CALENDAR_DAY_TEXT];
     puts(calendar_day_of(word[1], atol(word[2]) * US_PER_S, day, NULL) < 0 ? "none" : day);
+}
+
+static void say_turn(char *const word[])
+{
+    static const char *const members[] = { "0", "1", "2", "3", "4", "5", "6" };
+    struct rota rota = { "rota", word[1], members, (size_t)atol(word[5]), 0, atol(word[4]) * US_PER_S };
+    struct rota_duty duty;
+    if (rota.n_members < 1 || rota.n_members > sizeof members / sizeof *members ||
+        rota_first(word[2], word[3], &rota.first_s, NULL) < 0 ||
+        rota_duty(&rota, NULL, 0, atol(word[6]) * US_PER_S, &duty, NULL) < 0)
+        exit(2);
+    printf("%s %" PRId64 " %" PRId64 "\n", duty.contact, duty.from_us / US_PER_S, duty.to_us / US_PER_S);
 }
 
 static void say_years(char *const word[])
@@ -87,9 +102,9 @@ static const struct {
     size_t n_words;
     void (*say)(char *const word[]);
 } questions[] = {
-    { "days", 4, say_days },          { "day", 3, say_day_of },      { "years", 3, say_years },
-    { "calendar", 2, read_calendar }, { "working", 2, say_working }, { "earliest", 3, say_earliest },
-    { "latest", 3, say_latest },
+    { "days", 4, say_days },         { "day", 3, say_day_of },         { "turn", 7, say_turn },
+    { "years", 3, say_years },       { "calendar", 2, read_calendar }, { "working", 2, say_working },
+    { "earliest", 3, say_earliest }, { "latest", 3, say_latest },
 };
 
 int main(void)

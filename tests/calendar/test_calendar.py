@@ -1,5 +1,6 @@
 """Days of the collector's calendar beside a second source: zones by zoneinfo, dates by datetime, calendars by another
 reader of the same files."""
+import bisect
 import datetime
 import os
 import pathlib
@@ -112,6 +113,53 @@ class Zones(unittest.TestCase):
             except ValueError:
                 wanted = datetime.date(day.year + n, 3, 1)
             self.assertEqual(answer, str(wanted))
+
+
+class Rotas(unittest.TestCase):
+    """Turns walked one by one: second by second of the clock's own show, by zoneinfo."""
+
+    def first_shown(self, zone, local):
+        """The first second at which the zone's clock shows `local` or more: looked for at its changes, not computed."""
+        tz = zoneinfo.ZoneInfo(zone)
+        guess = int(local.replace(tzinfo=UTC).timestamp())
+
+        def shows(second):
+            return datetime.datetime.fromtimestamp(second, UTC).astimezone(tz).replace(tzinfo=None) >= local
+        # On a grid of minutes, on which all of these clocks change, from before it in any zone.
+        found = next(second for second in range(guess - 15 * 3600, guess + 40 * 3600, 60) if shows(second))
+        self.assertFalse(shows(found - 1))
+        return found
+
+    def vectors(self):
+        dice = random.Random(86400)
+        for zone in ZONES:
+            changes = change_days(zone, range(2010, 2028))
+            for day in dice.sample(changes, min(len(changes), 6)) + [datetime.date(2026, 11, 23)]:
+                turn = dice.choice((3600, 5400, 6 * 3600, 8 * 3600, 12 * 3600, 86400, 36 * 3600, 7 * 86400, 31 * 86400))
+                start = day - ONE * dice.randrange(-40, 400)
+                at = datetime.time(dice.randrange(24), dice.choice((0, 15, 30)))
+                second = int(datetime.datetime.combine(day, datetime.time(), UTC).timestamp()) + dice.randrange(-50000, 130000)
+                yield zone, start, at, turn, dice.randrange(1, 8), second
+
+    def test_who_is_on_duty_and_since_when_is_as_zoneinfo_has_it(self):
+        vectors = list(self.vectors())
+        self.assertGreater(len(vectors), 120)
+        answers = ask([f"turn {zone} {day} {at:%H:%M} {turn} {n} {second}" for zone, day, at, turn, n, second in vectors])
+        lengths = set()
+        for (zone, day, at, turn, n, second), answer in zip(vectors, answers):
+            member, begins, ends = map(int, answer.split())
+            first = datetime.datetime.combine(day, at)
+            # Which turn: the last one that has begun. Turns begin in their order, so it is looked for by halves.
+            guess = (second - int(first.replace(tzinfo=UTC).timestamp())) // turn
+            around = range(guess - 2 * 86400 // turn - 1, guess + 2 * 86400 // turn + 3)
+
+            def start(k):
+                return self.first_shown(zone, first + datetime.timedelta(seconds=turn * k))
+            k = around[bisect.bisect_right(around, second, key=start) - 1]
+            self.assertEqual((member, begins, ends), (k % n, start(k), start(k + 1)),
+                             f"{zone} {day} {at} {turn} {n} {second}")
+            lengths.add((ends - begins) - turn)
+        self.assertTrue({-3600, 0, 3600} <= lengths, lengths)
 
 
 class Calendar:
