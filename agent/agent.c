@@ -79,7 +79,7 @@ static void start_tick(struct agent *agent)
     struct uplink_counts counts = uplink_counts(agent->uplink);
     agent->busy = true;
     readings_clear(&agent->readings);
-    self_take(&agent->self, &counts, agent->mono_us, &agent->readings);
+    self_take(&agent->self, &counts, uplink_exercise(agent->uplink), agent->mono_us, &agent->readings);
     prober_take(agent->prober, &agent->readings);
     worker_submit(agent->worker, &agent->reading);
 }

@@ -27,7 +27,7 @@ static void take(struct once *once)
     const struct uplink_counts nothing = { .queued = 0 };
     readings_clear(&once->readings);
     reader_take(once->reader, &once->readings);
-    self_take(&once->self, &nothing, clock_mono_us(once->clock), &once->readings);
+    self_take(&once->self, &nothing, EXERCISE_NONE, clock_mono_us(once->clock), &once->readings);
 }
 
 static void on_interval(uv_timer_t *timer)

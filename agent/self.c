@@ -91,10 +91,12 @@ struct boot_id self_boot(void)
     return boot;
 }
 
-void self_take(struct self *self, const struct uplink_counts *counts, int64_t mono_us, struct readings *readings)
+void self_take(struct self *self, const struct uplink_counts *counts, unsigned exercise, int64_t mono_us,
+               struct readings *readings)
 {
     readings_add(readings, METRIC_AGENT_CPU, "", cpu_share(self, mono_us));
     readings_add(readings, METRIC_AGENT_MEMORY, "", resident_bytes(self));
     readings_add(readings, METRIC_AGENT_QUEUE, "", (double)counts->queued);
     readings_add(readings, METRIC_AGENT_DROPPED, "", (double)counts->dropped);
+    readings_add(readings, METRIC_AGENT_EXERCISE, "", (double)exercise);
 }

@@ -30,4 +30,6 @@ void self_names(struct self_names *ret);
 /* Zeros: the kernel does not say. */
 struct boot_id self_boot(void);
 
-void self_take(struct self *self, const struct uplink_counts *counts, int64_t mono_us, struct readings *readings);
+/* `exercise`: as the policy in force has it. */
+void self_take(struct self *self, const struct uplink_counts *counts, unsigned exercise, int64_t mono_us,
+               struct readings *readings);

@@ -46,6 +46,7 @@ struct host_state { /* what the collector knows of a host beside its row */
     struct session *session;    /* ...and the one that counts: where its last report came from; NULL: none */
     struct session *newest;     /* where its newest tick came from; NULL: that one is gone */
     struct watched *watched;    /* what the watch has of it; NULL: not asked for yet */
+    unsigned exercise;          /* EXERCISE_...: of the way from it to people */
     struct policy policy;       /* in force */
     int64_t interval_us;        /* the agent confirmed; 0: not yet */
     double limits[LIMIT_COUNT]; /* in force: an event's, or else the host's own */

@@ -119,9 +119,10 @@ static void refresh_host(struct collector *collector, struct host_state *state, 
     }
     state->in_force = in_force ? in_force : IN_FORCE_NO_EVENT;
     int64_t interval_us = seconds ? INTERVAL_WINDOW_US : INTERVAL_CALM_US;
-    /* The interval is all there is to a policy yet, so it can be its own revision: small, and the same after a
-     * restart. */
-    state->policy = (struct policy){ .revision = (uint64_t)(interval_us / US_PER_MS), .interval_us = interval_us };
+    /* Both numbers of a policy are its revision: small while nothing is exercised, and the same after a restart. */
+    state->policy = (struct policy){ .revision = (uint64_t)state->exercise << 32 | (uint64_t)(interval_us / US_PER_MS),
+                                     .interval_us = interval_us,
+                                     .exercise = state->exercise };
     scope_tell_watch(collector, state);
 }
 

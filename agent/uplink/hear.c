@@ -45,8 +45,8 @@ static void take_policy(struct uplink *uplink, const struct policy *policy)
         return;
     }
     bool changed = policy->interval_us != uplink->policy.interval_us;
-    log_event(uplink->log, LOG_INFO, "policy_taken", KV_COUNT("revision", policy->revision),
-              KV_REAL("interval_s", (double)policy->interval_us / US_PER_S));
+    log_event(uplink->log, changed ? LOG_INFO : LOG_DEBUG, "policy_taken", KV_COUNT("revision", policy->revision),
+              KV_REAL("interval_s", (double)policy->interval_us / US_PER_S), KV_COUNT("exercise", policy->exercise));
     uplink->policy = *policy;
     if (changed)
         uplink->on_interval(uplink->user, policy->interval_us);

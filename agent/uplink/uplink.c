@@ -431,6 +431,11 @@ void uplink_drain(struct uplink *uplink, int64_t within_us, void (*done)(void *u
     uplink_pump(uplink);
 }
 
+unsigned uplink_exercise(const struct uplink *uplink)
+{
+    return uplink->policy.exercise;
+}
+
 struct uplink_counts uplink_counts(const struct uplink *uplink)
 {
     struct uplink_counts counts = uplink->counts;

@@ -72,6 +72,8 @@ void uplink_push(struct uplink *uplink, const struct readings *readings, int64_t
 void uplink_drain(struct uplink *uplink, int64_t within_us, void (*done)(void *user), void *user);
 
 struct uplink_counts uplink_counts(const struct uplink *uplink);
+/* Of the policy in force. */
+unsigned uplink_exercise(const struct uplink *uplink);
 
 /* The loop must run until its handles are gone. NULL is fine. Always returns NULL. */
 struct uplink *uplink_close(struct uplink *uplink);

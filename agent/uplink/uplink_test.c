@@ -31,6 +31,18 @@ static void the_policy_of_the_welcome_changes_the_interval_and_is_confirmed(void
     assert_int_equal(f->collector.reports[0].interval_us, US_PER_S);
 }
 
+static void the_exercise_of_a_policy_is_told_and_stands_beside_the_interval(void **state)
+{
+    struct fixture *f = *state;
+    f->collector.welcome.policy.exercise = EXERCISE_REHEARSAL;
+    open_both(f, 8 << 20);
+    assert_int_equal(uplink_exercise(f->uplink), EXERCISE_NONE);
+    push(f, 1);
+    run_until(f, is_empty);
+    assert_int_equal(uplink_exercise(f->uplink), EXERCISE_REHEARSAL);
+    assert_int_equal(f->interval_us, US_PER_S);
+}
+
 static void an_interval_no_timer_should_have_is_not_taken(void **state)
 {
     struct fixture *f = *state;
@@ -299,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(what_is_stored_leaves_the_queue_and_the_table_goes_but_once),
         test(the_policy_of_the_welcome_changes_the_interval_and_is_confirmed),
+        test(the_exercise_of_a_policy_is_told_and_stands_beside_the_interval),
         test(an_interval_no_timer_should_have_is_not_taken),
         test(a_report_carries_the_stamps_of_the_exchange_before_it),
         test(a_refused_batch_is_dropped_and_the_next_one_goes),

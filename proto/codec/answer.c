@@ -98,8 +98,10 @@ int codec_encode_answer(const struct answer *answer, uint8_t *buffer, size_t siz
     wire.held_us = (int64_t)((uint64_t)answer->sent_us - (uint64_t)answer->received_us); /* < 0: the clock was set */
     if (answer->policy.revision > 0) {
         assert(answer->policy.interval_us > 0 && answer->policy.interval_us <= TIME_US_MAX);
+        assert(answer->policy.exercise <= EXERCISE_MAX);
         parts.policy.revision = answer->policy.revision;
         parts.policy.interval_us = (uint64_t)answer->policy.interval_us;
+        parts.policy.exercise = answer->policy.exercise;
         wire.policy = &parts.policy;
     }
     AUTO(arena_done) struct arena arena;
@@ -133,7 +135,10 @@ static int policy_read(const Warroom__Wire__Policy *wire, struct policy *ret, st
         return 0;
     if (wire->revision == 0)
         return err_set(err, -EBADMSG, "codec: answer: policy without revision");
+    if (wire->exercise > EXERCISE_MAX)
+        return err_set(err, -EBADMSG, "codec: answer: policy: exercise above %d", EXERCISE_MAX);
     ret->revision = wire->revision;
+    ret->exercise = wire->exercise;
     return wire_time_read("answer: policy interval", wire->interval_us, 1, &ret->interval_us, err);
 }
 

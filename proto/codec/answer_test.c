@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-static const struct policy sample_policy = { .revision = 9, .interval_us = 10000000 };
+static const struct policy sample_policy = { .revision = 9, .interval_us = 10000000, .exercise = EXERCISE_REHEARSAL };
 
 static void encode(struct fixture *f, const struct answer *answer)
 {
@@ -49,6 +49,7 @@ static void assert_comes_back(struct fixture *f, struct answer want)
     assert_int_equal(got.retry_us, want.retry_us);
     assert_int_equal(got.policy.revision, want.policy.revision);
     assert_int_equal(got.policy.interval_us, want.policy.interval_us);
+    assert_int_equal(got.policy.exercise, want.policy.exercise);
 }
 
 static void each_kind_comes_back_as_it_went(void **state)
@@ -135,25 +136,27 @@ struct wrong {
 };
 
 static const struct wrong wrongs[] = {
-    { 4, { 0 }, { 1, 1 }, true, 0 },
-    { 4, { 0 }, { 0, 0 }, false, -EBADMSG }, /* a welcome without policy */
-    { 4, { 0 }, { 0, 1 }, true, -EBADMSG },
-    { 4, { 0 }, { 1, 0 }, true, -EBADMSG },
-    { 4, { 0 }, { 1, TIME_US_MAX }, true, 0 },
-    { 4, { 0 }, { 1, TIME_US_MAX + 1 }, true, -EBADMSG },
-    { 4, { 0 }, { 1, -1 }, true, -EBADMSG },
-    { 5, { 1, 1 }, { 0, 0 }, false, 0 },
-    { 5, { 0, 1 }, { 0, 0 }, false, -EBADMSG },
-    { 5, { 2, 1 }, { 0, 0 }, false, -EBADMSG },
-    { 5, { 1, UINT64_MAX }, { 0, 0 }, false, -EBADMSG },
-    { 5, { 1, 1 }, { 0, 5 }, true, -EBADMSG },
-    { 6, { REFUSAL_OVERLAP, 0, 1, 2 }, { 0, 0 }, false, 0 },
-    { 6, { REFUSAL_OVERLAP, 0, 0, 0 }, { 0, 0 }, false, -EBADMSG },
-    { 6, { REFUSAL_OVERLAP, 0, 3, 2 }, { 0, 0 }, false, -EBADMSG },
-    { 6, { REFUSAL_LIMIT, 0, 3, 2 }, { 0, 0 }, false, 0 }, /* means nothing there */
-    { 7, { 1 }, { 0, 0 }, false, 0 },
-    { 7, { UINT64_MAX }, { 0, 0 }, false, -EBADMSG },
-    { 9, { 0 }, { 0, 0 }, false, -EBADMSG }, /* a kind of a later version */
+    { 4, { 0 }, { 1, 1, 0 }, true, 0 },
+    { 4, { 0 }, { 0, 0, 0 }, false, -EBADMSG }, /* a welcome without policy */
+    { 4, { 0 }, { 0, 1, 0 }, true, -EBADMSG },
+    { 4, { 0 }, { 1, 0, 0 }, true, -EBADMSG },
+    { 4, { 0 }, { 1, TIME_US_MAX, 0 }, true, 0 },
+    { 4, { 0 }, { 1, TIME_US_MAX + 1, 0 }, true, -EBADMSG },
+    { 4, { 0 }, { 1, -1, 0 }, true, -EBADMSG },
+    { 4, { 0 }, { 1, 1, EXERCISE_MAX }, true, 0 },
+    { 4, { 0 }, { 1, 1, EXERCISE_MAX + 1 }, true, -EBADMSG },
+    { 5, { 1, 1 }, { 0, 0, 0 }, false, 0 },
+    { 5, { 0, 1 }, { 0, 0, 0 }, false, -EBADMSG },
+    { 5, { 2, 1 }, { 0, 0, 0 }, false, -EBADMSG },
+    { 5, { 1, UINT64_MAX }, { 0, 0, 0 }, false, -EBADMSG },
+    { 5, { 1, 1 }, { 0, 5, 0 }, true, -EBADMSG },
+    { 6, { REFUSAL_OVERLAP, 0, 1, 2 }, { 0, 0, 0 }, false, 0 },
+    { 6, { REFUSAL_OVERLAP, 0, 0, 0 }, { 0, 0, 0 }, false, -EBADMSG },
+    { 6, { REFUSAL_OVERLAP, 0, 3, 2 }, { 0, 0, 0 }, false, -EBADMSG },
+    { 6, { REFUSAL_LIMIT, 0, 3, 2 }, { 0, 0, 0 }, false, 0 }, /* means nothing there */
+    { 7, { 1 }, { 0, 0, 0 }, false, 0 },
+    { 7, { UINT64_MAX }, { 0, 0, 0 }, false, -EBADMSG },
+    { 9, { 0 }, { 0, 0, 0 }, false, -EBADMSG }, /* a kind of a later version */
 };
 
 static void put_wrong(struct hand *hand, const struct wrong *wrong)
@@ -163,6 +166,7 @@ static void put_wrong(struct hand *hand, const struct wrong *wrong)
     if (wrong->has_policy) {
         put_number(&inner, 1, wrong->policy.revision);
         put_number(&inner, 2, (uint64_t)wrong->policy.interval_us);
+        put_number(&inner, 3, wrong->policy.exercise);
         put_bytes(hand, 3, bytes, hand_len(&inner));
     }
     inner = hand_over(bytes, sizeof bytes);

@@ -145,9 +145,12 @@ struct request {
 
 /* ---- collector to agent ---- */
 
+enum { EXERCISE_NONE, EXERCISE_HEARTBEAT, EXERCISE_REHEARSAL, EXERCISE_MAX = 255 /* of later versions */ };
+
 struct policy {
     uint64_t revision;   /* 0: none sent */
     int64_t interval_us; /* from 1 when there is one */
+    unsigned exercise;   /* of the way to people: what the agent says in a series of its own; up to EXERCISE_MAX */
 };
 
 enum answer_kind {

@@ -262,3 +262,5 @@ METRIC(AGENT_QUEUE, "warroom.agent.queue.ticks", "{tick}", 0, NULL,
        "Ticks the agent holds because the collector has not confirmed them yet.", "agent")
 METRIC(AGENT_DROPPED, "warroom.agent.dropped", "{tick}", 0, NULL,
        "Ticks that gave way to newer ones since the agent started.", "agent")
+METRIC(AGENT_EXERCISE, "warroom.agent.exercise", "1", 0, NULL,
+       "What the way from here to people is being exercised by: 0 nothing, 1 a heartbeat, 2 a rehearsal.", "policy")
