@@ -1,10 +1,27 @@
 #include "collector/event/datafile.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "collector/event/calendar.h"
+
+enum { WORDS_BYTES_MAX = 1 << 20 };
+
+int datafile_read(const struct datafile_kind *kind, const char *path, const char *text, size_t len, void *ret,
+                  struct config_faults *faults)
+{
+    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
+    void *file = arena_alloc(&arena, 1, kind->size);
+    if (!file)
+        return -ENOMEM;
+    int rc = text ? config_parse(path, text, len, kind->fields, file, kind->size, &arena, faults)
+                  : config_read(path, kind->fields, file, kind->size, &arena, faults);
+    return rc < 0 ? rc : kind->take(path, file, ret, faults);
+}
 
 bool datafile_name(const char *path, char *ret, size_t size, struct config_faults *faults)
 {

@@ -126,7 +126,7 @@ int gate_override(struct gate *gate, enum role role, const char *by, const char 
 {
     const char *name = names[gate->gate];
     if (role != ROLE_COMMANDER)
-        return err_set(err, -EPERM, "gate %s: an override wants a commander, not a %s", name, role_name(role));
+        return err_set(err, -EPERM, "gate %s: an override wants a commander, not %s", name, role_one(role));
     if (gate_lets(gate))
         return err_set(err, -EALREADY, "gate %s is %s, there is nothing to override", name, state_names[gate->state]);
     if (!reason || !utf8_is_shown(reason, 1, GATE_TEXT_MAX, ""))

@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/auto.h"
 #include "collector/event/calendar.h"
 #include "collector/event/datafile.h"
 
-enum { WORDS_BYTES_MAX = 1 << 20, SPANS_MAX = 64, NOTE_MAX = 63, YEAR_LEAST = 1970, YEAR_MOST = 9998 };
+enum { SPANS_MAX = 64, NOTE_MAX = 63, YEAR_LEAST = 1970, YEAR_MOST = 9998 };
 
 /* ---- the form of the file ---- */
 
@@ -203,8 +202,9 @@ static void take_year(struct filling *f, const struct year_item *item)
         take_working(f, &working[i]);
 }
 
-static int take(const char *path, const struct file *file, struct holidays *ret, struct config_faults *faults)
+static int take(const char *path, const void *from, void *ret, struct config_faults *faults)
 {
+    const struct file *file = from;
     size_t before = faults->n;
     struct holidays holidays = { .n_years = file->years.n };
     struct filling filling = { .path = path, .faults = faults, .weekend = file->weekend };
@@ -220,24 +220,20 @@ static int take(const char *path, const struct file *file, struct holidays *ret,
     }
     if (faults->n > before)
         return -EINVAL;
-    *ret = holidays;
+    *(struct holidays *)ret = holidays;
     return 0;
 }
 
+static const struct datafile_kind kind = { file_fields, sizeof(struct file), take };
+
 int holidays_read(const char *path, struct holidays *ret, struct config_faults *faults)
 {
-    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
-    struct file file = { 0 };
-    int rc = config_read(path, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(path, &file, ret, faults);
+    return datafile_read(&kind, path, NULL, 0, ret, faults);
 }
 
 int holidays_parse(const char *name, const char *text, size_t len, struct holidays *ret, struct config_faults *faults)
 {
-    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
-    struct file file = { 0 };
-    int rc = config_parse(name, text, len, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(name, &file, ret, faults);
+    return datafile_read(&kind, name, text, len, ret, faults);
 }
 
 /* ---- asking ---- */

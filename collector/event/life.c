@@ -226,8 +226,8 @@ int event_may(const struct event *event, enum event_verb verb, enum role role, s
         return refuse_state(event, verb, err);
     if (step->who & ROLE_BIT(role))
         return 0;
-    return err_set(err, -EPERM, "event %s: %s is for %s, not for a %s", event->name, event_verb_name(verb),
-                   role_list(roles, step->who), role_name(role));
+    return err_set(err, -EPERM, "event %s: %s is for %s, not for %s", event->name, event_verb_name(verb),
+                   role_list(roles, step->who), role_one(role));
 }
 
 static int check_gates(const struct event *event, const struct step *step, const struct gate *gates, struct err *err)

@@ -174,6 +174,8 @@ static void a_refusal_says_from_where_or_who_may(void **state)
     f = before = in_state(EVENT_REQUESTED, false);
     assert_refused(&f, do_as(&f, EVENT_ACCEPT, ROLE_CUSTOMER, 1, ""), -EPERM,
                    "accept is for commander, not for a customer", &before);
+    assert_refused(&f, do_as(&f, EVENT_ACCEPT, ROLE_OPERATOR, 1, ""), -EPERM,
+                   "accept is for commander, not for an operator", &before);
     f = before = in_state(EVENT_LIVE, true);
     assert_refused(&f, ask(&f, EVENT_REPORT, ""), -EPERM, "is a drill: it knows no report, `close` ends it", &before);
 }

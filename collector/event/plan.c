@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/auto.h"
 #include "base/clock.h"
 #include "collector/event/calendar.h"
 #include "collector/event/datafile.h"
 #include "collector/event/holidays.h"
 
-enum { WORDS_BYTES_MAX = 1 << 20, RANK_MAX = 99, REPORT_DAY_MAX = 28, WORKING_DAYS_MAX = 30 };
+enum { RANK_MAX = 99, REPORT_DAY_MAX = 28, WORKING_DAYS_MAX = 30 };
 #define WITHIN_MAX_US (30.0 * 86400 * US_PER_S)
 
 /* ---- the form of the file ---- */
@@ -189,8 +188,9 @@ static void take_version(const struct taking *t, const struct version_item *item
     ret->care = item->care;
 }
 
-static int take(const char *path, const struct file *file, struct plan *ret, struct config_faults *faults)
+static int take(const char *path, const void *from, void *ret, struct config_faults *faults)
 {
+    const struct file *file = from;
     size_t before = faults->n;
     struct taking t = { path, faults };
     struct plan plan = { .rank = (int)file->rank, .drill = file->drill, .n_versions = file->versions.n };
@@ -207,24 +207,20 @@ static int take(const char *path, const struct file *file, struct plan *ret, str
     }
     if (faults->n > before)
         return -EINVAL;
-    *ret = plan;
+    *(struct plan *)ret = plan;
     return 0;
 }
 
+static const struct datafile_kind kind = { file_fields, sizeof(struct file), take };
+
 int plan_read(const char *path, struct plan *ret, struct config_faults *faults)
 {
-    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
-    struct file file = { 0 };
-    int rc = config_read(path, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(path, &file, ret, faults);
+    return datafile_read(&kind, path, NULL, 0, ret, faults);
 }
 
 int plan_parse(const char *name, const char *text, size_t len, struct plan *ret, struct config_faults *faults)
 {
-    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
-    struct file file = { 0 };
-    int rc = config_parse(name, text, len, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(name, &file, ret, faults);
+    return datafile_read(&kind, name, text, len, ret, faults);
 }
 
 /* ---- asking ---- */

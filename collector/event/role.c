@@ -15,6 +15,17 @@ const char *role_name(enum role role)
     return role_names[role];
 }
 
+const char *role_one(enum role role)
+{
+    static const char *const ones[] = {
+        [ROLE_VIEWER] = "a viewer",
+        [ROLE_OPERATOR] = "an operator",
+        [ROLE_COMMANDER] = "a commander",
+        [ROLE_CUSTOMER] = "a customer",
+    };
+    return ones[role];
+}
+
 bool role_find(const char *name, enum role *ret)
 {
     for (int i = 0; i < ROLE_COUNT; i++) {

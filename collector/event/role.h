@@ -18,6 +18,8 @@ enum { ROLES_TEXT = 64 };
 extern const char *const role_names[ROLE_COUNT + 1];
 /* "viewer"...: as configured, shown and kept in the ledger. */
 const char *role_name(enum role role);
+/* "a viewer", "an operator"...: within a sentence. */
+const char *role_one(enum role role);
 /* False: no role has that name. */
 bool role_find(const char *name, enum role *ret);
 

@@ -15,18 +15,6 @@
 #include "warroom/command/run.h"
 #include "warroom/command/verb.h"
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
 #define EMPTY "{'ok':true,'data':{}}"
 
 /* `line` makes exactly this request; single quotes stand for double ones. */
@@ -541,7 +529,7 @@ static void settings_that_were_named_must_be_there(void **state)
     assert_string_equal(fake_asked(*state, 0), "");
 }
 
-#define WITH(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test)  cmocka_unit_test_setup_teardown(test, fake_setup, fake_teardown)
 #define FILED(test) cmocka_unit_test_setup_teardown(test, setup_file, teardown_file)
 
 int main(void)

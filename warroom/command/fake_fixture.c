@@ -2,10 +2,15 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 enum { QUEUE_MAX = 16, WORDS_MAX = 32 };
 #define NOW_S INT64_C(1795401660) /* 2026-11-23T02:41:00Z */
@@ -115,6 +120,18 @@ void fake_close(struct fake *fake)
     the_fake = NULL;
 }
 
+int fake_setup(void **state)
+{
+    *state = fake_open();
+    return 0;
+}
+
+int fake_teardown(void **state)
+{
+    fake_close(*state);
+    return 0;
+}
+
 static char *quoted(const char *text)
 {
     char *copy = strdup(text);
@@ -173,6 +190,14 @@ enum command_exit fake_run(struct fake *fake, const char *line)
     fclose(fake->console.err);
     free(copy);
     return exit;
+}
+
+void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
+{
+    fake_answer(fake, answer);
+    assert_int_equal(fake_run(fake, line), COMMAND_OK);
+    assert_string_equal(fake_err(fake), "");
+    assert_string_equal(fake_out(fake), expected);
 }
 
 const char *fake_out(struct fake *fake)

@@ -26,6 +26,19 @@ enum tone show_state_tone(const char *state)
     return TONE_PLAIN;
 }
 
+void show_listing(const json_t *rows, const struct listing *listing, const struct sheet *sheet)
+{
+    size_t i;
+    json_t *row;
+    if (json_array_size(rows) == 0) {
+        fprintf(sheet->out, "%s\n", listing->none);
+        return;
+    }
+    struct table *table = table_new(listing->columns, listing->n_columns, 0);
+    json_array_foreach(rows, i, row) listing->row(table, row, sheet);
+    table_print(table, sheet);
+}
+
 void show_window(const json_t *data, const struct sheet *sheet)
 {
     char from[HUMAN_TEXT], to[HUMAN_TEXT];

@@ -56,12 +56,17 @@ void show_incident_table(const json_t *incidents, const struct sheet *sheet, int
 /* "egress 12.5 MB/s, connections 5000". False: nothing is declared, nothing is printed. */
 bool show_limits(const json_t *declared, const struct sheet *sheet);
 
-/* What an entry of the ledger says, in a line. */
-enum { SHOW_SAID_MAX = 400 };
-void show_said(char text[SHOW_SAID_MAX], const json_t *body);
-
 /* One line of the feed: an incident after its change. */
 void show_incident_change(const json_t *item, const struct sheet *sheet);
+
+/* A list as a table, a row each; in the place of an empty one what `none` says. */
+struct listing {
+    const char *none;
+    const struct column *columns;
+    size_t n_columns;
+    void (*row)(struct table *table, const json_t *row, const struct sheet *sheet);
+};
+void show_listing(const json_t *rows, const struct listing *listing, const struct sheet *sheet);
 
 /* "EVENT  FROM to TO", as an answer has them; nothing when it has none. */
 void show_window(const json_t *data, const struct sheet *sheet);

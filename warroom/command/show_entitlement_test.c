@@ -8,26 +8,6 @@
 
 #include "warroom/command/fake_fixture.h"
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
-static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
-{
-    fake_answer(fake, answer);
-    assert_int_equal(fake_run(fake, line), COMMAND_OK);
-    assert_string_equal(fake_err(fake), "");
-    assert_string_equal(fake_out(fake), expected);
-}
-
 #define CONTRACT                                                                                                       \
     "{'id':1,'plan':'enterprise','first_day':'2026-01-01','last_day':'2026-12-31','years':1,'zone':'Asia/Shanghai',"   \
     "'calendar':'cn','set':'2026-01-01T02:00:00.000Z','set_by':'li','locked':'2026-11-23T02:00:00.000Z','balance':[{"  \
@@ -140,7 +120,7 @@ static void what_is_missing_is_a_dash(void **state)
 
 int main(void)
 {
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, fake_setup, fake_teardown)
     const struct CMUnitTest tests[] = {
         WITH(plans_are_what_they_promise_and_how_soon_they_answer),
         WITH(without_plans_it_says_where_they_come_from),

@@ -14,29 +14,24 @@ void show_tenant(const json_t *data, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+static void tenant_row(struct table *table, const json_t *tenant, const struct sheet *sheet)
+{
+    char text[HUMAN_TEXT];
+    int64_t id = 0;
+    int64_t at_us;
+    (void)sheet;
+    field_count(tenant, "id", &id);
+    table_cell(table, TONE_PLAIN, "%" PRId64, id);
+    table_cell(table, TONE_PLAIN, "%s", field_text(tenant, "name"));
+    table_cell(table, TONE_PLAIN, "%s",
+               field_instant(tenant, "created", &at_us) ? human_instant(text, at_us) : FIELD_NONE);
+}
+
 void show_tenants(const json_t *data, const struct sheet *sheet)
 {
     static const struct column columns[] = { { "ID", true, 0 }, { "TENANT", false, 20 }, { "SINCE", false, 0 } };
-    const json_t *tenants = field_list(data, "tenants");
-    if (json_array_size(tenants) == 0) {
-        fputs("no tenants yet: warroom tenant add NAME\n", sheet->out);
-        return;
-    }
-    struct table *table = table_new(columns, 3, 0);
-    size_t i;
-    json_t *tenant;
-    json_array_foreach(tenants, i, tenant)
-    {
-        char text[HUMAN_TEXT];
-        int64_t id = 0;
-        int64_t at_us;
-        field_count(tenant, "id", &id);
-        table_cell(table, TONE_PLAIN, "%" PRId64, id);
-        table_cell(table, TONE_PLAIN, "%s", field_text(tenant, "name"));
-        table_cell(table, TONE_PLAIN, "%s",
-                   field_instant(tenant, "created", &at_us) ? human_instant(text, at_us) : FIELD_NONE);
-    }
-    table_print(table, sheet);
+    static const struct listing listing = { "no tenants yet: warroom tenant add NAME", columns, 3, tenant_row };
+    show_listing(field_list(data, "tenants"), &listing, sheet);
 }
 
 static const struct {

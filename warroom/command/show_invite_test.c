@@ -9,26 +9,6 @@
 
 #include "warroom/command/fake_fixture.h"
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
-static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
-{
-    fake_answer(fake, answer);
-    assert_int_equal(fake_run(fake, line), COMMAND_OK);
-    assert_string_equal(fake_err(fake), "");
-    assert_string_equal(fake_out(fake), expected);
-}
-
 struct row {
     const char *name, *state, *key;
 };
@@ -200,7 +180,7 @@ static void invitations_are_listed_and_taken_back(void **state)
            "0123456789abcdef of tenant acme is taken back, with 20 uses left; who has joined by it stays\n");
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, fake_setup, fake_teardown)
 
 int main(void)
 {

@@ -7,6 +7,7 @@
 #include "base/moment.h"
 #include "warroom/command/field.h"
 #include "warroom/command/human.h"
+#include "warroom/command/said.h"
 #include "warroom/command/show.h"
 
 static int64_t count_of(const json_t *object, const char *key)
@@ -165,12 +166,12 @@ static void put_happened(const json_t *list, const struct sheet *sheet)
     struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 2);
     json_array_foreach(list, i, line)
     {
-        char text[SHOW_SAID_MAX];
-        show_said(text, field_object(line, "said"));
+        char text[SAID_MAX];
         show_time_cell(table, line, "at", sheet);
         table_cell(table, TONE_PLAIN, "%s", field_text(line, "kind"));
         table_cell(table, TONE_PLAIN, "%s", field_text(line, "by"));
-        table_cell(table, TONE_PLAIN, "%s", text);
+        table_cell(table, TONE_PLAIN, "%s",
+                   said_text(text, field_text(line, "kind"), field_object(line, "said"), sheet->now_us));
     }
     table_print(table, sheet);
 }

@@ -10,26 +10,6 @@
 
 #include "warroom/command/fake_fixture.h"
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
-static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
-{
-    fake_answer(fake, answer);
-    assert_int_equal(fake_run(fake, line), COMMAND_OK);
-    assert_string_equal(fake_err(fake), "");
-    assert_string_equal(fake_out(fake), expected);
-}
-
 #define PATROL                                                                                                         \
     "'patrol':{'event':'launch','state':'live','interval_s':600,'on_record':2,'total':145,'preparing':3,"              \
     "'last':'2026-11-23T02:30:01.000Z','next_due':'2026-11-23T02:50:00.000Z'}"
@@ -98,7 +78,8 @@ static void a_handover_says_what_happened_what_is_open_and_what_to_watch(void **
            "{'ok':true,'data':{'handover':{'event':'launch','by':'li','at':'2026-11-23T02:41:00.000Z','since':null,"
            "'note':'mind db-1','rounds':{'kept':47,'late':0,'missed':1,'with_findings':2},'happened':[{"
            "'at':'2026-11-23T02:31:00.000Z','kind':'incident','by':'wang','incident':7,'said':{'what':'acknowledged',"
-           "'title':'CPU above 90 %'}}],'happened_left_out':3,'findings':[{'k':1,'at':'2026-11-23T02:30:01.000Z',"
+           "'severity':'critical','title':'CPU above 90 "
+           "%'}}],'happened_left_out':3,'findings':[{'k':1,'at':'2026-11-23T02:30:01.000Z',"
            "'severity':'warning','subject':'db-1','text':'silent'}],'findings_left_out':0,'open':[{'id':7,"
            "'title':'CPU above 90 % on web-1','group':'web','severity':'critical','state':'acknowledged',"
            "'crossed':'2026-11-23T02:30:00.000Z'}],'watch':[{'host':'web-1','series':'system.cpu.utilization',"
@@ -110,7 +91,7 @@ static void a_handover_says_what_happened_what_is_open_and_what_to_watch(void **
            "\n"
            "What happened (4), the latest of them\n"
            "  AT        KIND      BY    SAYS\n"
-           "  10:31:00  incident  wang  acknowledged title=CPU above 90 %\n"
+           "  10:31:00  incident  wang  acknowledged, critical: CPU above 90 %\n"
            "\n"
            "What rounds found (1)\n"
            "  AT        ROUND  SEVERITY  OF    FOUND\n"
@@ -131,7 +112,7 @@ static void a_handover_wants_a_note(void **state)
     assert_int_equal(fake_run(*state, "warroom patrol handover launch"), COMMAND_USAGE);
 }
 
-#define WITH(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define WITH(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
 {

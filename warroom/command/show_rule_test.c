@@ -8,26 +8,6 @@
 
 #include "warroom/command/fake_fixture.h"
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
-static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
-{
-    fake_answer(fake, answer);
-    assert_int_equal(fake_run(fake, line), COMMAND_OK);
-    assert_string_equal(fake_err(fake), "");
-    assert_string_equal(fake_out(fake), expected);
-}
-
 static void rules_are_listed_with_what_is_bad_and_where_they_hold(void **state)
 {
     prints(*state, "warroom rule list",
@@ -91,7 +71,7 @@ static void what_would_have_fired_is_told_with_its_times(void **state)
         "there is more: go on with --from 2026-11-23T02:30:00.000Z\n");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
 {

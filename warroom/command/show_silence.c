@@ -14,30 +14,24 @@ static int64_t id_of(const json_t *object)
     return id;
 }
 
+static void silence_row(struct table *table, const json_t *silence, const struct sheet *sheet)
+{
+    table_cell(table, TONE_PLAIN, "%" PRId64, id_of(silence));
+    table_cell(table, TONE_PLAIN, "%s", field_text(silence, "tenant"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(silence, "hosts"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(silence, "rule"));
+    show_time_cell(table, silence, "to", sheet);
+    table_cell(table, TONE_PLAIN, "%s", field_text(silence, "owner"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(silence, "reason"));
+}
+
 void show_silences(const json_t *data, const struct sheet *sheet)
 {
     static const struct column columns[] = { { "ID", true, 0 },      { "TENANT", false, 8 }, { "HOSTS", false, 10 },
                                              { "RULE", false, 8 },   { "UNTIL", false, 0 },  { "OWNER", false, 6 },
                                              { "REASON", false, 16 } };
-    const json_t *silences = field_list(data, "silences");
-    size_t i;
-    json_t *silence;
-    if (json_array_size(silences) == 0) {
-        fputs("no silences\n", sheet->out);
-        return;
-    }
-    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
-    json_array_foreach(silences, i, silence)
-    {
-        table_cell(table, TONE_PLAIN, "%" PRId64, id_of(silence));
-        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "tenant"));
-        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "hosts"));
-        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "rule"));
-        show_time_cell(table, silence, "to", sheet);
-        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "owner"));
-        table_cell(table, TONE_PLAIN, "%s", field_text(silence, "reason"));
-    }
-    table_print(table, sheet);
+    static const struct listing listing = { "no silences", columns, sizeof columns / sizeof columns[0], silence_row };
+    show_listing(field_list(data, "silences"), &listing, sheet);
 }
 
 void show_silence_line(const json_t *data, const struct sheet *sheet)
@@ -62,31 +56,25 @@ static void answer_cell(struct table *table, const json_t *notice)
         table_cell(table, field_is(notice, "kind", "change") ? TONE_WARN : TONE_DIM, FIELD_NONE);
 }
 
+static void notice_row(struct table *table, const json_t *notice, const struct sheet *sheet)
+{
+    table_cell(table, TONE_PLAIN, "%" PRId64, id_of(notice));
+    table_cell(table, TONE_PLAIN, "%s", field_text(notice, "tenant"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(notice, "kind"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(notice, "hosts"));
+    show_time_cell(table, notice, "from", sheet);
+    show_time_cell(table, notice, "to", sheet);
+    table_cell(table, TONE_PLAIN, "%s: %s", field_text(notice, "title"), field_text(notice, "impact"));
+    answer_cell(table, notice);
+}
+
 void show_notices(const json_t *data, const struct sheet *sheet)
 {
     static const struct column columns[] = { { "ID", true, 0 },       { "TENANT", false, 8 }, { "KIND", false, 0 },
                                              { "HOSTS", false, 8 },   { "FROM", false, 0 },   { "TO", false, 0 },
                                              { "NOTICE", false, 16 }, { "ANSWER", false, 12 } };
-    const json_t *notices = field_list(data, "notices");
-    size_t i;
-    json_t *notice;
-    if (json_array_size(notices) == 0) {
-        fputs("no notices\n", sheet->out);
-        return;
-    }
-    struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
-    json_array_foreach(notices, i, notice)
-    {
-        table_cell(table, TONE_PLAIN, "%" PRId64, id_of(notice));
-        table_cell(table, TONE_PLAIN, "%s", field_text(notice, "tenant"));
-        table_cell(table, TONE_PLAIN, "%s", field_text(notice, "kind"));
-        table_cell(table, TONE_PLAIN, "%s", field_text(notice, "hosts"));
-        show_time_cell(table, notice, "from", sheet);
-        show_time_cell(table, notice, "to", sheet);
-        table_cell(table, TONE_PLAIN, "%s: %s", field_text(notice, "title"), field_text(notice, "impact"));
-        answer_cell(table, notice);
-    }
-    table_print(table, sheet);
+    static const struct listing listing = { "no notices", columns, sizeof columns / sizeof columns[0], notice_row };
+    show_listing(field_list(data, "notices"), &listing, sheet);
 }
 
 static void put_against(const json_t *names, const struct sheet *sheet)

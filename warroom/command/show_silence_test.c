@@ -8,26 +8,6 @@
 
 #include "warroom/command/fake_fixture.h"
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
-static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
-{
-    fake_answer(fake, answer);
-    assert_int_equal(fake_run(fake, line), COMMAND_OK);
-    assert_string_equal(fake_err(fake), "");
-    assert_string_equal(fake_out(fake), expected);
-}
-
 #define SILENCE                                                                                                        \
     "'id':3,'tenant':'acme','hosts':'db-*','rule':'*','reason':'kernel update','owner':'li',"                          \
     "'from':'2026-11-23T02:30:00.000Z','to':'2026-11-23T04:30:00.000Z'"
@@ -115,7 +95,7 @@ static void an_alert_that_nobody_is_told_of_says_why(void **state)
            "Pages (0)\n");
 }
 
-#define SHOW_CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SHOW_CASE(test) cmocka_unit_test_setup_teardown(test, fake_setup, fake_teardown)
 
 int main(void)
 {

@@ -198,26 +198,6 @@ static const char coverage[] =
     "'gaps':[]},{'host':{'id':'0a0b0c0d0e0f0103','name':'web-3','tenant':'acme'},'error':'too much is known of this "
     "host'}]}}";
 
-static int setup(void **state)
-{
-    *state = fake_open();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    return 0;
-}
-
-static void prints(struct fake *fake, const char *line, const char *answer, const char *expected)
-{
-    fake_answer(fake, answer);
-    assert_int_equal(fake_run(fake, line), COMMAND_OK);
-    assert_string_equal(fake_err(fake), "");
-    assert_string_equal(fake_out(fake), expected);
-}
-
 static void the_status_is_one_screen(void **state)
 {
     prints(*state, "warroom status", status,
@@ -428,13 +408,14 @@ static void the_ledger_is_a_table_of_who_did_what(void **state)
 {
     prints(*state, "warroom ledger list --kind incident",
            "{'ok':true,'data':{'entries':[{'n':12,'at':'2026-11-23T02:31:00.000Z','kind':'incident','event':'launch',"
-           "'incident':7,'by':'li','body':{'what':'acknowledged','title':'CPU above 90 % on web-1','late':true,"
+           "'incident':7,'by':'li','body':{'what':'acknowledged','severity':'critical','title':'CPU above 90 % on "
+           "web-1','late':true,"
            "'breached':false,'clock':1,'crossed_us':1795400000000000},'hash':'00'},{'n':3,"
            "'at':'2026-11-23T02:30:00.000Z','kind':'round','event':null,'incident':null,'by':'clock','body':{"
-           "'findings':[1,2]},'hash':'00'}]}}",
+           "'k':3,'phase':'live','state':'kept','findings':[{},{}]},'hash':'00'}]}}",
            " N  AT        KIND      EVENT   INCIDENT  BY     SAYS\n"
-           "12  10:31:00  incident  launch         7  li     acknowledged title=CPU above 90 % on web-1 late cl…\n"
-           " 3  10:30:00  round     -              -  clock  findings=2\n");
+           "12  10:31:00  incident  launch         7  li     acknowledged, critical: CPU above 90 % on web-1; f…\n"
+           " 3  10:30:00  round     -              -  clock  round 3 (live) kept; 2 findings\n");
 }
 
 static void acknowledging_says_so_in_a_line(void **state)
@@ -502,7 +483,7 @@ static void what_is_missing_is_a_dash(void **state)
            "Pages (0)\n");
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, fake_setup, fake_teardown)
 
 static void a_query_shows_quantiles_that_were_asked_for(void **state)
 {
