@@ -50,7 +50,7 @@ libraries='
 nng/                proto/link
 protobuf-c/         proto/codec
 *.pb-c.h            proto/codec
-sodium.h            proto/codec proto/ledger proto/link
+sodium.h            proto/codec proto/ledger proto/link collector/channel
 yaml.h              base/config*.c
 sqlite3.h           collector/store
 zstd.h              collector/store/block

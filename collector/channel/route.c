@@ -8,7 +8,11 @@
 
 #include "base/auto.h"
 #include "collector/channel/answer.h"
+#include "collector/channel/dingtalk.h"
+#include "collector/channel/feishu.h"
+#include "collector/channel/robot.h"
 #include "collector/channel/webhook.h"
+#include "collector/channel/wecom.h"
 
 const char *const channel_kind_names[] = {
     [CHANNEL_WEBHOOK] = "webhook",   [CHANNEL_SMTP] = "smtp",     [CHANNEL_WECOM] = "wecom",
@@ -16,9 +20,45 @@ const char *const channel_kind_names[] = {
 };
 const char *const channel_tls_names[] = { "starttls", "implicit", "none", NULL };
 
+enum { SECRET_MAX = 255, SIGNED_MAX = 160 /* what a signature adds to a URL */ };
+
 static int check_url(const struct channel_route *route, struct err *err)
 {
     return channel_url_check(route->url, err);
+}
+
+static int check_robot(const struct channel_route *route, struct err *err)
+{
+    if (strnlen(route->url, CHANNEL_URL_MAX) > CHANNEL_URL_MAX - SIGNED_MAX)
+        return err_set(err, -EINVAL, "a robot's URL is longer than %d bytes", CHANNEL_URL_MAX - SIGNED_MAX);
+    if (route->secret && (!route->secret[0] || strnlen(route->secret, SECRET_MAX + 1) > SECRET_MAX))
+        return err_set(err, -EINVAL, "`secret` has no byte, or more than %d", SECRET_MAX);
+    return channel_url_check(route->url, err);
+}
+
+static int check_unsigned(const struct channel_route *route, struct err *err)
+{
+    return route->secret ? err_set(err, -EINVAL, "`secret` is not for this kind") : check_robot(route, err);
+}
+
+static int check_nowhere(const char *address, struct err *err)
+{
+    return address[0] ? err_set(err, -EINVAL, "a webhook has no addresses") : 0;
+}
+
+static int check_mention(const char *address, struct err *err)
+{
+    struct mention mention;
+    return mention_read(address, &mention, err);
+}
+
+static int check_feishu_mention(const char *address, struct err *err)
+{
+    struct mention mention;
+    int rc = mention_read(address, &mention, err);
+    if (rc == 0 && mention.what == MENTION_MOBILE)
+        return err_set(err, -EINVAL, "Feishu's robots call people by their open_id, not by number");
+    return rc;
 }
 
 /* `per_minute`: what the services say of themselves; a relay's is what one can be expected to take. */
@@ -26,15 +66,17 @@ static const struct kind {
     unsigned per_minute;
     size_t items_max;
     int (*check)(const struct channel_route *route, struct err *err);
-    /* Freed by free(). NULL: out of memory. */
+    int (*check_address)(const char *address, struct err *err);
+    /* Where to, if not the URL as it stands; and what. Freed by free(). NULL: out of memory. */
+    char *(*url)(const struct channel_route *route, int64_t now_us);
     char *(*body)(const struct channel_route *route, const struct message *message);
     void (*judge)(const struct channel_answer *answer, struct page_outcome *ret);
 } kinds[CHANNEL_KIND_COUNT] = {
-    [CHANNEL_WEBHOOK] = { 0, 1, check_url, webhook_body, answer_judge_status },
-    [CHANNEL_SMTP] = { 60, 50, NULL, NULL, NULL },
-    [CHANNEL_WECOM] = { 20, 20, NULL, NULL, NULL },
-    [CHANNEL_DINGTALK] = { 20, 20, NULL, NULL, NULL },
-    [CHANNEL_FEISHU] = { 100, 20, NULL, NULL, NULL },
+    [CHANNEL_WEBHOOK] = { 0, 1, check_url, check_nowhere, NULL, webhook_body, answer_judge_status },
+    [CHANNEL_SMTP] = { 60, 50, NULL, NULL, NULL, NULL, NULL },
+    [CHANNEL_WECOM] = { 20, 20, check_unsigned, check_mention, NULL, wecom_body, wecom_judge },
+    [CHANNEL_DINGTALK] = { 20, 20, check_robot, check_mention, dingtalk_url, dingtalk_body, dingtalk_judge },
+    [CHANNEL_FEISHU] = { 100, 20, check_robot, check_feishu_mention, NULL, feishu_body, feishu_judge },
 };
 
 unsigned channel_per_minute(enum channel_kind kind)
@@ -57,6 +99,13 @@ int channel_route_check(const struct channel_route *route, struct err *err)
     return kind->check(route, err);
 }
 
+int channel_address_check(enum channel_kind kind, const char *address, struct err *err)
+{
+    if (!kinds[kind].check_address)
+        return err_set(err, -EINVAL, "channels of the kind %s are not there yet", channel_kind_names[kind]);
+    return kinds[kind].check_address(address, err);
+}
+
 struct post { /* one message under way by HTTP */
     const struct kind *kind;
     void (*fn)(void *user, const struct page_outcome *outcome);
@@ -75,13 +124,15 @@ static void on_answer(void *user, const struct channel_answer *answer)
 static int send_post(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
                      struct post *post, struct err *err)
 {
-    AUTO(auto_free) char *body = post->kind->body(route, message);
-    if (!body)
+    const struct kind *kind = post->kind;
+    AUTO(auto_free) char *url = kind->url ? kind->url(route, message->now_us) : strdup(route->url);
+    AUTO(auto_free) char *body = kind->body(route, message);
+    if (!url || !body)
         return err_set(err, -ENOMEM, "channel: out of memory");
     char key[sizeof "Idempotency-Key: " + PAGE_KEY_MAX];
     snprintf(key, sizeof key, "Idempotency-Key: %s", message->key);
     const char *const headers[] = { "Content-Type: application/json", key, NULL };
-    return channel_post(sender, route->url, headers, body, strlen(body), on_answer, free, post, err);
+    return channel_post(sender, url, headers, body, strlen(body), on_answer, free, post, err);
 }
 
 int channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,

@@ -44,6 +44,9 @@ struct channel_route { /* a channel as it is configured; borrowed texts, NULL fo
 /* -EINVAL: it cannot work, and why. For checking a configuration. */
 int channel_route_check(const struct channel_route *route, struct err *err);
 
+/* -EINVAL: not an address at such a channel, and what one looks like there. */
+int channel_address_check(enum channel_kind kind, const char *address, struct err *err);
+
 unsigned channel_per_minute(enum channel_kind kind); /* messages its service takes a minute; 0: no limit of its own */
 size_t channel_items_max(enum channel_kind kind);    /* pages one message may carry */
 
