@@ -295,10 +295,10 @@ static const struct webhook_config *webhook_named(const struct collector *collec
 
 static int send_page(struct collector *collector, const struct page *page, struct sending *sending, struct err *err)
 {
-    const struct webhook_config *webhook = webhook_named(collector, page->contact);
+    const struct webhook_config *webhook = webhook_named(collector, page->channel);
     const struct incident *incident = pager_incident(collector->pager, page->incident);
     if (!webhook || !incident)
-        return err_set(err, -ENOENT, "no webhook %s in the configuration", page->contact);
+        return err_set(err, -ENOENT, "no webhook %s in the configuration", page->channel);
     const struct tenant *tenant = fleet_tenant(collector->fleet, page->tenant);
     const struct event *event = scope_event(collector, incident->event);
     struct message_item item = {
@@ -326,8 +326,9 @@ static int send_page(struct collector *collector, const struct page *page, struc
 
 void desk_send_due(struct collector *collector)
 {
-    const struct page *page;
-    while (!collector->closing && (page = pager_take_due(collector->pager, now_us(collector)))) {
+    struct page_due due;
+    while (!collector->closing && pager_take_due(collector->pager, now_us(collector), &due)) {
+        const struct page *page = due.at[0];
         struct sending *sending = calloc(1, sizeof *sending);
         struct page_outcome outcome = { .delivered = false };
         struct err err = { .text = "out of memory" };

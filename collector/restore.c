@@ -304,6 +304,9 @@ int restore_contacts(struct collector *collector, const struct collector_config 
     for (size_t i = 0; i < config->webhooks.n; i++) {
         memset(&contacts[i], 0, sizeof contacts[i]);
         snprintf(contacts[i].name, sizeof contacts[i].name, "%s", webhooks[i].name);
+        contacts[i].everything = true;
+        contacts[i].n_ways = 1; /* a channel of its own */
+        memcpy(contacts[i].ways[0].channel, contacts[i].name, sizeof contacts[i].name);
         if (!webhooks[i].tenant)
             continue;
         const struct tenant *tenant = fleet_tenant_named(collector->fleet, webhooks[i].tenant);
@@ -312,7 +315,8 @@ int restore_contacts(struct collector *collector, const struct collector_config 
             log_event(&collector->log, LOG_WARN, "webhook_waits_for_tenant", KV_TEXT("webhook", webhooks[i].name),
                       KV_TEXT("tenant", webhooks[i].tenant));
     }
-    int rc = pager_set_contacts(collector->pager, contacts, config->webhooks.n, now_us(collector), &collector->effects);
+    const struct page_ways ways = { .n_contacts = config->webhooks.n, .contacts = contacts };
+    int rc = pager_set_ways(collector->pager, &ways, now_us(collector), &collector->effects);
     return rc < 0 ? err_sys(err, rc, "cannot take the webhooks") : 0;
 }
 
@@ -401,7 +405,7 @@ int restore_all(struct collector *collector, struct err *err)
         collector->last_tenant = marks.tenant;
         collector->last_event = marks.event;
         pager_start_ids(collector->pager, marks.incident, marks.page);
-        rc = restore_contacts(collector, collector->config, err); /* behind the rows, see pager_set_contacts() */
+        rc = restore_contacts(collector, collector->config, err); /* behind the rows, see pager_set_ways() */
     }
     if (rc == 0)
         rc = put_back_watch(collector, &loading, err);

@@ -82,7 +82,7 @@ static int setup(void **state)
     f->alerts[0] = an_alert("web-1", "cpu", ALERT_FIRING);
     f->what = (struct message_item){ &f->incident, f->alerts, 1, "acme", "launch", false, false };
     f->message = (struct message){ .kind = MESSAGE_TRIGGER,
-                                   .key = "12-trigger-1-6443b1d2a5c40-war-room",
+                                   .key = "12-trigger-1-0-war-room-war-room-6443b1d2a5c40",
                                    .contact = "war-room",
                                    .address = "",
                                    .n_items = 1,
@@ -359,7 +359,7 @@ static void a_page_reaches_the_receiver_under_its_key(void **state)
         uv_run(&f->loop, UV_RUN_ONCE);
     assert_true(f->outcome.delivered);
     const char *got = receiver_last(f->receiver);
-    assert_non_null(strstr(got, "\r\nIdempotency-Key: 12-trigger-1-6443b1d2a5c40-war-room\r\n"));
+    assert_non_null(strstr(got, "\r\nIdempotency-Key: 12-trigger-1-0-war-room-war-room-6443b1d2a5c40\r\n"));
     assert_non_null(strstr(got, "\r\nContent-Type: application/json\r\n"));
     f->body = webhook_body(&f->route, &f->message);
     assert_string_equal(strstr(got, "\r\n\r\n") + 4, f->body);

@@ -151,9 +151,11 @@ json_t *form_alert(const struct alert *row, const char *host_name, const char *s
 
 json_t *form_page(const struct page *row)
 {
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:b, s:o}", "id", (json_int_t)row->id, "kind",
-                     row->kind == PAGE_TRIGGER ? "trigger" : "resolve", "contact", row->contact, "key", row->key,
-                     "state", page_state_name(row->state), "attempts", (int)row->attempts, "created",
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:b, s:o}", "id",
+                     (json_int_t)row->id, "kind", page_kind_name(row->kind), "contact", row->contact, "channel",
+                     row->channel, "address", row->address, "step", (int)row->step, "class",
+                     page_class_name(row->class), "text", form_text(row->text), "key", row->key, "state",
+                     page_state_name(row->state), "attempts", (int)row->attempts, "created",
                      form_instant(row->created_us), "next",
                      row->state == PAGE_QUEUED ? form_instant(row->next_us) : json_null(), "delivered",
                      form_instant(row->delivered_us), "status", row->status ? json_integer(row->status) : json_null(),

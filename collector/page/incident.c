@@ -176,7 +176,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
     bool is_new = row->detected_us == 0;
     if (row->clock > 0) {
         dossier_check_budget(p, dossier); /* of the clock that ends here */
-        slips_cancel(p, dossier, NULL);   /* the new pages say more */
+        slips_cancel(p, dossier);         /* the new pages say more */
     }
     row->clock++;
     row->state = INCIDENT_TRIGGERED;

@@ -23,9 +23,12 @@
  *          the page's creation, then come once a minute for an hour: a late page is still better than none; after
  *          that it has failed, on record. A permanent refusal is tried again in a minute. Retry-After is honoured,
  *          but not past the last 30 s of the budget, and never beyond 10 min
- * Key      incident-kind-clock-created-contact: the same for all attempts at a page, over restarts too; sent as
- *          Idempotency-Key. When it was created tells it from another page of the same numbers: those of an incident
- *          that a disk fault kept from being recorded are given again after a restart
+ * Whom     a contact has ways to be told by, a way is an address at a channel. An incident keeps the policy that was in
+ *          force when it opened; machines (contacts told of everything) are told at once, and so is everybody when
+ *          there is no policy
+ * Key      incident-kind-clock-step-contact-channel-created: the same for all attempts at a page, over restarts too;
+ *          sent as Idempotency-Key. When it was created tells it from another page of the same numbers: those of an
+ *          incident that a disk fault kept from being recorded are given again after a restart
  * Effects  every call says what changed; the caller stores that, and only then sends what is due
  * Limit    an incident keeps INCIDENT_ALERTS_MAX alerts as rows, ok ones giving way to others; further ones are
  *          counted, and hold it open while the process lives
@@ -40,10 +43,19 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "collector/page/policy.h"
 #include "collector/watch/watch.h"
 
 #define PAGE_BUDGET_US (600 * US_PER_S)
-enum { INCIDENT_ALERTS_MAX = 256, CONTACT_NAME_MAX = 63, PAGE_ERROR_MAX = 159, PAGE_KEY_MAX = 127 };
+enum {
+    INCIDENT_ALERTS_MAX = 256,
+    PAGE_ERROR_MAX = 159,
+    PAGE_KEY_MAX = 223,
+    PAGE_WAYS_MAX = 4,      /* of a contact */
+    PAGE_ADDRESS_MAX = 253, /* a mail address, a robot's word for a user */
+    PAGE_TEXT_MAX = 255,
+    PAGE_TOGETHER_MAX = 20, /* pages in one message */
+};
 
 enum incident_state { INCIDENT_TRIGGERED, INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED };
 
@@ -69,6 +81,17 @@ struct incident { /* also the row the store keeps */
     char resolved_by[64]; /* a user, "recovery", "record", or who or what ended the event it was of */
     uint32_t n_alerts;    /* that ever belonged to it */
     int64_t silenced_us;  /* the silence that held it back was over then: the budget runs from there; 0: none did */
+    /* How it is told. */
+    char policy[PAGE_POLICY_TEXT_MAX + 1]; /* as it was when the incident opened; "": everybody at once */
+    unsigned turn;                         /* up by one when an acknowledgement has expired: the steps begin again */
+    unsigned step;                         /* how many steps of the policy were taken in this turn */
+    int64_t steps_us;                      /* their delays count from here */
+    int64_t expires_us;                    /* the acknowledgement; 0: never */
+    int64_t damped_us;                     /* it comes and goes: nobody is paged before; 0: it does not */
+    unsigned flaps;                        /* how often it came back after it had recovered */
+    unsigned warned_pct;                   /* of the budget that was gone when the last warning went on record */
+    bool held;                             /* a person has reopened it: recovery does not resolve it */
+    char assigned_to[64];
 };
 
 /* Where its ten minutes begin. */
@@ -81,8 +104,12 @@ struct incident_alert { /* row: an alert that belongs to an incident, as it last
     struct alert alert;
 };
 
-enum page_kind { PAGE_TRIGGER, PAGE_RESOLVE };
+enum page_kind { PAGE_TRIGGER, PAGE_RESOLVE, PAGE_CHATTER };
 enum page_state { PAGE_QUEUED, PAGE_DELIVERED, PAGE_FAILED, PAGE_CANCELLED };
+enum page_class {
+    PAGE_FIRST, /* by the way that is asked first */
+    PAGE_SPILL, /* by a further way, because the one before could not take it in time */
+};
 
 struct page {    /* row: telling one contact by one channel */
     uint64_t id; /* unique in the collector, from 1 */
@@ -99,6 +126,12 @@ struct page {    /* row: telling one contact by one channel */
     int status;                     /* HTTP status of the last attempt; 0: none came */
     bool possible_copy;             /* was queued when the collector stopped: it may have gone out already */
     char error[PAGE_ERROR_MAX + 1]; /* of the last attempt; "" when it went well */
+    char channel[CONTACT_NAME_MAX + 1];
+    char address[PAGE_ADDRESS_MAX + 1]; /* at the channel; "": its own */
+    unsigned step;                      /* of the policy, from 0 */
+    unsigned turn;                      /* of the incident */
+    enum page_class class;
+    char text[PAGE_TEXT_MAX + 1]; /* of chatter: what it says; of a spill: why */
 };
 
 enum incident_step { /* what is worth a line of its own in the record */
@@ -130,9 +163,35 @@ struct page_effects { /* what a call changed: copies, to be stored; zeroed memor
 void page_effects_clear(struct page_effects *effects);
 void page_effects_done(struct page_effects *effects);
 
-struct page_contact {
+struct page_way {
+    char channel[CONTACT_NAME_MAX + 1];
+    char address[PAGE_ADDRESS_MAX + 1]; /* "" for a webhook, or a robot that is to mention nobody */
+};
+
+struct page_contact { /* a person, a group, or a machine */
     char name[CONTACT_NAME_MAX + 1];
     uint64_t tenant; /* whose incidents it is told of; 0: all, the collector's own too */
+    bool everything; /* a machine: at once, whatever the policy is */
+    unsigned n_ways; /* 1..PAGE_WAYS_MAX, in the order of preference */
+    struct page_way ways[PAGE_WAYS_MAX];
+};
+
+struct page_channel {
+    char name[CONTACT_NAME_MAX + 1];
+    unsigned per_minute; /* messages it takes in any 60 s; 0: no limit */
+    unsigned together;   /* pages to one address that a message may hold, 1..PAGE_TOGETHER_MAX; 0: one */
+};
+
+struct page_ways { /* copied during the call, but for what `user` is of */
+    size_t n_contacts;
+    const struct page_contact *contacts;
+    size_t n_channels;
+    const struct page_channel *channels; /* one that a contact names and that is not among them has no limit */
+    /* The contact that is on duty; NULL: no such rota. The name is borrowed until the next call. NULL: no rotas. */
+    const char *(*on_duty)(void *user, const char *rota, int64_t at_us);
+    /* What an incident that opens now is escalated by. False: nothing is said. NULL: never is. */
+    bool (*policy_of)(void *user, uint64_t tenant, uint64_t event, struct page_policy *ret);
+    void *user; /* borrowed until the next pager_set_ways() */
 };
 
 struct page_scope { /* where a transition belongs */
@@ -158,10 +217,10 @@ struct page_outcome { /* of one attempt */
 struct pager; /* opaque */
 
 int pager_new(struct pager **ret_pager, struct err *err);
-/* Replaces the contacts. Queued pages to a contact that is gone are cancelled, a new one is paged for what is triggered
- * and not acknowledged, told in `out`. At start: after the rows are back. -ENOMEM. */
-int pager_set_contacts(struct pager *pager, const struct page_contact *contacts, size_t n, int64_t now_us,
-                       struct page_effects *out);
+/* Replaces contacts and channels. Queued pages to a contact that is gone, or by a way it no longer has, are cancelled;
+ * who is new is paged for what is triggered and not acknowledged, told in `out`. At start: after the rows are back.
+ * -ENOMEM. */
+int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t now_us, struct page_effects *out);
 
 /* At start: the highest ids ever given, to go on from. */
 void pager_start_ids(struct pager *pager, uint64_t incident, uint64_t page);
@@ -202,9 +261,15 @@ int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_
 int pager_recorded(struct pager *pager, uint64_t page, bool recorded);
 bool pager_is_unrecorded(const struct pager *pager, uint64_t page);
 
-/* The page most overdue at `now_us` that is not being sent; it counts as being sent until pager_outcome(). Borrowed
- * until then. NULL: none is due. */
-const struct page *pager_take_due(struct pager *pager, int64_t now_us);
+struct page_due {                             /* one message */
+    char key[PAGE_KEY_MAX + 1];               /* of the message: of its page, or of all that go together */
+    size_t n;                                 /* 1..PAGE_TOGETHER_MAX pages of one kind to one contact by one way */
+    const struct page *at[PAGE_TOGETHER_MAX]; /* borrowed until their outcome */
+};
+/* What is most overdue at `now_us` and not being sent; it counts as being sent until the outcome. False: nothing is
+ * due. */
+bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret);
+/* Of the message that at[0] led: one outcome for all that went with it. */
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out);
 
@@ -231,4 +296,6 @@ void pager_forget(struct pager *pager, int64_t before_us);
 struct pager *pager_free(struct pager *pager);
 
 const char *incident_state_name(enum incident_state state);
+const char *page_kind_name(enum page_kind kind);
 const char *page_state_name(enum page_state state);
+const char *page_class_name(enum page_class class);

@@ -25,6 +25,18 @@ const char *incident_step_name(enum incident_step step)
     return names[step];
 }
 
+const char *page_kind_name(enum page_kind kind)
+{
+    static const char *const names[] = { "trigger", "resolve", "chatter" };
+    return names[kind];
+}
+
+const char *page_class_name(enum page_class class)
+{
+    static const char *const names[] = { "first", "spill" };
+    return names[class];
+}
+
 const char *page_state_name(enum page_state state)
 {
     static const char *const names[] = { "queued", "delivered", "failed", "cancelled" };
@@ -48,43 +60,9 @@ struct pager *pager_free(struct pager *pager)
     HASH_ITER(hh, pager->dossiers, dossier, next)
     dossier_free(pager, dossier);
     queue_done(&pager->queue);
-    free(pager->contacts);
+    ways_done(&pager->ways);
     free(pager);
     return NULL;
-}
-
-/* ---- contacts ---- */
-
-static bool reaches(const struct pager *pager, const char *contact, uint64_t tenant)
-{
-    for (size_t i = 0; i < pager->n_contacts; i++)
-        if (strcmp(pager->contacts[i].name, contact) == 0 && contact_is_for(&pager->contacts[i], tenant))
-            return true;
-    return false;
-}
-
-int pager_set_contacts(struct pager *pager, const struct page_contact *contacts, size_t n, int64_t now_us,
-                       struct page_effects *out)
-{
-    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    struct page_contact *copy = calloc(n + 1, sizeof *copy);
-    struct dossier *dossier, *next;
-    if (!copy)
-        return -ENOMEM;
-    if (n > 0)
-        memcpy(copy, contacts, n * sizeof *copy);
-    free(pager->contacts);
-    pager->contacts = copy;
-    pager->n_contacts = n;
-    HASH_ITER(hh, pager->dossiers, dossier, next)
-    {
-        for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
-            if (!reaches(pager, slip->row.contact, slip->row.tenant))
-                slips_cancel(&p, dossier, slip->row.contact);
-        if (dossier->known && dossier->row.state == INCIDENT_TRIGGERED && dossier->row.clock > 0)
-            slips_trigger(&p, dossier);
-    }
-    return p.rc;
 }
 
 /* ---- alerts ---- */
@@ -377,7 +355,7 @@ int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, in
         return 0;
     stamp_acknowledged(dossier, by, now_us);
     dossier->row.state = INCIDENT_ACKNOWLEDGED;
-    slips_cancel(&p, dossier, NULL);
+    slips_cancel(&p, dossier);
     tell_step(&p, dossier, STEP_ACKNOWLEDGED);
     dossier_tell(&p, dossier);
     return p.rc;
@@ -394,7 +372,7 @@ int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_
         return err_set(err, -EPERM, "incident %" PRIu64 " is resolved already, by %s", incident,
                        dossier->row.resolved_by);
     stamp_acknowledged(dossier, by, now_us);
-    slips_cancel(&p, dossier, NULL);
+    slips_cancel(&p, dossier);
     dossier_resolve(&p, dossier, by);
     return p.rc;
 }

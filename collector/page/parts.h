@@ -74,8 +74,7 @@ struct pager {
     struct holder *holders;   /* by alert */
     struct slip *slips;       /* by id */
     struct slip_queue queue;
-    size_t n_contacts;
-    struct page_contact *contacts;
+    struct page_ways ways; /* contacts and channels are copies, owned */
     uint64_t last_incident;
     uint64_t last_page;
     int64_t ticked_us; /* 0: not yet */
@@ -106,16 +105,25 @@ void queue_done(struct slip_queue *queue);
 
 /* A trigger page for each contact that has none of this clock. */
 void slips_trigger(struct paging *p, struct dossier *dossier);
-/* A resolve page for each contact that a trigger page reached. */
+/* A resolve page by each way that took a trigger page. */
 void slips_resolve(struct paging *p, struct dossier *dossier);
-/* Ends the trigger pages still queued; of `contact` alone unless NULL. */
-void slips_cancel(struct paging *p, struct dossier *dossier, const char *contact);
+/* Ends the trigger pages still queued. */
+void slips_cancel(struct paging *p, struct dossier *dossier);
+/* Ends those to contacts and by ways that there are no more. */
+void slips_cancel_gone(struct paging *p, struct dossier *dossier);
 /* Puts a slip at the incident, not in the queue. NULL: out of memory. */
 struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock);
 /* It may be sent from now on. -ENOMEM. */
 int slip_record(struct pager *pager, struct slip *slip, bool unrecorded);
 unsigned slip_clock_of_key(const char *key);
+
+/* ---- ways.c: who can be told, and how ---- */
+
+void ways_done(struct page_ways *ways);
 bool contact_is_for(const struct page_contact *contact, uint64_t tenant);
+/* A contact of this name that hears of the tenant. NULL: none. */
+const struct page_contact *contact_find(const struct pager *pager, const char *name, uint64_t tenant);
+bool contact_has_way(const struct page_contact *contact, const char *channel, const char *address);
 
 /* ---- setback.c ---- */
 

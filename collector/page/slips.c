@@ -7,13 +7,6 @@
 #include "base/scan.h"
 #include "collector/page/parts.h"
 
-static const char *const kind_names[] = { [PAGE_TRIGGER] = "trigger", [PAGE_RESOLVE] = "resolve" };
-
-bool contact_is_for(const struct page_contact *contact, uint64_t tenant)
-{
-    return contact->tenant == 0 || contact->tenant == tenant;
-}
-
 unsigned slip_clock_of_key(const char *key)
 {
     struct scan scan = scan_over(key, strlen(key));
@@ -55,28 +48,43 @@ int slip_record(struct pager *pager, struct slip *slip, bool unrecorded)
     return 0;
 }
 
-static bool has_slip(const struct dossier *dossier, enum page_kind kind, const char *contact)
+struct aim { /* whom a page is for, and how it gets there */
+    enum page_kind kind;
+    const char *contact;
+    const char *channel;
+    const char *address;
+    unsigned step;
+};
+
+static bool has_slip(const struct dossier *dossier, const struct aim *aim)
 {
-    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (slip->row.kind == kind && slip->clock == dossier->row.clock && strcmp(slip->row.contact, contact) == 0)
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
+        const struct page *row = &slip->row;
+        if (row->kind == aim->kind && slip->clock == dossier->row.clock && strcmp(row->contact, aim->contact) == 0 &&
+            strcmp(row->channel, aim->channel) == 0 && strcmp(row->address, aim->address) == 0)
             return true;
+    }
     return false;
 }
 
-static void queue_page(struct paging *p, struct dossier *dossier, enum page_kind kind, const char *contact)
+static void queue_page(struct paging *p, struct dossier *dossier, const struct aim *aim)
 {
     struct page row = {
         .id = p->pager->last_page + 1,
         .tenant = dossier->row.tenant,
         .incident = dossier->row.id,
-        .kind = kind,
+        .kind = aim->kind,
         .state = PAGE_QUEUED,
         .created_us = p->now_us,
         .next_us = p->now_us,
+        .step = aim->step,
+        .turn = dossier->row.turn,
     };
-    snprintf(row.contact, sizeof row.contact, "%s", contact);
-    snprintf(row.key, sizeof row.key, "%" PRIu64 "-%s-%u-%" PRIx64 "-%s", row.incident, kind_names[kind],
-             dossier->row.clock, (uint64_t)row.created_us, contact);
+    snprintf(row.contact, sizeof row.contact, "%s", aim->contact);
+    snprintf(row.channel, sizeof row.channel, "%s", aim->channel);
+    snprintf(row.address, sizeof row.address, "%s", aim->address);
+    snprintf(row.key, sizeof row.key, "%" PRIu64 "-%s-%u-%u-%s-%s-%" PRIx64, row.incident, page_kind_name(row.kind),
+             dossier->row.clock, row.step, row.contact, row.channel, (uint64_t)row.created_us);
     struct slip *slip = slip_make(p->pager, dossier, &row, dossier->row.clock);
     if (!slip) {
         p->rc = -ENOMEM;
@@ -84,34 +92,43 @@ static void queue_page(struct paging *p, struct dossier *dossier, enum page_kind
     }
     p->pager->last_page = row.id;
     tell_page(p, slip);
-    p->out->urgent = p->out->urgent || kind == PAGE_TRIGGER;
+    p->out->urgent = p->out->urgent || row.kind == PAGE_TRIGGER;
+}
+
+static void trigger_contact(struct paging *p, struct dossier *dossier, const struct page_contact *contact)
+{
+    for (unsigned i = 0; i < contact->n_ways; i++) {
+        const struct aim aim = { PAGE_TRIGGER, contact->name, contact->ways[i].channel, contact->ways[i].address, 0 };
+        if (!has_slip(dossier, &aim))
+            queue_page(p, dossier, &aim);
+    }
 }
 
 void slips_trigger(struct paging *p, struct dossier *dossier)
 {
-    for (size_t i = 0; i < p->pager->n_contacts; i++) {
-        const struct page_contact *contact = &p->pager->contacts[i];
-        if (contact_is_for(contact, dossier->row.tenant) && !has_slip(dossier, PAGE_TRIGGER, contact->name))
-            queue_page(p, dossier, PAGE_TRIGGER, contact->name);
+    for (size_t i = 0; i < p->pager->ways.n_contacts; i++) {
+        const struct page_contact *contact = &p->pager->ways.contacts[i];
+        if (contact_is_for(contact, dossier->row.tenant))
+            trigger_contact(p, dossier, contact);
     }
 }
 
-static bool was_told(const struct dossier *dossier, const char *contact)
+/* Whom a page goes to can be told of the tenant still, by the way that it goes. */
+static bool is_aimed(const struct pager *pager, const struct page *page)
 {
-    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (slip->row.kind == PAGE_TRIGGER && slip->row.state == PAGE_DELIVERED &&
-            strcmp(slip->row.contact, contact) == 0)
-            return true;
-    return false;
+    const struct page_contact *contact = contact_find(pager, page->contact, page->tenant);
+    return contact && contact_has_way(contact, page->channel, page->address);
 }
 
 void slips_resolve(struct paging *p, struct dossier *dossier)
 {
-    for (size_t i = 0; i < p->pager->n_contacts; i++) {
-        const struct page_contact *contact = &p->pager->contacts[i];
-        if (contact_is_for(contact, dossier->row.tenant) && was_told(dossier, contact->name) &&
-            !has_slip(dossier, PAGE_RESOLVE, contact->name))
-            queue_page(p, dossier, PAGE_RESOLVE, contact->name);
+    /* New ones are put before those that are gone through. */
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
+        const struct page *told = &slip->row;
+        const struct aim aim = { PAGE_RESOLVE, told->contact, told->channel, told->address, told->step };
+        if (told->kind == PAGE_TRIGGER && told->state == PAGE_DELIVERED && is_aimed(p->pager, told) &&
+            !has_slip(dossier, &aim))
+            queue_page(p, dossier, &aim);
     }
 }
 
@@ -128,10 +145,17 @@ static void cancel(struct paging *p, struct slip *slip)
     tell_page(p, slip);
 }
 
-void slips_cancel(struct paging *p, struct dossier *dossier, const char *contact)
+void slips_cancel(struct paging *p, struct dossier *dossier)
 {
     for (struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (contact ? strcmp(slip->row.contact, contact) == 0 : slip->row.kind == PAGE_TRIGGER)
+        if (slip->row.kind == PAGE_TRIGGER)
+            cancel(p, slip);
+}
+
+void slips_cancel_gone(struct paging *p, struct dossier *dossier)
+{
+    for (struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (!is_aimed(p->pager, &slip->row))
             cancel(p, slip);
 }
 
@@ -151,14 +175,17 @@ bool pager_is_unrecorded(const struct pager *pager, uint64_t page)
     return slip && slip->unrecorded;
 }
 
-const struct page *pager_take_due(struct pager *pager, int64_t now_us)
+bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
 {
     struct slip *slip = queue_first(&pager->queue);
     if (!slip || slip->row.next_us > now_us)
-        return NULL;
+        return false;
     queue_remove(&pager->queue, slip);
     slip->sending = true;
-    return &slip->row;
+    ret->n = 1;
+    ret->at[0] = &slip->row;
+    memcpy(ret->key, slip->row.key, sizeof ret->key);
+    return true;
 }
 
 static int64_t next_attempt_us(const struct page *page, const struct page_outcome *outcome, int64_t now_us)

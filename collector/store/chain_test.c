@@ -273,6 +273,7 @@ static void go_back_to_second_version(struct fixture *f)
     run_sql(f, "ALTER TABLE alert DROP COLUMN unit; ALTER TABLE alert DROP COLUMN muted;"
                "ALTER TABLE incident_alert DROP COLUMN unit");
     run_sql(f, "ALTER TABLE incident DROP COLUMN silenced_us");
+    run_sql(f, fixture_drop_ways);
 }
 
 static void a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real(void **state)
@@ -304,6 +305,29 @@ static void a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real
     assert_int_equal(ledger.n, 1);
 }
 
+static void pages_of_before_there_were_ways_go_by_the_channel_of_their_contacts_name(void **state)
+{
+    struct fixture *f = *state;
+    struct incident incident = { .id = 4, .tenant = 1, .clock = 1, .crossed_us = 5, .detected_us = 7, .title = "x" };
+    struct page page = { .id = 6, .tenant = 1, .incident = 4, .contact = "ops", .key = "4-trigger-1-5f-ops" };
+    add_tenants(f);
+    assert_int_equal(store_put_incident(f->store, &incident), 0);
+    assert_int_equal(store_put_page(f->store, &page), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    close_store(f);
+    run_sql(f, fixture_drop_ways);
+    run_sql(f, "PRAGMA user_version = 3");
+    open_store(f);
+    if (load_store(f) < 0)
+        fail_msg("%s", f->err.text);
+    assert_int_equal(f->loaded.pages, 1);
+    assert_string_equal(f->loaded.page[0].channel, "ops");
+    assert_string_equal(f->loaded.page[0].key, page.key); /* the same page, whatever keys look like now */
+    assert_true(f->loaded.page[0].class == PAGE_FIRST && f->loaded.page[0].turn == 0);
+    assert_int_equal(f->loaded.incidents, 1);
+    assert_true(f->loaded.incident[0].step == 1 && f->loaded.incident[0].steps_us == 7);
+}
+
 int main(void)
 {
     faulty_vfs_install();
@@ -318,6 +342,7 @@ int main(void)
         STORE_TEST(a_page_is_bounded_in_bytes_but_holds_one_entry),
         STORE_TEST(a_row_that_is_no_entry_is_a_failure_said),
         STORE_TEST(a_file_of_before_there_was_a_ledger_gets_one_and_its_events_are_real),
+        STORE_TEST(pages_of_before_there_were_ways_go_by_the_channel_of_their_contacts_name),
     };
     return cmocka_run_group_tests_name("collector.store.chain", tests, NULL, NULL);
 }

@@ -29,7 +29,8 @@ static const struct names host_standings = { 2, { "active", "retired" } };
 static const struct names key_states = { 3, { "active", "replaced", "revoked" } };
 static const struct names severities = { 3, { "info", "warning", "critical" } };
 static const struct names incident_states = { 3, { "triggered", "acknowledged", "resolved" } };
-static const struct names page_kinds = { 2, { "trigger", "resolve" } };
+static const struct names page_kinds = { 3, { "trigger", "resolve", "chatter" } };
+static const struct names page_classes = { 2, { "first", "spill" } };
 static const struct names page_states = { 4, { "queued", "delivered", "failed", "cancelled" } };
 static const struct names grants = { GRANT_COUNT, { "assurance", "advice" } };
 static const struct names draw_states = { DRAW_STATE_COUNT, { "taken", "returned" } };
@@ -194,6 +195,16 @@ static const struct field incident_fields[] = {
     TEXT("resolved_by", incident, resolved_by),
     INT("n_alerts", incident, n_alerts),
     INT64("silenced_us", incident, silenced_us),
+    TEXT("policy", incident, policy),
+    INT("turn", incident, turn),
+    INT("step", incident, step),
+    INT64("steps_us", incident, steps_us),
+    INT64("expires_us", incident, expires_us),
+    INT64("damped_us", incident, damped_us),
+    INT("flaps", incident, flaps),
+    INT("warned_pct", incident, warned_pct),
+    BOOL("held", incident, held),
+    TEXT("assigned_to", incident, assigned_to),
 };
 
 static const struct field page_fields[] = {
@@ -211,6 +222,12 @@ static const struct field page_fields[] = {
     INT("status", page, status),
     BOOL("possible_copy", page, possible_copy),
     TEXT("error", page, error),
+    TEXT("channel", page, channel),
+    TEXT("address", page, address),
+    INT("step", page, step),
+    INT("turn", page, turn),
+    NAME("class", page, class, &page_classes),
+    TEXT("text", page, text),
 };
 
 static const struct field contract_fields[] = {

@@ -160,6 +160,26 @@ static const char *const tenant_steps[] = {
     "  title TEXT NOT NULL, impact TEXT NOT NULL, created_by TEXT NOT NULL, from_us INTEGER NOT NULL,"
     "  to_us INTEGER NOT NULL, created_us INTEGER NOT NULL, answer TEXT NOT NULL, answered_by TEXT NOT NULL,"
     "  answered_us INTEGER NOT NULL /* 0: not yet */);",
+
+    /* Ways to tell people. A contact had one before, of its own name. */
+    "ALTER TABLE incident ADD COLUMN policy TEXT NOT NULL DEFAULT '' /* '': everybody at once */;"
+    "ALTER TABLE incident ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN step INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN steps_us INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE incident SET step = 1, steps_us = detected_us WHERE clock > 0;"
+    "ALTER TABLE incident ADD COLUMN expires_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN damped_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN flaps INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN warned_pct INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN assigned_to TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE page ADD COLUMN channel TEXT NOT NULL DEFAULT '';"
+    "UPDATE page SET channel = contact;"
+    "ALTER TABLE page ADD COLUMN address TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE page ADD COLUMN step INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE page ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE page ADD COLUMN class TEXT NOT NULL DEFAULT 'first';"
+    "ALTER TABLE page ADD COLUMN text TEXT NOT NULL DEFAULT '' /* of chatter: what it says; of a spill: why */;",
 };
 
 static const struct schema {

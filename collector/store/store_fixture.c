@@ -12,6 +12,23 @@
 #include "collector/store/faulty_vfs_fixture.h"
 #include "proto/codec/codec.h"
 
+const char fixture_drop_ways[] = "ALTER TABLE incident DROP COLUMN policy;"
+                                 "ALTER TABLE incident DROP COLUMN turn;"
+                                 "ALTER TABLE incident DROP COLUMN step;"
+                                 "ALTER TABLE incident DROP COLUMN steps_us;"
+                                 "ALTER TABLE incident DROP COLUMN expires_us;"
+                                 "ALTER TABLE incident DROP COLUMN damped_us;"
+                                 "ALTER TABLE incident DROP COLUMN flaps;"
+                                 "ALTER TABLE incident DROP COLUMN warned_pct;"
+                                 "ALTER TABLE incident DROP COLUMN held;"
+                                 "ALTER TABLE incident DROP COLUMN assigned_to;"
+                                 "ALTER TABLE page DROP COLUMN channel;"
+                                 "ALTER TABLE page DROP COLUMN address;"
+                                 "ALTER TABLE page DROP COLUMN step;"
+                                 "ALTER TABLE page DROP COLUMN turn;"
+                                 "ALTER TABLE page DROP COLUMN class;"
+                                 "ALTER TABLE page DROP COLUMN text;";
+
 static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *walk)
 {
     (void)stat;

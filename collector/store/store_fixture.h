@@ -53,6 +53,9 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+/* Makes of a tenant's file of today one of before contacts had ways to be told by. */
+extern const char fixture_drop_ways[];
+
 /* Closes and runs the loop until it is empty. */
 void close_store(struct fixture *f);
 /* Opens without reading. */

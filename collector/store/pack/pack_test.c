@@ -617,7 +617,8 @@ static void go_back_to_first_version(struct fixture *f)
                      "ALTER TABLE alert DROP COLUMN was_us; ALTER TABLE alert DROP COLUMN unit;"
                      "ALTER TABLE alert DROP COLUMN muted; ALTER TABLE incident_alert DROP COLUMN unit;"
                      "ALTER TABLE incident DROP COLUMN silenced_us",
-                     NULL, NULL, NULL) != SQLITE_OK)
+                     NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(db, fixture_drop_ways, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s", sqlite3_errmsg(db));
     sqlite3_close(db);
 }

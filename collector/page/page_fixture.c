@@ -1,0 +1,160 @@
+#include "collector/page/page_fixture.h"
+
+void at(struct fixture *f, int64_t s)
+{
+    f->now_us = T0 + s * S;
+}
+
+void store(struct fixture *f)
+{
+    for (size_t i = 0; i < f->out.n_pages; i++)
+        assert_int_equal(pager_recorded(f->pager, f->out.pages[i].id, true), 0);
+}
+
+struct page_contact machine(const char *name, uint64_t tenant)
+{
+    struct page_contact contact = { .tenant = tenant, .everything = true, .n_ways = 1 };
+    snprintf(contact.name, sizeof contact.name, "%s", name);
+    snprintf(contact.ways[0].channel, sizeof contact.ways[0].channel, "%s", name);
+    return contact;
+}
+
+void set_contacts(struct fixture *f, size_t n, const char *const *names)
+{
+    struct page_contact contacts[4];
+    assert_true(n <= 4);
+    for (size_t i = 0; i < n; i++)
+        contacts[i] = machine(names[i], 0);
+    const struct page_ways ways = { .n_contacts = n, .contacts = contacts };
+    assert_int_equal(pager_set_ways(f->pager, &ways, f->now_us, &f->out), 0);
+    store(f);
+}
+
+int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    *state = f;
+    at(f, 0);
+    int rc = pager_new(&f->pager, NULL);
+    if (rc == 0)
+        set_contacts(f, 1, (const char *[]){ "ops" });
+    return rc;
+}
+
+int teardown(void **state)
+{
+    struct fixture *f = *state;
+    f->pager = pager_free(f->pager);
+    page_effects_done(&f->out);
+    free(f);
+    return 0;
+}
+
+uint64_t own(struct fixture *f, const char *title, int64_t crossed_us)
+{
+    struct page_own own = { .group = "disk", .title = title, .severity = SEVERITY_WARNING, .crossed_us = crossed_us };
+    uint64_t incident = 0;
+    assert_int_equal(pager_own(f->pager, &own, f->now_us, &incident, &f->out), 0);
+    return incident;
+}
+
+int change_rc(struct fixture *f, struct change c)
+{
+    char host_name[32];
+    unsigned host = c.host ? (unsigned)c.host : 1;
+    struct transition t = { .from = c.from, .detected_us = f->now_us, .late = c.late, .unmuted = c.unmuted };
+    t.alert = (struct alert){ .host = host,
+                              .metric = CPU,
+                              .state = c.to,
+                              .crossed_us = c.crossed_s ? T0 + c.crossed_s * S : f->now_us,
+                              .changed_us = f->now_us,
+                              .value = 0.95,
+                              .threshold = 0.9,
+                              .severity = c.severity ? c.severity : SEVERITY_CRITICAL,
+                              .page = !c.no_page,
+                              .muted = c.muted };
+    if (c.to == ALERT_OK)
+        t.alert.crossed_us = 0;
+    snprintf(t.alert.rule, sizeof t.alert.rule, "%s", c.rule ? c.rule : "cpu");
+    snprintf(t.alert.instance, sizeof t.alert.instance, "%s", c.instance ? c.instance : "");
+    snprintf(host_name, sizeof host_name, "web-%u", host);
+    const struct page_scope scope = { .tenant = SHOP,
+                                      .event = c.event,
+                                      .host_name = host_name,
+                                      .host_group = "web",
+                                      .summary = "CPU utilisation above {threshold}",
+                                      .opens = c.opens };
+    page_effects_clear(&f->out);
+    int rc = pager_alert(f->pager, &t, &scope, f->now_us, &f->out);
+    store(f);
+    return rc;
+}
+
+const struct incident *incident(const struct fixture *f, uint64_t id)
+{
+    const struct incident *row = pager_incident(f->pager, id);
+    assert_non_null(row);
+    return row;
+}
+
+const struct page *take(struct fixture *f)
+{
+    struct page_due due;
+    assert_true(pager_take_due(f->pager, f->now_us, &due));
+    assert_int_equal(due.n, 1);
+    assert_string_equal(due.key, due.at[0]->key);
+    return due.at[0];
+}
+
+void assert_key(const char *key, const char *start, const char *contact)
+{
+    assert_memory_equal(key, start, strlen(start));
+    const char *at = strstr(key + strlen(start), contact);
+    assert_non_null(at);
+    assert_int_equal(at[strlen(contact)], '-');
+}
+
+void assert_nothing_due(struct fixture *f)
+{
+    struct page_due due;
+    assert_false(pager_take_due(f->pager, f->now_us, &due));
+}
+
+void outcome(struct fixture *f, uint64_t page, struct page_outcome o)
+{
+    page_effects_clear(&f->out);
+    pager_outcome(f->pager, page, &o, f->now_us, &f->out);
+    store(f);
+}
+
+uint64_t deliver(struct fixture *f)
+{
+    uint64_t id = take(f)->id;
+    outcome(f, id, (struct page_outcome){ .delivered = true, .status = 200 });
+    return id;
+}
+
+int64_t fail_once(struct fixture *f, struct page_outcome o)
+{
+    uint64_t id = take(f)->id;
+    outcome(f, id, o);
+    assert_int_equal(f->out.n_pages, 1);
+    return f->out.pages[0].state == PAGE_QUEUED ? (f->out.pages[0].next_us - f->now_us) / S : -1;
+}
+
+void acknowledge(struct fixture *f, uint64_t id)
+{
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_acknowledge(f->pager, id, "li", f->now_us, &f->out, NULL), 0);
+}
+
+void tick(struct fixture *f)
+{
+    page_effects_clear(&f->out);
+    pager_tick(f->pager, f->now_us, &f->out);
+}
+
+void add_id(void *user, const struct incident *row)
+{
+    *(uint64_t *)user += row->id;
+}
