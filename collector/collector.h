@@ -78,6 +78,7 @@ struct collector_config { /* texts live in the arena it was read into */
     const char *plans_folder; /* NULL: PLANS_FOLDER, which may be missing; so the next one */
     const char *calendars_folder;
     int log_level;                    /* enum log_level */
+    int64_t calm_us;                  /* between ticks of a host in no window; 0: the most there may be, 10 s */
     struct store_retention retention; /* 0: as the store has it */
     struct limits_config limits;      /* 0: as limits_default() has it */
     struct config_list webhooks;      /* of struct webhook_config */

@@ -16,7 +16,7 @@ enum {
     COLLECTOR_EVENTS_MAX = 4096,
     TENANT_EVENTS_MAX = 64,      /* that are not over */
     EVENT_CHANGES_MAX = 500,     /* of its document: each is an entry of the ledger, for good */
-    INTERVAL_CALM_US = 10000000, /* between ticks of a host in no window */
+    INTERVAL_CALM_US = 10000000, /* between ticks of a host in no window, unless the configuration says less */
     INTERVAL_WINDOW_US = 1000000,
     HELLO_WITHIN_US = 5000000,   /* of a connection */
     REPORT_WITHIN_US = 60000000, /* of its first welcome: the agent has a tick each 10 s at least */

@@ -118,7 +118,8 @@ static void refresh_host(struct collector *collector, struct host_state *state, 
             state->event = event->id;
     }
     state->in_force = in_force ? in_force : IN_FORCE_NO_EVENT;
-    int64_t interval_us = seconds ? INTERVAL_WINDOW_US : INTERVAL_CALM_US;
+    int64_t calm_us = collector->config->calm_us ? collector->config->calm_us : INTERVAL_CALM_US;
+    int64_t interval_us = seconds ? INTERVAL_WINDOW_US : calm_us;
     /* Both numbers of a policy are its revision: small while nothing is exercised, and the same after a restart. */
     state->policy = (struct policy){ .revision = (uint64_t)state->exercise << 32 | (uint64_t)(interval_us / US_PER_MS),
                                      .interval_us = interval_us,

@@ -59,6 +59,19 @@ static void an_event_of_one_tenant_says_nothing_of_anothers_hosts(void **state)
     assert_int_equal(hello(connect_agent(f, f->host, 1))->answer.policy.interval_us, US_PER_S);
 }
 
+static void how_often_a_host_in_no_window_samples_is_configured_and_no_window_is_slower(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t theirs = add_host(f, add_tenant(f, "globex"), "web-1");
+    start_event(f, "sale");
+    struct agent *calm = connect_agent(f, theirs, 1), *live = connect_agent(f, f->host, 1);
+    assert_int_equal(hello(calm)->answer.policy.interval_us, 10 * US_PER_S);
+    f->config.calm_us = 5 * US_PER_S;
+    assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
+    assert_int_equal(hello(calm)->answer.policy.interval_us, 5 * US_PER_S);
+    assert_int_equal(hello(live)->answer.policy.interval_us, US_PER_S);
+}
+
 static void an_event_past_its_end_closes_by_the_clock_and_its_alerts_end(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +252,7 @@ int main(void)
         COLLECTOR_TEST(a_rule_of_the_window_is_in_force_while_the_event_is_live),
         COLLECTOR_TEST(an_event_selects_its_hosts),
         COLLECTOR_TEST(an_event_of_one_tenant_says_nothing_of_anothers_hosts),
+        COLLECTOR_TEST(how_often_a_host_in_no_window_samples_is_configured_and_no_window_is_slower),
         COLLECTOR_TEST(an_event_past_its_end_closes_by_the_clock_and_its_alerts_end),
         COLLECTOR_TEST(an_end_that_was_missed_is_caught_up_with_the_first_tick),
         COLLECTOR_TEST(closing_an_event_by_hand_ends_its_alerts_too),

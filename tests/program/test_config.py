@@ -42,6 +42,7 @@ COLLECTOR_FAULTS = {
     "roles:\n  - {user: ada, role: viewer, tenant: acme}\n": [":6: `tenant`: a customer has one, nobody else has"],
     "keep_minutes: 1d\n": [": keep_minutes: 1d is shorter than keep_samples (7d): what is stored would be forgotten before "
                            "its samples"],
+    "calm_interval: 11s\n": [":5: `calm_interval` is \"11s\", want a duration from 1s to 10s (a whole number and us, ms, s, m, h or d)"],
     "limit_messages: 1\n": [":5: `limit_messages` is \"1\", want a whole number from 2 to 1000000"],
     "limit_strangers: 200\nlimit_connections: 200\n": [
         ": limit_strangers: 200 is not less than limit_connections (200): strangers could take all places"],

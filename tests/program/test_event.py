@@ -52,7 +52,7 @@ class Event(unittest.TestCase):
     def setUp(self):
         self.world = self.enterContext(World())
         self.world.start_receiver()
-        self.world.configure()
+        self.world.configure(calm="2s")
         self.today = datetime.datetime.now(datetime.timezone.utc).date()
         self.shelve()
         self.world.start_collector()
@@ -234,12 +234,12 @@ class Event(unittest.TestCase):
         self.to_checked()
         self.override("rehearsal", "lint", "contacts")
         self.start_agent()
-        wait_for("the host reports", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 10)
+        wait_for("the host reports", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 2)
         self.world.must("event", "arm", "sale")
         wait_for("the event is armed", lambda: self.state() == "armed")
         self.assertTrue(self.world.reports_each_second())
         self.world.must("event", "cancel", "sale")
-        wait_for("calm again", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 10)
+        wait_for("calm again", lambda: self.world.must("hosts")["hosts"][0]["interval_s"] == 2)
 
     def test_a_change_that_falls_into_its_window_is_answered_before_it_is_armed(self):
         self.to_checked()

@@ -62,13 +62,13 @@ class Spine(unittest.TestCase):
 
     def test_outside_its_window_the_rule_is_not_in_force(self):
         with World() as world:
-            world.begin()
+            world.begin(calm="2s")
             world.host.use_memory(0.97)
             wait_for("the page is delivered", lambda: world.incident_with("delivered"))
             world.must("event", "close", "sale")
             incident = wait_for("its incident ends with the window", lambda: world.incident_with("resolved"))
             self.assertEqual(incident["state"], "resolved")
-            wait_for("the host samples calmly again", lambda: world.must("hosts")["hosts"][0]["interval_s"] == 10)
+            wait_for("the host samples calmly again", lambda: world.must("hosts")["hosts"][0]["interval_s"] == 2)
 
     def test_what_was_measured_can_be_asked_for(self):
         with World() as world:

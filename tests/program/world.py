@@ -15,6 +15,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell, and its children, would ignore it
 BIN = pathlib.Path(os.environ.get("WARROOM_BIN", ROOT / "build/release/bin"))
 DEADLINE_S = float(os.environ.get("WARROOM_DEADLINE_S", "60"))
 
@@ -143,8 +144,9 @@ class World:
 
     # ---- collector and console
 
-    def configure(self, hold="0s", rules=None, webhooks=None):
-        """Webhooks: (name, URL) or (name, URL, tenant); without a list, the one receiver."""
+    def configure(self, hold="0s", rules=None, webhooks=None, calm="1s"):
+        """Webhooks: (name, URL) or (name, URL, tenant); without a list, the one receiver. Hosts sample each second also in no
+        window, or else each test would wait for two ticks ten seconds apart."""
         (self.folder / "rules.yaml").write_text(rules or MEMORY_RULE.format(hold=hold))
         if webhooks is None:
             webhooks = [("war-room", self.url())]
@@ -152,7 +154,7 @@ class World:
                           + (f", tenant: {webhook[2]}" if len(webhook) > 2 else "") + "}\n" for webhook in webhooks)
         (self.folder / "collector.yaml").write_text(
             f"listen: 127.0.0.1:{self.port}\ncontrol: {self.folder}/control.sock\nfeed: {self.folder}/feed.sock\n"
-            f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\n"
+            f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\ncalm_interval: {calm}\n"
             f"plans: {ROOT}/share/plans\ncalendars: {ROOT}/share/calendars\n"
             + (f"webhooks:\n{listing}" if listing else ""))
 
@@ -262,6 +264,7 @@ class World:
         self.start_agent()
         wait_for("the host reports", self.reports)  # before: its first round would find that it does not
         self.start_event()
+        wait_for("the event's first round, that finds nothing yet", lambda: self.must("patrol", "log", "sale")["rounds"])
         wait_for("the host reports each second", self.reports_each_second)
 
     def start_event(self):
