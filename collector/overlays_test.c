@@ -116,6 +116,26 @@ static void an_events_values_hold_while_it_is_live_and_over_a_restart(void **sta
     assert_int_equal(status_of(f).firing, 0);
 }
 
+/* What the rules alone look back for, half a minute, would begin in the middle of it. */
+static void a_hold_that_an_overlay_makes_longer_is_looked_back_for_at_the_start(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    int64_t crossed_us = collector_now_us(f->collector);
+    for (uint64_t n = 1; n <= 9; n++) {
+        REPORT(agent, .first = n, .cpu = 1);
+        pass(f, 10);
+    }
+    add_rule(f, "cpu-high", CPU, 0.9, 30);
+    lay_over_group(f, 0.8);
+    groups.at[0].hold_us = 90 * US_PER_S;
+    restart_collector(f);
+    assert_int_equal(status_of(f).pending, 1);
+    assert_stored(REPORT(join_agent(f, f->host, 1), .first = 10, .cpu = 1), 1, 10);
+    assert_int_equal(status_of(f).firing, 1);
+    assert_int_equal(incident(f, 1)->crossed_us, crossed_us);
+}
+
 static void what_an_event_turns_off_is_not_judged_in_its_window(void **state)
 {
     struct fixture *f = *state;
@@ -187,6 +207,7 @@ int main(void)
         COLLECTOR_TEST(a_groups_hosts_are_judged_by_its_own_values),
         COLLECTOR_TEST(a_reload_brings_other_overlays),
         COLLECTOR_TEST(an_events_values_hold_while_it_is_live_and_over_a_restart),
+        COLLECTOR_TEST(a_hold_that_an_overlay_makes_longer_is_looked_back_for_at_the_start),
         COLLECTOR_TEST(what_an_event_turns_off_is_not_judged_in_its_window),
         COLLECTOR_TEST(an_event_whose_rules_do_not_fit_is_not_begun),
         COLLECTOR_TEST(a_rule_that_goes_from_under_a_live_event_is_said),

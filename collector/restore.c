@@ -220,17 +220,6 @@ static void on_found_bad(void *user, const struct alert *found)
     watch_restore(collector->watch, &pending);
 }
 
-static int64_t longest_look_back_us(const struct collector_config *config)
-{
-    int64_t longest_us = 0;
-    for (size_t i = 0; i < config->n_rules; i++) {
-        int64_t back_us = config->rule_rows[i].span_us + config->rule_rows[i].hold_us;
-        if (back_us > longest_us)
-            longest_us = back_us;
-    }
-    return longest_us;
-}
-
 /* A file that cannot be read holds back its own tenant only, as when its rows were read. */
 static int replay_tenant(struct collector *collector, uint64_t tenant, int64_t from_us, struct replay *replay,
                          struct err *err)
@@ -258,7 +247,7 @@ static int judge_again(struct collector *collector, struct err *err)
                        &replay.ignored);
         overlays_tune(collector, replay.watch, state, &replay.ignored);
     }
-    int64_t from_us = replay.now_us - longest_look_back_us(collector->config);
+    int64_t from_us = replay.now_us - watch_look_back_us(replay.watch);
     for (const struct tenant *tenant = NULL; rc == 0 && (tenant = fleet_next_tenant(collector->fleet, tenant));)
         rc = replay_tenant(collector, tenant->id, from_us, &replay, err);
     if (rc == 0)

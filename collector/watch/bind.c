@@ -109,6 +109,19 @@ int64_t host_hold_us(const struct watched *host, const struct rule *rule)
     return tuning ? tuning->hold_us : rule->hold_us;
 }
 
+int64_t watch_look_back_us(const struct watch *watch)
+{
+    int64_t longest_us = 0;
+    for (size_t i = 0; i < watch->set.n; i++) {
+        const struct rule *rule = &watch->set.rules[i];
+        int64_t hold_us = rule->hold_us;
+        for (const struct watched *host = watch->hosts; host; host = host->hh.next)
+            hold_us = host_hold_us(host, rule) > hold_us ? host_hold_us(host, rule) : hold_us;
+        longest_us = rule->span_us + hold_us > longest_us ? rule->span_us + hold_us : longest_us;
+    }
+    return longest_us;
+}
+
 bool rule_applies(const struct rule *rule, const struct watched *host)
 {
     const struct tuning *tuning = host_tuning(host, rule);

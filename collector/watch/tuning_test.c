@@ -127,6 +127,23 @@ static void a_host_that_is_dropped_begins_as_all_others(void **state)
     assert_change(last(f), "cpu", ALERT_OK, ALERT_PENDING);
 }
 
+static void who_looks_back_does_so_as_far_as_the_longest_hold_of_any_host(void **state)
+{
+    struct fixture *f = *state;
+    struct tuning shorter = of_cpu(0.9, 0.8, 5);
+    struct tuning longer = of_cpu(0.9, 0.8, 90);
+    assert_int_equal(watch_look_back_us(f->watch), 30 * S);
+    tune(f, &shorter, 1);
+    assert_int_equal(watch_look_back_us(f->watch), 30 * S); /* of other hosts */
+    assert_int_equal(watch_tune_host(f->watch, HOST + 1, &longer, 1, f->now_us, &f->out), 0);
+    assert_int_equal(watch_look_back_us(f->watch), 90 * S);
+    struct rule over = rule_of("cpu", CPU, 0.9, 0.8, 30);
+    over.condition = CONDITION_RATE;
+    over.span_us = 300 * S;
+    assert_int_equal(watch_set_rules(f->watch, &over, 1, f->now_us, &f->out, NULL), 0);
+    assert_int_equal(watch_look_back_us(f->watch), 390 * S);
+}
+
 #define CPU_TEST(name) cmocka_unit_test_setup_teardown(name, setup_cpu, teardown)
 
 int main(void)
@@ -139,6 +156,7 @@ int main(void)
         CPU_TEST(an_alert_goes_on_under_other_values),
         CPU_TEST(another_host_keeps_the_rule),
         CPU_TEST(a_host_that_is_dropped_begins_as_all_others),
+        CPU_TEST(who_looks_back_does_so_as_far_as_the_longest_hold_of_any_host),
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);
 }

@@ -191,6 +191,10 @@ int watch_name_host(struct watch *watch, uint64_t host, uint64_t tenant, const c
 int watch_tune_host(struct watch *watch, uint64_t host, const struct tuning *tunings, size_t n, int64_t now_us,
                     struct transitions *out);
 
+/* How far back ticks say something of how it is now: the longest span and hold of a rule, on the host where that is
+ * longest. */
+int64_t watch_look_back_us(const struct watch *watch);
+
 /* The host is watched no more: its alerts turn ok, silence too, told in `out`. What is said of it later begins anew.
  * -ENOMEM: as it was. */
 int watch_drop_host(struct watch *watch, uint64_t host, int64_t now_us, struct transitions *out);
