@@ -193,12 +193,24 @@ int collector_set_event(struct collector *collector, uint64_t event, const struc
                         const struct decision *decision, const struct event **ret_row, struct err *err);
 /* What the event is, as it was written, or as its row has it. -ENOENT. */
 int collector_document(const struct collector *collector, uint64_t event, struct document *ret, struct err *err);
-/* What lies over the rules of a host: now, or, with `event`, in its window. -ENOMEM. */
-struct collector_overlays {
-    struct overlay_where where;
-    struct overlays *owned; /* of it */
+struct collector_rules { /* borrowed */
+    const struct rule *rows;
+    size_t n;
+    const struct overlays *overlays; /* of their file, for groups; NULL: none */
 };
-int collector_overlays(const struct collector *collector, const struct host *host, const struct event *event,
+struct collector_overlays_ask {
+    struct collector_rules rules; /* the collector's own, or others */
+    const struct host *host;
+    const struct event *event; /* NULL: those that are armed or live for the host */
+    bool groups_only;          /* no event at all */
+    bool part;                 /* the rules are not all there are: rows of others mean nothing */
+};
+/* What lies over the rules on the host. `ret` is to be done in any case. -EINVAL: the event's document has a row that
+ * keeps it from being armed with these rules; -ENOMEM; others as collector_document(). */
+struct collector_overlays {
+    struct overlay_where where; /* its events' are owned */
+};
+int collector_overlays(const struct collector *collector, const struct collector_overlays_ask *ask,
                        struct collector_overlays *ret, struct err *err);
 void collector_overlays_done(struct collector_overlays *over);
 /* Errors as event.h and contract_draw() have them. */

@@ -189,15 +189,40 @@ static void what_lies_over_a_hosts_rules_can_be_asked_before_the_event(void **st
     one_rule(f);
     uint64_t id = drill(f, "sale", "[{rule: cpu-high, above: 0.5, clear: 0.4}]");
     const struct host *host = scope_host(f->collector, f->host)->row;
-    assert_int_equal(collector_overlays(f->collector, host, NULL, &over, &f->err), 0);
+    struct collector_overlays_ask ask = { .rules = { f->rules, 1, &groups }, .host = host };
+    assert_int_equal(collector_overlays(f->collector, &ask, &over, &f->err), 0);
     assert_true(overlay_resolve(&f->rules[0], &over.where, &tuning, from));
     assert_true(tuning.threshold == 0.8);
     assert_string_equal(from, "group web-1");
     collector_overlays_done(&over);
-    assert_int_equal(collector_overlays(f->collector, host, collector_event(f->collector, id), &over, &f->err), 0);
+    ask.event = collector_event(f->collector, id);
+    assert_int_equal(collector_overlays(f->collector, &ask, &over, &f->err), 0);
     assert_true(overlay_resolve(&f->rules[0], &over.where, &tuning, from));
     assert_true(tuning.threshold == 0.5);
     assert_string_equal(from, "group web-1, event sale");
+    collector_overlays_done(&over);
+    ask.groups_only = true;
+    assert_int_equal(collector_overlays(f->collector, &ask, &over, &f->err), 0);
+    assert_true(overlay_resolve(&f->rules[0], &over.where, &tuning, from));
+    assert_string_equal(from, "group web-1");
+    collector_overlays_done(&over);
+}
+
+static void an_event_that_could_not_be_armed_with_the_rules_is_told_as_when_it_is_armed(void **state)
+{
+    struct fixture *f = *state;
+    struct collector_overlays over;
+    one_rule(f);
+    uint64_t id = drill(f, "sale", "[{rule: gone, hold: 1s}, {rule: cpu-high, above: 0.5, clear: 0.6}]");
+    struct collector_overlays_ask ask = { .rules = { f->rules, 1, NULL },
+                                          .host = scope_host(f->collector, f->host)->row,
+                                          .event = collector_event(f->collector, id) };
+    assert_int_equal(collector_overlays(f->collector, &ask, &over, &f->err), -EINVAL);
+    assert_string_equal(f->err.text, "event sale: rules, row 1: an overlay of rule gone, and there is no such rule");
+    collector_overlays_done(&over);
+    ask.part = true; /* of a file of some rules: the others are not its business */
+    assert_int_equal(collector_overlays(f->collector, &ask, &over, &f->err), -EINVAL);
+    assert_non_null(strstr(f->err.text, "rule cpu-high: `clear` 0.6 lies beyond `above` 0.5"));
     collector_overlays_done(&over);
 }
 
@@ -212,6 +237,7 @@ int main(void)
         COLLECTOR_TEST(an_event_whose_rules_do_not_fit_is_not_begun),
         COLLECTOR_TEST(a_rule_that_goes_from_under_a_live_event_is_said),
         COLLECTOR_TEST(what_lies_over_a_hosts_rules_can_be_asked_before_the_event),
+        COLLECTOR_TEST(an_event_that_could_not_be_armed_with_the_rules_is_told_as_when_it_is_armed),
     };
     return cmocka_run_group_tests_name("overlays", tests, NULL, NULL);
 }

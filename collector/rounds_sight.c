@@ -147,6 +147,19 @@ static bool is_settling(const struct sweep *sweep, const struct event *event)
     return event->started_us != 0 && sweep->began_us - event->started_us <= PATROL_ON_TIME_US;
 }
 
+/* Copied, for they may change before the last value comes. Without memory it is seen by the rules as they are for all.
+ */
+static void see_tunings(const struct collector *collector, struct patrol_host *host)
+{
+    size_t n;
+    const struct tuning *tunings = watch_tunings(collector->watch, host->id, &n);
+    host->tunings = n > 0 ? malloc(n * sizeof *tunings) : NULL;
+    if (!host->tunings)
+        return;
+    memcpy(host->tunings, tunings, n * sizeof *tunings);
+    host->n_tunings = n;
+}
+
 static void see_host(const struct sweep *sweep, const struct event *event, struct patrol_host *host,
                      const struct host_state *state)
 {
@@ -169,6 +182,7 @@ static void see_host(const struct sweep *sweep, const struct event *event, struc
         .stepped = state->has_stepped && clock_mono_us(collector->clock) - state->stepped_us < since_us,
         .covered = NAN,
     };
+    see_tunings(collector, host);
     if (!state->session || !state->session->run)
         return;
     host->has_session = true;
@@ -192,7 +206,7 @@ int sight_begin(struct sweep *sweep, const struct event *event)
     size_t n;
     int rc = list_hosts(sweep, event, &n);
     if (rc == 0)
-        rc = patrol_sight_make(sight, n, collector->config->rule_rows, collector->config->n_rules);
+        rc = patrol_sight_make(sight, n);
     if (rc < 0)
         return rc;
     sight->phase = sweep->round.phase;
@@ -202,7 +216,7 @@ int sight_begin(struct sweep *sweep, const struct event *event)
     sight->disks = sweep->of->disks;
     for (size_t i = 0; i < n; i++)
         see_host(sweep, event, &sight->hosts[i], scope_host(collector, sweep->ids[i]));
-    return 0;
+    return patrol_sight_limits(sight, collector->config->rule_rows, collector->config->n_rules);
 }
 
 /* ---- what the store has told ---- */

@@ -1,4 +1,5 @@
 /* Patrol as the collector makes it: what is read back is the tenant's ledger. */
+#include <math.h>
 #include <string.h>
 
 #include "collector/collector_fixture.h"
@@ -239,6 +240,32 @@ static void a_round_says_what_each_check_looked_at_and_what_could_not_be_checked
     free_records(records);
 }
 
+static void a_round_looks_at_a_host_by_what_is_laid_over_the_rules_there(void **state)
+{
+    static struct overlays groups = { .n = 1,
+                                      .at[0] = { .rule = "cpu",
+                                                 .hosts = "web-*",
+                                                 .above = 0.75,
+                                                 .below = NAN,
+                                                 .clear = 0.75,
+                                                 .hold_us = OVERLAY_GIVEN_NOT,
+                                                 .severity = OVERLAY_GIVEN_NOT,
+                                                 .page = OVERLAY_GIVEN_NOT } };
+    struct fixture *f = *state;
+    add_rule(f, "cpu", CPU, 0.95, 0);
+    f->config.overlays = &groups;
+    assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
+    uint64_t event = begin_drill(f);
+    pass(f, 1);
+    run_round(f, event, 1);
+    report_to_the_next_round(f, join_agent(f, f->host, 1), event);
+    commit(f, f->tenant);
+    struct records *records = read_ledger(f, event);
+    assert_non_null(strstr(text_of(check_of(records->at[1], "headroom"), "note"),
+                           "system.cpu.utilization on web-1: 60 %, 20 % below the limit of 75 %"));
+    free_records(records);
+}
+
 static void what_a_round_finds_opens_an_incident_that_the_next_clean_one_resolves(void **state)
 {
     struct fixture *f = *state;
@@ -425,6 +452,7 @@ int main(void)
         COLLECTOR_TEST(a_clock_that_jumps_an_hour_back_repeats_no_round),
         COLLECTOR_TEST(an_event_ended_early_has_its_closing_round_at_once),
         COLLECTOR_TEST(a_round_says_what_each_check_looked_at_and_what_could_not_be_checked),
+        COLLECTOR_TEST(a_round_looks_at_a_host_by_what_is_laid_over_the_rules_there),
         COLLECTOR_TEST(what_a_round_finds_opens_an_incident_that_the_next_clean_one_resolves),
         COLLECTOR_TEST(an_incident_of_patrol_goes_on_over_a_restart),
         COLLECTOR_TEST(what_the_closing_round_leaves_open_ends_with_the_event),

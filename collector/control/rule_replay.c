@@ -1,5 +1,5 @@
 /* Rules over what is stored of a host: what would have fired when. Pages of the export are judged one after the other
- * by a watch apart; each is read by the reader thread, so the loop has its turn between them. */
+ * by a watch apart, on the thread that has read them: the loop only asks for the next one. */
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/auto.h"
-#include "collector/control/call.h"
+#include "collector/control/asked.h"
 #include "collector/watch/replay.h"
-#include "collector/watch/rules.h"
 #include "proto/codec/codec.h"
 
 enum { TICKS_MOST = 400000, TABLES_MEMORY = 3 * CODEC_ARENA_BYTES };
@@ -23,7 +22,7 @@ struct trial {
     struct rule *rules;      /* owned */
     size_t n_rules;
     unsigned in_force;
-    struct replay *replay;
+    struct replay *replay;      /* as what follows, the reader's while it has a page in hand */
     struct arena tables, batch; /* of the page, of the batch in hand */
     uint64_t ticks;
     bool full;
@@ -66,7 +65,19 @@ static json_t *form_firing(const struct trial *trial, const struct firing *firin
     return row;
 }
 
-static size_t count_judged(const struct trial *trial)
+static json_t *form_not_judged(const struct trial *trial)
+{
+    json_t *rows = json_array();
+    char text[REPLAY_REASON];
+    for (size_t i = 0; i < trial->n_rules; i++) {
+        const char *reason = replay_reason(trial->replay, i, text);
+        if (reason)
+            json_array_append_new(rows, json_pack("{s:s, s:s}", "rule", trial->rules[i].name, "reason", reason));
+    }
+    return rows;
+}
+
+static size_t count_in_force(const struct trial *trial)
 {
     size_t n = 0;
     for (size_t i = 0; i < trial->n_rules; i++)
@@ -82,10 +93,10 @@ static void answer(struct trial *trial, int64_t until_us, const struct err *err)
     json_t *rows = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(rows, form_firing(trial, &firings[i]));
-    call->data = json_pack("{s:s, s:o, s:o, s:b, s:I, s:I, s:o}", "host", trial->host->name, "from",
+    call->data = json_pack("{s:s, s:o, s:o, s:b, s:I, s:o, s:I, s:o}", "host", trial->host->name, "from",
                            form_instant(trial->from_us), "to", form_instant(until_us), "truncated",
-                           until_us < trial->query.to_us || trial->full, "rules", (json_int_t)count_judged(trial),
-                           "ticks", (json_int_t)trial->ticks, "firings", rows);
+                           until_us < trial->query.to_us || trial->full, "rules", (json_int_t)count_in_force(trial),
+                           "not_judged", form_not_judged(trial), "ticks", (json_int_t)trial->ticks, "firings", rows);
     trial_free(trial);
     call_finish(call, err);
 }
@@ -119,8 +130,10 @@ static int decode_tables(struct trial *trial, const struct store_export_page *pa
     return 0;
 }
 
-static int judge_page(struct trial *trial, const struct store_export_page *page, struct err *err)
+/* On the reader's thread. */
+static int judge_page(void *user, const struct store_export_page *page, struct err *err)
 {
+    struct trial *trial = user;
     arena_reset(&trial->tables);
     struct series_table *tables = arena_alloc(&trial->tables, page->n_tables + 1, sizeof *tables);
     if (!tables)
@@ -128,7 +141,7 @@ static int judge_page(struct trial *trial, const struct store_export_page *page,
     int rc = decode_tables(trial, page, tables, err);
     for (size_t i = 0; rc == 0 && i < page->n_batches; i++)
         rc = judge(trial, &tables[page->batches[i].table], page->batches[i].bytes, err);
-    return rc;
+    return rc == -EBADMSG ? -EPROTO : rc; /* what was just encoded: no damage of the file */
 }
 
 static void give_up(struct trial *trial, const struct err *err)
@@ -142,9 +155,8 @@ static void on_page(void *user, const struct store_export_page *page, const stru
 {
     struct trial *trial = user;
     struct err fault;
-    if (err || judge_page(trial, page, &fault) < 0) {
-        fault = err ? *err : fault;
-        give_up(trial, &fault);
+    if (err) {
+        give_up(trial, err);
         return;
     }
     if (!page->more || trial->full || trial->ticks >= TICKS_MOST) {
@@ -158,26 +170,6 @@ static void on_page(void *user, const struct store_export_page *page, const stru
 }
 
 /* ---- what is asked ---- */
-
-/* Those given, or the collector's own. */
-static int take_rules(const struct call *call, struct trial *trial, struct err *err)
-{
-    const struct collector_config *config = collector_configuration(call->collector);
-    const char *text = call_text(call, "document");
-    const char *name = call_text(call, "file");
-    trial->rules = calloc(RULES_MAX, sizeof *trial->rules);
-    if (!trial->rules)
-        return err_set(err, -ENOMEM, "out of memory");
-    if (!text) {
-        memcpy(trial->rules, config->rule_rows, config->n_rules * sizeof *trial->rules);
-        trial->n_rules = config->n_rules;
-        return 0;
-    }
-    struct config_faults faults = { .n = 0 };
-    if (rules_parse(name ? name : "rules", text, strlen(text), trial->rules, &trial->n_rules, NULL, &faults) < 0)
-        return err_set(err, -EINVAL, "%s", faults.at[0].text);
-    return 0;
-}
 
 static int take_range(const struct call *call, struct trial *trial, const struct event *event, struct err *err)
 {
@@ -193,27 +185,46 @@ static int take_range(const struct call *call, struct trial *trial, const struct
     return rc;
 }
 
+/* Rules and what lies over them may change before the last page is judged: they are copied. */
+static int take_rules(struct trial *trial, const struct asked_rules *asked, struct err *err)
+{
+    size_t n = asked->rules.n;
+    AUTO(auto_free) struct tuning *tunings = calloc(n + 1, sizeof *tunings);
+    trial->rules = calloc(n + 1, sizeof *trial->rules);
+    if (!trial->rules || !tunings)
+        return err_set(err, -ENOMEM, "out of memory");
+    if (n > 0)
+        memcpy(trial->rules, asked->rules.rows, n * sizeof *trial->rules);
+    trial->n_rules = n;
+    trial->host = asked->host;
+    trial->in_force = watch_strictest(asked->in_force);
+    const struct replay_host host = { .in_force = trial->in_force,
+                                      .limits = asked->limits,
+                                      .tunings = tunings,
+                                      .n_tunings = overlay_resolve_all(trial->rules, n, &asked->over.where, tunings) };
+    return replay_new(&trial->replay, trial->rules, n, &host, err);
+}
+
 static int prepare(struct call *call, struct trial *trial, struct err *err)
 {
-    const struct event *event = NULL;
-    struct host_view view;
-    int rc = call_host(call, &trial->host, err);
-    if (rc == 0 && call_text(call, "event"))
-        rc = call_event(call, &event, err);
+    AUTO(asked_done) struct asked_rules asked = { .in_force = 0 };
+    int rc = asked_rules(call, &asked, err);
     if (rc == 0)
-        rc = call_in_force(call, event ? IN_FORCE(EVENT_LIVE) : IN_FORCE_NO_EVENT, &trial->in_force, err);
+        rc = call_in_force(call, asked.event ? IN_FORCE(EVENT_LIVE) : asked.in_force, &asked.in_force, err);
     if (rc == 0)
-        rc = take_range(call, trial, event, err);
+        rc = asked_overlays(call, &asked, err);
     if (rc == 0)
-        rc = take_rules(call, trial, err);
+        rc = take_range(call, trial, asked.event, err);
+    if (rc == 0)
+        rc = take_rules(trial, &asked, err);
     if (rc < 0)
         return rc;
     trial->query.tenant = trial->host->tenant;
     trial->query.host = trial->host->id;
+    trial->query.study = judge_page;
     snprintf(trial->query.metric, sizeof trial->query.metric, "*");
     snprintf(trial->query.instance, sizeof trial->query.instance, "*");
-    collector_host_view(call->collector, trial->host->id, &view);
-    return replay_new(&trial->replay, trial->rules, trial->n_rules, trial->in_force, view.limits, err);
+    return 0;
 }
 
 int verb_rule_test(struct call *call, struct err *err)

@@ -8,19 +8,11 @@
 
 #include "base/auto.h"
 #include "base/scan.h"
-#include "collector/control/call.h"
+#include "collector/control/asked.h"
 #include "collector/watch/prometheus.h"
 #include "collector/watch/words.h"
 
 enum { RULES_A_PAGE = 64 }; /* of some 2 KiB at most */
-
-struct asked_rules {                /* zeroed memory asks for all */
-    const struct host *host;        /* NULL: every host */
-    const struct event *event;      /* NULL: none */
-    unsigned in_force;              /* rules of these states; 0: all rules */
-    double limits[LIMIT_COUNT];     /* of the host */
-    struct collector_overlays over; /* likewise */
-};
 
 /* ---- pages: the token is how many went before ---- */
 
@@ -40,69 +32,18 @@ typedef json_t *form_rule_fn(const struct asked_rules *asked, const struct rule 
 
 static json_t *form_page_of(struct call *call, const struct asked_rules *asked, form_rule_fn *form, size_t at)
 {
-    const struct collector_config *config = collector_configuration(call->collector);
     json_t *rows = json_array();
-    for (; at < config->n_rules && json_array_size(rows) < RULES_A_PAGE; at++) {
-        const struct rule *rule = &config->rule_rows[at];
+    for (; at < asked->rules.n && json_array_size(rows) < RULES_A_PAGE; at++) {
+        const struct rule *rule = &asked->rules.rows[at];
         if (asked->in_force == 0 || rule->in_force & asked->in_force)
             json_array_append_new(rows, form(asked, rule));
     }
-    if (at < config->n_rules && asprintf(&call->more, "%zu", at) < 0)
+    if (at < asked->rules.n && asprintf(&call->more, "%zu", at) < 0)
         call->more = NULL;
     return rows;
 }
 
 /* ---- rule list ---- */
-
-/* What the event declares goes before the host's own, as it will be when it is armed. */
-static int declared_limits(const struct call *call, struct asked_rules *asked, struct err *err)
-{
-    AUTO(auto_free) struct document *document = malloc(sizeof *document);
-    if (!document)
-        return err_set(err, -ENOMEM, "out of memory");
-    int rc = collector_document(call->collector, asked->event->id, document, err);
-    if (rc == 0)
-        document_limits(document, asked->host->name, asked->limits);
-    return rc;
-}
-
-static int ask_host(const struct call *call, struct asked_rules *ret, struct err *err)
-{
-    struct host_view view;
-    int rc = call_host(call, &ret->host, err);
-    if (rc < 0)
-        return rc;
-    collector_host_view(call->collector, ret->host->id, &view);
-    ret->in_force = view.in_force;
-    memcpy(ret->limits, view.limits, sizeof ret->limits);
-    return 0;
-}
-
-/* What holds for a host in an event is what its window brings; without one, what holds now. */
-static int ask_rules(const struct call *call, struct asked_rules *ret, struct err *err)
-{
-    int rc = call_text(call, "event") ? call_event(call, &ret->event, err) : 0;
-    if (rc == 0 && call_text(call, "host"))
-        rc = ask_host(call, ret, err);
-    if (rc < 0 || !ret->event)
-        return rc;
-    ret->in_force = IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE);
-    if (!ret->host)
-        return 0;
-    if (!event_selects(ret->event, ret->host->name, ret->host->labels))
-        return err_set(err, -EINVAL, "%s is not in the scope of %s", ret->host->name, ret->event->name);
-    return declared_limits(call, ret, err);
-}
-
-static void asked_done(struct asked_rules *asked)
-{
-    collector_overlays_done(&asked->over);
-}
-
-static int ask_overlays(const struct call *call, struct asked_rules *ret, struct err *err)
-{
-    return ret->host ? collector_overlays(call->collector, ret->host, ret->event, &ret->over, err) : 0;
-}
 
 static json_t *form_depends(const struct rule *rule)
 {
@@ -136,9 +77,9 @@ static json_t *form_plain(const struct asked_rules *asked, const struct rule *ru
 static json_t *form_rule(const struct asked_rules *asked, const struct rule *rule)
 {
     struct rule as_is = *rule;
-    struct tuning tuning = { .off = false };
-    char from[OVERLAY_FROM_TEXT] = "";
-    if (asked->host && overlay_resolve(rule, &asked->over.where, &tuning, from))
+    struct tuning tuning;
+    char from[OVERLAY_FROM_TEXT];
+    if (asked_tuning(asked, rule, &tuning, from))
         overlay_apply(&as_is, &tuning);
     json_t *row = form_plain(asked, &as_is);
     json_object_set_new(row, "from", form_text(from));
@@ -152,9 +93,9 @@ int verb_rule_list(struct call *call, struct err *err)
     size_t at = 0;
     int rc = continue_from(call, &at, err);
     if (rc == 0)
-        rc = ask_rules(call, &asked, err);
+        rc = asked_rules(call, &asked, err);
     if (rc == 0)
-        rc = ask_overlays(call, &asked, err);
+        rc = asked_overlays(call, &asked, err);
     if (rc < 0)
         return rc;
     call->data =
@@ -190,16 +131,45 @@ static json_t *text_json(char *text, size_t len)
     return owned ? json_stringn(owned, len) : NULL;
 }
 
+/* Prometheus knows a host by its name, and nothing of groups. */
+static void print_groups(FILE *out, const struct collector_rules *rules, const struct rule *rule)
+{
+    for (size_t i = 0; rules->overlays && i < rules->overlays->n; i++)
+        if (strcmp(rules->overlays->at[i].rule, rule->name) == 0)
+            fprintf(out, "      # %s is %s for the group %s: export its hosts, by --host\n", rule->name,
+                    rules->overlays->at[i].off ? "off" : "other", rules->overlays->at[i].hosts);
+}
+
+static void print_on_host(FILE *out, const struct asked_rules *asked, const struct rule *rule)
+{
+    const struct prometheus_host host = { .name = asked->host->name, .limits = asked->limits };
+    struct rule as_is = *rule;
+    struct tuning tuning;
+    char from[OVERLAY_FROM_TEXT];
+    if (!asked_tuning(asked, rule, &tuning, from)) {
+        prometheus_print(out, rule, &host);
+        return;
+    }
+    fprintf(out, tuning.off ? "      # %s: off there, by %s\n" : "      # %s: as it is there, by %s\n", rule->name,
+            from);
+    overlay_apply(&as_is, &tuning);
+    if (!tuning.off)
+        prometheus_print(out, &as_is, &host);
+}
+
 static json_t *form_item(const struct asked_rules *asked, const struct rule *rule)
 {
-    struct prometheus_host host = { .name = asked->host ? asked->host->name : "",
-                                    .limits = asked->host ? asked->limits : NULL };
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     if (!out)
         return NULL;
-    prometheus_print(out, rule, asked->host ? &host : NULL);
+    if (asked->host) {
+        print_on_host(out, asked, rule);
+    } else {
+        print_groups(out, &asked->rules, rule);
+        prometheus_print(out, rule, NULL);
+    }
     return fclose(out) == 0 ? text_json(text, len) : NULL;
 }
 
@@ -208,25 +178,35 @@ static json_t *form_head(const struct call *call, const struct asked_rules *aske
     static const int64_t calm_us = 10 * US_PER_S;
     struct prometheus_host host = { .name = asked->host ? asked->host->name : "" };
     const char *state = call_text(call, "state");
-    bool seconds = asked->in_force & (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE));
+    const char *in_state = state ? state : asked->event ? event_state_name(EVENT_LIVE) : "no-event";
+    bool seconds = asked->in_force & IN_WINDOW;
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     if (!out)
         return NULL;
-    prometheus_print_head(out, state ? state : "no-event", asked->host ? &host : NULL, seconds ? US_PER_S : calm_us);
+    prometheus_print_head(out, in_state, asked->host ? &host : NULL, seconds ? US_PER_S : calm_us);
     return fclose(out) == 0 ? text_json(text, len) : NULL;
+}
+
+/* A file stays when what holds now does not: without an event it is of the state that is said. */
+static int ask_export(const struct call *call, struct asked_rules *ret, struct err *err)
+{
+    if (call_text(call, "event") && !call_text(call, "host"))
+        return err_set(err, -EINVAL, "event: a window is exported host by host: say which with host");
+    int rc = asked_rules(call, ret, err);
+    if (rc == 0)
+        rc = call_in_force(call, ret->event ? ret->in_force : IN_FORCE_NO_EVENT, &ret->in_force, err);
+    return rc < 0 ? rc : asked_overlays(call, ret, err);
 }
 
 int verb_rule_export(struct call *call, struct err *err)
 {
-    struct asked_rules asked = { .in_force = 0 };
+    AUTO(asked_done) struct asked_rules asked = { .in_force = 0 };
     size_t at = 0;
     int rc = continue_from(call, &at, err);
-    if (rc == 0 && call_text(call, "host"))
-        rc = ask_host(call, &asked, err);
     if (rc == 0)
-        rc = call_in_force(call, IN_FORCE_NO_EVENT, &asked.in_force, err);
+        rc = ask_export(call, &asked, err);
     if (rc < 0)
         return rc;
     call->data =

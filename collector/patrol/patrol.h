@@ -58,6 +58,8 @@ struct patrol_host {
     enum patrol_presence presence;
     unsigned in_force;    /* rules': watch_strictest() */
     const double *limits; /* LIMIT_COUNT declared ones */
+    size_t n_tunings;
+    struct tuning *tunings; /* owned: which rules are other on it */
     int64_t last_tick_us;
     int64_t interval_us; /* confirmed by its agent; 0: not yet */
     int64_t wanted_us;   /* by the policy; 0: it is being told */
@@ -146,8 +148,11 @@ struct patrol_sight { /* zeroed memory has seen nothing */
     char unanswered[PATROL_TEXT_MAX / 2 + 1]; /* their numbers and titles, cut to fit */
 };
 
-/* Makes room for `n_hosts`, zeroed, and takes the limits of `rules` (copied). -ENOMEM. */
-int patrol_sight_make(struct patrol_sight *sight, size_t n_hosts, const struct rule *rules, size_t n_rules);
+/* Makes room for `n_hosts`, zeroed. -ENOMEM. */
+int patrol_sight_make(struct patrol_sight *sight, size_t n_hosts);
+/* Once the hosts are there: takes the limits of those rules (copied) that are critical, for all or on one of them.
+ * -ENOMEM. */
+int patrol_sight_limits(struct patrol_sight *sight, const struct rule *rules, size_t n_rules);
 void patrol_sight_done(struct patrol_sight *sight);
 
 /* NULL: there is none of this id. The hosts are by id, rising. */

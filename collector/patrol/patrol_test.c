@@ -44,7 +44,7 @@ static struct rule a_rule(const char *name, const char *metric, enum comparison 
 static void see_hosts(struct fixture *f, size_t n, const struct rule *rules, size_t n_rules)
 {
     assert_true(n <= 32);
-    assert_int_equal(patrol_sight_make(&f->sight, n, rules, n_rules), 0);
+    assert_int_equal(patrol_sight_make(&f->sight, n), 0);
     for (size_t i = 0; i < n; i++) {
         snprintf(f->names[i], sizeof f->names[i], "web-%zu", i + 1);
         f->sight.hosts[i] = (struct patrol_host){ .id = 100 + i,
@@ -59,6 +59,7 @@ static void see_hosts(struct fixture *f, size_t n, const struct rule *rules, siz
                                                   .has_session = true,
                                                   .covered = 1 };
     }
+    assert_int_equal(patrol_sight_limits(&f->sight, rules, n_rules), 0);
 }
 
 static int setup(void **state)
@@ -326,6 +327,53 @@ static void a_rule_counts_where_it_is_in_force_and_its_limit_declared(void **sta
                  "5 % below the limit of 900 B/s");
 }
 
+static void tune(struct fixture *f, size_t host, const struct tuning *tunings, size_t n)
+{
+    struct patrol_host *of = &f->sight.hosts[host];
+    of->tunings = calloc(n, sizeof *tunings);
+    assert_non_null(of->tunings);
+    memcpy(of->tunings, tunings, n * sizeof *tunings);
+    of->n_tunings = n;
+}
+
+static void a_rule_that_is_other_on_a_host_is_held_against_it_as_it_is_there(void **state)
+{
+    struct fixture *f = *state;
+    const struct rule rules[] = { a_rule("cpu", CPU, COMPARE_ABOVE, 0.8), a_rule("egress", EGRESS, COMPARE_ABOVE, 10) };
+    const struct tuning tight[] = { { .rule = "cpu", .threshold = 0.5, .severity = SEVERITY_CRITICAL } };
+    const struct tuning off[] = { { .rule = "cpu", .threshold = 0.8, .severity = SEVERITY_CRITICAL, .off = true } };
+    const struct tuning mild[] = { { .rule = "cpu", .threshold = 0.1, .severity = SEVERITY_WARNING } };
+    see_hosts(f, 4, rules, 2);
+    tune(f, 0, tight, 1);
+    tune(f, 1, off, 1);
+    tune(f, 2, mild, 1);
+    see(f, 0, CPU, "", 0.47);
+    see(f, 1, CPU, "", 0.99);
+    see(f, 2, CPU, "", 0.99);
+    see(f, 3, CPU, "", 0.2);
+    const struct patrol_result *result = look(f, PATROL_HEADROOM);
+    assert_int_equal(result->looked, 2);
+    assert_int_equal(result->found, 1);
+    assert_found(result, 0, SEVERITY_WARNING, "system.cpu.utilization on web-1", "6 % below the limit of 50 %");
+}
+
+static void a_rule_that_is_critical_on_one_host_alone_is_looked_at_there(void **state)
+{
+    struct fixture *f = *state;
+    struct rule rule = a_rule("cpu", CPU, COMPARE_ABOVE, 0.8);
+    const struct tuning critical[] = { { .rule = "cpu", .threshold = 0.8, .severity = SEVERITY_CRITICAL } };
+    rule.severity = SEVERITY_WARNING;
+    see_hosts(f, 2, NULL, 0);
+    tune(f, 1, critical, 1);
+    free(f->sight.limits);
+    assert_int_equal(patrol_sight_limits(&f->sight, &rule, 1), 0);
+    see(f, 0, CPU, "", 0.99);
+    see(f, 1, CPU, "", 0.4);
+    const struct patrol_result *result = look(f, PATROL_HEADROOM);
+    assert_clear(result, 1);
+    assert_says(result->note, "on web-2");
+}
+
 static void a_value_that_is_old_says_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -521,6 +569,8 @@ int main(void)
         TEST(the_series_nearest_to_its_limit_is_named_with_how_far_it_is),
         TEST(within_a_tenth_of_a_limit_or_past_it_is_a_warning),
         TEST(a_rule_counts_where_it_is_in_force_and_its_limit_declared),
+        TEST(a_rule_that_is_other_on_a_host_is_held_against_it_as_it_is_there),
+        TEST(a_rule_that_is_critical_on_one_host_alone_is_looked_at_there),
         TEST(a_value_that_is_old_says_nothing),
         TEST(a_disk_that_is_full_before_the_end_is_told_with_the_method),
         TEST(a_name_of_many_bytes_is_cut_between_characters),

@@ -14,21 +14,51 @@ static bool holds_values(const struct rule *rule)
     return rule->condition == CONDITION_LEVEL || rule->condition == CONDITION_FRACTION;
 }
 
-int patrol_sight_make(struct patrol_sight *sight, size_t n_hosts, const struct rule *rules, size_t n_rules)
+int patrol_sight_make(struct patrol_sight *sight, size_t n_hosts)
 {
     sight->hosts = calloc(n_hosts + 1, sizeof *sight->hosts);
-    sight->limits = calloc(n_rules + 1, sizeof *sight->limits);
-    if (!sight->hosts || !sight->limits)
+    if (!sight->hosts)
         return -ENOMEM;
     sight->n_hosts = n_hosts;
+    return 0;
+}
+
+/* How the rule is other on the host. NULL: it is as for all. */
+static const struct tuning *tuning_of(const struct patrol_host *host, const struct rule *rule)
+{
+    for (size_t i = 0; i < host->n_tunings; i++)
+        if (strcmp(host->tunings[i].rule, rule->name) == 0)
+            return &host->tunings[i];
+    return NULL;
+}
+
+static bool is_critical_somewhere(const struct patrol_sight *sight, const struct rule *rule)
+{
+    if (rule->severity == SEVERITY_CRITICAL)
+        return true;
+    for (size_t i = 0; i < sight->n_hosts; i++) {
+        const struct tuning *tuning = tuning_of(&sight->hosts[i], rule);
+        if (tuning && tuning->severity == SEVERITY_CRITICAL)
+            return true;
+    }
+    return false;
+}
+
+int patrol_sight_limits(struct patrol_sight *sight, const struct rule *rules, size_t n_rules)
+{
+    sight->limits = calloc(n_rules + 1, sizeof *sight->limits);
+    if (!sight->limits)
+        return -ENOMEM;
     for (size_t i = 0; i < n_rules; i++)
-        if (rules[i].severity == SEVERITY_CRITICAL && holds_values(&rules[i]))
+        if (holds_values(&rules[i]) && is_critical_somewhere(sight, &rules[i]))
             sight->limits[sight->n_limits++].rule = rules[i];
     return 0;
 }
 
 void patrol_sight_done(struct patrol_sight *sight)
 {
+    for (size_t i = 0; i < sight->n_hosts; i++)
+        free(sight->hosts[i].tunings);
     free(sight->hosts);
     free(sight->limits);
     *sight = (struct patrol_sight){ 0 };
@@ -63,9 +93,11 @@ static void hold_against(struct patrol_limit *limit, const struct patrol_value *
 {
     const struct rule *rule = &limit->rule;
     double unit = rule->limit >= 0 ? value->host->limits[rule->limit] : 1;
-    double threshold = rule->threshold * unit;
-    if (isnan(threshold))
-        return; /* nothing is declared */
+    const struct tuning *tuning = tuning_of(value->host, rule);
+    double threshold = (tuning ? tuning->threshold : rule->threshold) * unit;
+    if (isnan(threshold) ||
+        (tuning ? tuning->off || tuning->severity != SEVERITY_CRITICAL : rule->severity != SEVERITY_CRITICAL))
+        return; /* nothing is declared, or it is not critical there */
     double share = share_left(rule, value->value, threshold);
     limit->past += share < 0;
     if (limit->n++ > 0 && share >= limit->share)

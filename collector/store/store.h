@@ -354,6 +354,8 @@ int store_find_run(struct store *store, uint64_t tenant, uint64_t host, const st
                    void (*fn)(void *user, const struct store_run *result, const struct err *err), void *user,
                    struct err *err);
 
+struct store_export_page;
+
 struct store_export {
     uint64_t tenant;
     uint64_t host;
@@ -362,6 +364,10 @@ struct store_export {
     int64_t from_us; /* [from, to) */
     int64_t to_us;
     uint32_t skip; /* so many ticks of the moment from_us itself went with the page before */
+    /* What takes long over a page, and so not on the loop: called on the reader's thread before the page goes to `fn`,
+     * with the same `user`; it touches only what nobody else does until then. What it fails with goes to `fn` as `err`.
+     * NULL: nothing. */
+    int (*study)(void *user, const struct store_export_page *page, struct err *err);
 };
 
 enum { STORE_EXPORT_PAGE_BYTES = 160 << 10, STORE_EXPORT_SERIES_MAX = 65536 };

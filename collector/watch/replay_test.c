@@ -17,10 +17,21 @@ static int run(struct replay *replay, int from_s, int step_s, uint32_t n, const 
     return replay_feed(replay, &cpu_only, &batch, at_us);
 }
 
+static struct replay *replay_of(const struct rule *rules, size_t n, const struct tuning *tunings, size_t n_tunings)
+{
+    struct replay_host host = {
+        .in_force = IN_FORCE_NO_EVENT, .limits = no_limits, .tunings = tunings, .n_tunings = n_tunings
+    };
+    struct replay *replay = NULL;
+    assert_int_equal(replay_new(&replay, rules, n, &host, NULL), 0);
+    return replay;
+}
+
 static int open_replay(void **state)
 {
     const struct rule rule = rule_of("cpu", CPU, 0.9, 0.8, 30);
-    return replay_new((struct replay **)state, &rule, 1, IN_FORCE_NO_EVENT, no_limits, NULL);
+    *state = replay_of(&rule, 1, NULL, 0);
+    return 0;
 }
 
 static int close_replay(void **state)
@@ -90,12 +101,55 @@ static void rules_of_other_states_say_nothing(void **state)
 {
     struct rule rule = rule_of("cpu", CPU, 0.9, 0.8, 0);
     const double bad[] = { 0.95, 0.95 };
-    struct replay *replay = NULL;
     (void)state;
     rule.in_force = IN_LIVE;
-    assert_int_equal(replay_new(&replay, &rule, 1, IN_FORCE_NO_EVENT, no_limits, NULL), 0);
+    struct replay *replay = replay_of(&rule, 1, NULL, 0);
     assert_int_equal(run(replay, 0, 10, 2, bad), 0);
     assert_int_equal(rows(replay), 0);
+    replay_free(replay);
+}
+
+static void a_rule_is_judged_as_it_is_on_the_host(void **state)
+{
+    const struct rule rule = rule_of("cpu", CPU, 0.9, 0.8, 30);
+    const struct tuning tuning = { .rule = "cpu", .threshold = 0.5, .clear = 0.4, .severity = SEVERITY_INFO };
+    const double values[] = { 0.6, 0.45, 0.4 };
+    size_t n;
+    (void)state;
+    struct replay *replay = replay_of(&rule, 1, &tuning, 1);
+    assert_int_equal(run(replay, 0, 10, 3, values), 0);
+    assert_row(replay, 0, 0, 0, 20);
+    assert_int_equal(replay_firings(replay, &n)->alert.severity, SEVERITY_INFO);
+    replay_free(replay);
+}
+
+static void what_was_not_judged_is_said_with_the_reason(void **state)
+{
+    struct rule rules[] = { rule_of("cpu", CPU, 0.9, 0.8, 0),   rule_of("live", CPU, 0.9, 0.8, 0),
+                            rule_of("off", CPU, 0.9, 0.8, 0),   rule_of("share", CPU, 0.9, 0.8, 0),
+                            rule_of("loss", LOSS, 0.5, 0.2, 0), rule_of("gone", LOSS, 0, 0, 60),
+                            rule_of("ratio", CPU, 0.9, 0.8, 0), rule_of("shares", EGRESS, 0.9, 0.8, 0) };
+    const struct tuning off = { .rule = "off", .threshold = 0.9, .clear = 0.8, .off = true };
+    const enum replay_word words[] = { REPLAY_JUDGED,    REPLAY_OTHER_STATE, REPLAY_OFF,       REPLAY_NO_LIMIT,
+                                       REPLAY_NO_SERIES, REPLAY_JUDGED,      REPLAY_NO_SERIES, REPLAY_NO_LIMIT };
+    const double good[] = { 0.1 };
+    (void)state;
+    rules[1].in_force = IN_LIVE;
+    rules[3].limit = LIMIT_CONNECTIONS;
+    rules[5].condition = CONDITION_ABSENCE; /* of the one instance it names: that there is none is what it looks for */
+    strcpy(rules[5].instance, "db-1");
+    rules[6].condition = CONDITION_RATIO;
+    strcpy(rules[6].per, LOSS);
+    rules[7].limit = LIMIT_EGRESS;
+    struct replay *replay = replay_of(rules, 8, &off, 1);
+    assert_int_equal(run(replay, 0, 10, 1, good), 0);
+    for (size_t i = 0; i < 8; i++)
+        if (replay_word(replay, i) != words[i])
+            fail_msg("%s: %d is to be %d", rules[i].name, (int)replay_word(replay, i), (int)words[i]);
+    char text[REPLAY_REASON];
+    assert_null(replay_reason(replay, 0, text));
+    assert_null(replay_reason(replay, 1, text));
+    assert_string_equal(replay_reason(replay, 3, text), "no connections declared");
     replay_free(replay);
 }
 
@@ -109,6 +163,8 @@ int main(void)
         REPLAY(ticks_a_minute_apart_are_no_gaps),
         REPLAY(more_rows_than_there_is_room_for_are_told),
         cmocka_unit_test(rules_of_other_states_say_nothing),
+        cmocka_unit_test(a_rule_is_judged_as_it_is_on_the_host),
+        cmocka_unit_test(what_was_not_judged_is_said_with_the_reason),
     };
     return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
 }

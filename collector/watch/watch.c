@@ -185,6 +185,13 @@ int watch_tune_host(struct watch *watch, uint64_t host_id, const struct tuning *
     return 0;
 }
 
+const struct tuning *watch_tunings(struct watch *watch, uint64_t host_id, size_t *ret_n)
+{
+    const struct watched *host = watch_host(watch, host_id);
+    *ret_n = host ? host->n_tunings : 0;
+    return host ? host->tunings : NULL;
+}
+
 /* Frees what hangs on it. */
 static void empty_host(struct watched *host)
 {

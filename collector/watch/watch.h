@@ -191,6 +191,9 @@ int watch_name_host(struct watch *watch, uint64_t host, uint64_t tenant, const c
 int watch_tune_host(struct watch *watch, uint64_t host, const struct tuning *tunings, size_t n, int64_t now_us,
                     struct transitions *out);
 
+/* What was said of it so. Borrowed until it is said anew. */
+const struct tuning *watch_tunings(struct watch *watch, uint64_t host, size_t *ret_n);
+
 /* How far back ticks say something of how it is now: the longest span and hold of a rule, on the host where that is
  * longest. */
 int64_t watch_look_back_us(const struct watch *watch);

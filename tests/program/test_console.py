@@ -142,6 +142,15 @@ class Console(unittest.TestCase):
         self.assertIn(" enrolled   1 reporting   0 silent", out)
         self.assertIn("1 open   1 unacknowledged", out)
 
+    def test_rules(self):
+        self.form("rule list", "--host", "web-1", "--tenant", "acme")
+        for rule in self.form("rule list")["rules"]:
+            self.keys("rule", rule)
+        self.form("rule export", "--host", "web-1", "--tenant", "acme")
+        tested = self.form("rule test", "web-1", "--tenant", "acme")
+        self.assertEqual(tested["host"], "web-1")
+        self.assertIn("rules over", self.human("rule", "test", "web-1", "--tenant", "acme"))
+
     def test_tenants(self):
         self.assertEqual([row["name"] for row in self.form("tenant list")["tenants"]][:2], ["acme", "globex"])
         self.assertIn("globex", self.human("tenant", "list"))

@@ -98,27 +98,76 @@ static void firing_row(struct table *table, const json_t *row, const struct shee
     table_cell(table, show_state_tone(field_text(row, "severity")), "%s", field_text(row, "severity"));
 }
 
+enum { NAMES_SHOWN = 8 };
+
+/* Those of one reason, behind each other: "not judged, no series: a, b and 4 more". */
+static void put_not_judged(const json_t *rows, const char *reason, const struct sheet *sheet)
+{
+    size_t n = 0;
+    size_t i;
+    json_t *row;
+    fprintf(sheet->out, "not judged, %s:", reason);
+    json_array_foreach(rows, i, row)
+    {
+        if (strcmp(field_text(row, "reason"), reason) != 0)
+            continue;
+        if (n < NAMES_SHOWN)
+            fprintf(sheet->out, "%s %s", n ? "," : "", field_text(row, "rule"));
+        n++;
+    }
+    if (n > NAMES_SHOWN)
+        fprintf(sheet->out, " and %zu more", n - NAMES_SHOWN);
+    fputc('\n', sheet->out);
+}
+
+static bool is_first_of_reason(const json_t *rows, size_t at)
+{
+    const char *reason = field_text(json_array_get(rows, at), "reason");
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(field_text(json_array_get(rows, i), "reason"), reason) == 0)
+            return false;
+    return true;
+}
+
+static void put_all_not_judged(const json_t *rows, const struct sheet *sheet)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (is_first_of_reason(rows, i))
+            put_not_judged(rows, field_text(json_array_get(rows, i), "reason"), sheet);
+}
+
+static void put_test_title(const json_t *data, const struct sheet *sheet)
+{
+    const char *host = field_text(data, "host");
+    size_t fired = json_array_size(field_list(data, "firings"));
+    size_t left_out = json_array_size(field_list(data, "not_judged"));
+    int64_t rules = 0;
+    int64_t ticks = 0;
+    field_count(data, "rules", &rules);
+    field_count(data, "ticks", &ticks);
+    sheet_put(sheet, TONE_STRONG, "%s: ", host);
+    if (left_out > 0)
+        sheet_put(sheet, TONE_STRONG, "%" PRId64 " of ", rules - (int64_t)left_out);
+    sheet_put(sheet, TONE_STRONG, "%" PRId64 " rules over %" PRId64 " ticks would have fired %zu %s", rules, ticks,
+              fired, fired == 1 ? "time" : "times");
+    fputc('\n', sheet->out);
+}
+
 void show_rule_test(const json_t *data, const struct sheet *sheet)
 {
     static const struct column columns[] = { { "CROSSED", false, 0 }, { "FIRED", false, 0 },   { "CLEARED", false, 0 },
                                              { "RULE", false, 12 },   { "SERIES", false, 12 }, { "VALUE", true, 0 },
                                              { "SEVERITY", false, 0 } };
     const json_t *firings = field_list(data, "firings");
-    int64_t rules = 0;
-    int64_t ticks = 0;
     size_t i;
     json_t *row;
-    field_count(data, "rules", &rules);
-    field_count(data, "ticks", &ticks);
-    sheet_put(sheet, TONE_STRONG, "%s: %" PRId64 " rules over %" PRId64 " ticks would have fired %zu %s",
-              field_text(data, "host"), rules, ticks, json_array_size(firings),
-              json_array_size(firings) == 1 ? "time" : "times");
-    fputc('\n', sheet->out);
+    put_test_title(data, sheet);
     if (json_array_size(firings) > 0) {
         struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
         json_array_foreach(firings, i, row) firing_row(table, row, sheet);
         table_print(table, sheet);
     }
+    put_all_not_judged(field_list(data, "not_judged"), sheet);
     if (field_true(data, "truncated"))
         fprintf(sheet->out, "there is more: go on with --from %s\n", field_text(data, "to"));
 }

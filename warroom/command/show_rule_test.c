@@ -71,6 +71,21 @@ static void what_would_have_fired_is_told_with_its_times(void **state)
         "there is more: go on with --from 2026-11-23T02:30:00.000Z\n");
 }
 
+static void what_was_not_judged_stands_behind_it_by_its_reason(void **state)
+{
+    prints(*state, "warroom rule test web-1",
+           "{'ok':true,'data':{'host':'web-1','from':'2026-11-23T02:00:00.000Z','to':'2026-11-23T02:30:00.000Z',"
+           "'truncated':false,'rules':12,'ticks':180,'firings':[],'not_judged':["
+           "{'rule':'egress','reason':'no egress declared'},{'rule':'a','reason':'no series'},"
+           "{'rule':'cpu','reason':'off'},{'rule':'b','reason':'no series'},{'rule':'c','reason':'no series'},"
+           "{'rule':'d','reason':'no series'},{'rule':'e','reason':'no series'},{'rule':'f','reason':'no series'},"
+           "{'rule':'g','reason':'no series'},{'rule':'h','reason':'no series'},{'rule':'i','reason':'no series'}]}}",
+           "web-1: 1 of 12 rules over 180 ticks would have fired 0 times\n"
+           "not judged, no egress declared: egress\n"
+           "not judged, no series: a, b, c, d, e, f, g, h and 1 more\n"
+           "not judged, off: cpu\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
@@ -81,6 +96,7 @@ int main(void)
         TEST(what_is_other_on_a_host_says_where_it_comes_from),
         TEST(the_rule_file_is_printed_as_it_came),
         TEST(what_would_have_fired_is_told_with_its_times),
+        TEST(what_was_not_judged_stands_behind_it_by_its_reason),
     };
     return cmocka_run_group_tests_name("show_rule", tests, NULL, NULL);
 }

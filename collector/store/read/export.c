@@ -426,7 +426,8 @@ static int read_page(struct export_read *read, const struct reading *reading, st
         return err_set(err, -ENOMEM, "store: out of memory");
     read->page.tables = paging.page_tables;
     read->page.batches = paging.batches;
-    return fill_page(&paging, rows, err);
+    int rc = fill_page(&paging, rows, err);
+    return rc == 0 && read->query.study ? read->query.study(read->user, &read->page, err) : rc;
 }
 
 /* ---- which series ---- */

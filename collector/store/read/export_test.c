@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "collector/store/pack/pack.h"
@@ -239,7 +240,7 @@ static void on_series(void *user, const struct store_export_series *series, cons
 static void the_series_of_a_range_are_listed_once_each(void **state)
 {
     struct listed listed = { .n = 0 };
-    struct store_export query = { WORLD_TENANT, 1, "*", "*", 0, NOW, 0 };
+    struct store_export query = { WORLD_TENANT, 1, "*", "*", 0, NOW, 0, NULL };
     (void)state;
     world_put(world, 1, 1, 1, 100, 50, NOW - PACK_DAY_US, US_PER_S, 0);
     world_put(world, 1, 2, 1, 100, 50, NOW - 100 * US_PER_S, US_PER_S, 1);
@@ -269,7 +270,7 @@ static void a_damaged_block_is_passed_over_and_counted(void **state)
 
 static void a_range_that_is_none_is_refused(void **state)
 {
-    struct heard heard = { .query = { WORLD_TENANT, 1, "*", "*", 10, 10, 0 } };
+    struct heard heard = { .query = { WORLD_TENANT, 1, "*", "*", 10, 10, 0, NULL } };
     (void)state;
     assert_int_equal(store_export(world->f->store, &heard.query, on_page, &heard, &world->f->err), -EINVAL);
     assert_false(heard.done);
@@ -277,12 +278,55 @@ static void a_range_that_is_none_is_refused(void **state)
 
 static void a_tenant_without_a_file_has_nothing(void **state)
 {
-    struct heard heard = { .query = { 77, 1, "*", "*", 0, NOW, 0 } };
+    struct heard heard = { .query = { 77, 1, "*", "*", 0, NOW, 0, NULL } };
     (void)state;
     assert_int_equal(store_export(world->f->store, &heard.query, on_page, &heard, &world->f->err), 0);
     run_until(world->f, &heard.done);
     assert_int_equal(heard.rc, 0);
     assert_int_equal(heard.ticks, 0);
+}
+
+/* ---- off the loop ---- */
+
+struct studied {
+    struct heard heard; /* the first member: on_page() takes the same */
+    pthread_t loop;
+    uint64_t batches, at_batch;
+    bool on_the_loop;
+};
+
+static int study(void *user, const struct store_export_page *page, struct err *err)
+{
+    struct studied *studied = user;
+    assert_false(studied->heard.done); /* the page has not gone to fn yet */
+    studied->on_the_loop = studied->on_the_loop || pthread_equal(pthread_self(), studied->loop);
+    studied->batches += page->n_batches;
+    return studied->batches >= studied->at_batch ? err_set(err, -EPROTO, "enough") : 0;
+}
+
+static void a_page_is_studied_off_the_loop_before_it_goes_on(void **state)
+{
+    struct studied studied = { .loop = pthread_self(), .at_batch = UINT64_MAX };
+    (void)state;
+    world_put(world, 1, 1, 1, 100, 50, NOW - 1000 * US_PER_S, US_PER_S, 0);
+    studied.heard = (struct heard){ .host = 1, .query = { WORLD_TENANT, 1, "*", "*", 0, NOW, 0, study } };
+    assert_int_equal(store_export(world->f->store, &studied.heard.query, on_page, &studied, &world->f->err), 0);
+    run_until(world->f, &studied.heard.done);
+    assert_int_equal(studied.heard.ticks, 100);
+    assert_true(studied.batches > 0);
+    assert_false(studied.on_the_loop);
+}
+
+static void what_fails_over_a_page_is_told_in_its_place(void **state)
+{
+    struct studied studied = { .loop = pthread_self(), .at_batch = 1 };
+    (void)state;
+    world_put(world, 1, 1, 1, 100, 50, NOW - 1000 * US_PER_S, US_PER_S, 0);
+    studied.heard = (struct heard){ .host = 1, .query = { WORLD_TENANT, 1, "*", "*", 0, NOW, 0, study } };
+    assert_int_equal(store_export(world->f->store, &studied.heard.query, on_page, &studied, &world->f->err), 0);
+    run_until(world->f, &studied.heard.done);
+    assert_int_equal(studied.heard.rc, -EPROTO);
+    assert_int_equal(studied.heard.ticks, 0);
 }
 
 /* ---- where an import goes on ---- */
@@ -333,6 +377,8 @@ int main(void)
         EXPORT_TEST(a_damaged_block_is_passed_over_and_counted),
         EXPORT_TEST(a_range_that_is_none_is_refused),
         EXPORT_TEST(a_tenant_without_a_file_has_nothing),
+        EXPORT_TEST(a_page_is_studied_off_the_loop_before_it_goes_on),
+        EXPORT_TEST(what_fails_over_a_page_is_told_in_its_place),
         EXPORT_TEST(what_is_stored_of_a_run_from_its_first_tick_on_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
