@@ -276,9 +276,9 @@ int collector_resolve(struct collector *collector, uint64_t incident, const char
 
 /* ---- patrol (rounds.c) ---- */
 
-/* One shift leaves the event to the next: `body`, a JSON object, goes into its ledger. -ENOENT; -EINVAL: too long;
- * -ENOMEM. */
-int collector_hand_over(struct collector *collector, uint64_t event, const char *by, const char *body);
+/* One shift leaves the event to the next: `body`, a JSON object, goes into its ledger. -ENOENT; -ENOSPC: it was done
+ * too often; -ENOMEM. */
+int collector_hand_over(struct collector *collector, uint64_t event, const char *by, const char *body, struct err *err);
 
 /* ---- history from elsewhere (import.c) ---- */
 

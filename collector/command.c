@@ -81,6 +81,7 @@ int command_keep_host(struct collector *collector, const struct host *row, const
     if (scope_add_host(collector, *ret_row, &state) < 0 || store_put_host(collector->store, row) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     scope_refresh_host(collector, state);
+    silences_yield_host(collector, *ret_row);
     return 0;
 }
 

@@ -16,6 +16,7 @@ enum {
     COLLECTOR_EVENTS_MAX = 4096,
     TENANT_EVENTS_MAX = 64,      /* that are not over */
     EVENT_CHANGES_MAX = 500,     /* of its document: each is an entry of the ledger, for good */
+    EVENT_HANDOVERS_MAX = 500,   /* likewise: the longest window handed over each hour and a half */
     INTERVAL_CALM_US = 10000000, /* between ticks of a host in no window, unless the configuration says less */
     INTERVAL_WINDOW_US = 1000000,
     HELLO_WITHIN_US = 5000000,   /* of a connection */
@@ -389,6 +390,8 @@ void silences_tick(struct collector *collector);
 /* The event is armed, or live without having been: from then on muting its hosts is a commander's decision, and what
  * others have silenced of them ends. */
 void silences_yield(struct collector *collector, const struct event *event, const char *by);
+/* A host is new, or was changed: it may have come into such a window. */
+void silences_yield_host(struct collector *collector, const struct host *host);
 int silences_restore(struct collector *collector, const struct silence *row);
 void silences_free(struct collector *collector);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,7 @@ void rounds_free(struct collector *collector)
 
 static struct alert alert_of(const struct event *event, const char *what)
 {
-    struct alert alert = { .host = event->id, .rule = RULE_NAME };
+    struct alert alert = { .host = event->id, .rule = RULE_NAME, .value = NAN, .threshold = NAN };
     snprintf(alert.metric, sizeof alert.metric, "%s", what);
     return alert;
 }
@@ -484,19 +485,26 @@ void rounds_tick(struct collector *collector)
 
 /* ---- shifts ---- */
 
-int collector_hand_over(struct collector *collector, uint64_t event, const char *by, const char *body)
+int collector_hand_over(struct collector *collector, uint64_t event, const char *by, const char *body, struct err *err)
 {
-    const struct event *row = scope_event(collector, event);
-    json_t *form = row ? json_loads(body, 0, NULL) : NULL;
+    struct event *row = scope_event(collector, event);
     if (!row)
-        return -ENOENT;
+        return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
+    if (row->handovers >= EVENT_HANDOVERS_MAX)
+        return err_set(err, -ENOSPC,
+                       "event %s was handed over %u times, as often as an event may be, and each is on record for good",
+                       row->name, row->handovers);
+    json_t *form = json_loads(body, 0, NULL);
     if (!form)
-        return -ENOMEM;
+        return err_set(err, -ENOMEM, "the hand-over cannot be kept: out of memory");
     int rc = ledger_note(collector, row->tenant,
                          (struct ledger_note){ .kind = "handover", .event = event, .actor = by, .body = form });
-    if (rc == 0)
-        log_event(&collector->log, LOG_INFO, "shift_handed_over", KV_TEXT("event_name", row->name), KV_TEXT("by", by));
-    return rc;
+    if (rc < 0)
+        return err_set(err, rc, "the hand-over cannot be kept: out of memory");
+    row->handovers++;
+    store_put_event(collector->store, row);
+    log_event(&collector->log, LOG_INFO, "shift_handed_over", KV_TEXT("event_name", row->name), KV_TEXT("by", by));
+    return 0;
 }
 
 /* ---- how pages fare ---- */

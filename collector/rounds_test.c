@@ -428,6 +428,18 @@ static void missed_rounds_are_one_incident_of_their_own(void **state)
     assert_int_equal(incident(f, 2)->state, INCIDENT_RESOLVED);
 }
 
+static void a_shift_is_handed_over_so_often_and_no_more_over_a_restart_too(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t event = begin_drill(f);
+    for (int i = 0; i < EVENT_HANDOVERS_MAX; i++)
+        assert_int_equal(collector_hand_over(f->collector, event, "ann", "{\"note\":\"quiet\"}", &f->err), 0);
+    commit(f, f->tenant);
+    restart_collector(f);
+    assert_int_equal(collector_hand_over(f->collector, event, "ann", "{\"note\":\"quiet\"}", &f->err), -ENOSPC);
+    assert_non_null(strstr(f->err.text, "event exercise was handed over 500 times"));
+}
+
 static void a_store_that_does_not_answer_holds_no_round_back(void **state)
 {
     struct fixture *f = *state;
@@ -461,6 +473,7 @@ int main(void)
         COLLECTOR_TEST(a_warning_opens_an_incident_without_a_page),
         COLLECTOR_TEST(a_change_that_is_announced_while_it_is_live_is_found_until_it_is_answered),
         COLLECTOR_TEST(missed_rounds_are_one_incident_of_their_own),
+        COLLECTOR_TEST(a_shift_is_handed_over_so_often_and_no_more_over_a_restart_too),
         COLLECTOR_TEST(a_store_that_does_not_answer_holds_no_round_back),
     };
     return cmocka_run_group_tests_name("rounds", tests, NULL, NULL);

@@ -164,6 +164,13 @@ void silences_yield(struct collector *collector, const struct event *event, cons
         end(collector, kept, "overruled", by, event->id, &row);
 }
 
+void silences_yield_host(struct collector *collector, const struct host *host)
+{
+    for (const struct event *event = NULL; (event = collector_next_event(collector, event));)
+        if ((event->state == EVENT_ARMED || event->state == EVENT_LIVE) && scope_is_in(event, host))
+            silences_yield(collector, event, "collector");
+}
+
 /* ---- time, start and end ---- */
 
 void silences_tick(struct collector *collector)

@@ -215,6 +215,34 @@ static void an_operators_silence_ends_when_an_event_over_its_hosts_begins_a_comm
     assert_true(was_logged(f, "what=overruled"));
 }
 
+static uint64_t start_over(struct fixture *f, const char *hosts)
+{
+    const struct event *row;
+    uint64_t id = plan_event(
+        f, &(struct event_plan){
+               .name = "sale", .zone = "UTC", .first_day = "2026-11-23", .days = 1, .hosts = hosts, .drill = true });
+    assert_int_equal(collector_event_do(f->collector, id, EVENT_START, &fixture_commander, &row, &f->err), 0);
+    return id;
+}
+
+static void an_operators_silence_ends_when_one_of_its_hosts_comes_into_a_window(void **state)
+{
+    struct fixture *f = *state;
+    struct recorded recorded[3];
+    uint64_t event = start_over(f, "web-9,db-*");
+    silence(f, HOUR_S); /* over web-*: none of them is in the window */
+    assert_int_equal(try_silence(f, "mem-*", HOUR_S, ROLE_COMMANDER), 0);
+    add_host(f, f->tenant, "web-8");
+    add_host(f, f->tenant, "db-1");
+    assert_int_equal(count_silences(f), 2);
+    add_host(f, f->tenant, "web-9");
+    assert_int_equal(count_silences(f), 1);
+    commit(f, f->tenant);
+    assert_recorded(f, "silence", "added by ada, added by ada, overruled by collector");
+    assert_int_equal(read_record(f, f->tenant, "silence", recorded, 3), 3);
+    assert_int_equal(recorded[2].event, event);
+}
+
 static void hosts_that_are_not_there_are_said(void **state)
 {
     struct fixture *f = *state;
@@ -309,6 +337,7 @@ int main(void)
         COLLECTOR_TEST(a_restart_leaves_a_silence_in_force_and_ends_one_that_is_over),
         COLLECTOR_TEST(within_a_window_a_silence_takes_a_commander),
         COLLECTOR_TEST(an_operators_silence_ends_when_an_event_over_its_hosts_begins_a_commanders_stays),
+        COLLECTOR_TEST(an_operators_silence_ends_when_one_of_its_hosts_comes_into_a_window),
         COLLECTOR_TEST(hosts_that_are_not_there_are_said),
         COLLECTOR_TEST(a_change_within_a_window_stands_against_it_until_it_is_answered),
         COLLECTOR_TEST(notices_outlive_a_restart_and_go_when_they_are_over),

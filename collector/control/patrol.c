@@ -246,9 +246,11 @@ static int keep_handover(const struct handover *handover, const struct event *ev
 {
     struct call *call = handover->call;
     AUTO(auto_free) char *text = json_dumps(body, JSON_COMPACT);
-    int rc = text ? collector_hand_over(call->collector, event->id, call->by, text) : -ENOMEM;
+    if (!text)
+        return err_set(err, -ENOMEM, "the hand-over cannot be kept: out of memory");
+    int rc = collector_hand_over(call->collector, event->id, call->by, text, err);
     if (rc < 0)
-        return err_set(err, rc, "the hand-over cannot be kept: out of memory");
+        return rc;
     json_object_set_new(body, "event", json_string(event->name));
     json_object_set_new(body, "by", json_string(call->by));
     json_object_set_new(body, "at", form_instant(collector_now_us(call->collector)));

@@ -98,8 +98,9 @@ struct event {
     bool late_request; /* asked for less than the plan's lead time ahead: accepting it wants a reason */
     enum event_state state;
     int days;
-    unsigned changes; /* of its document, since it was made */
-    int64_t start_us; /* window */
+    unsigned changes;   /* of its document, since it was made */
+    unsigned handovers; /* from shift to shift */
+    int64_t start_us;   /* window */
     int64_t end_us;
     int64_t created_us;
     int64_t requested_us; /* this and the rest: 0: not yet */

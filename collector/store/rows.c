@@ -133,6 +133,7 @@ static const struct field event_fields[] = {
     NAME("state", event, state, &event_states),
     INT("days", event, days),
     INT("changes", event, changes),
+    INT("handovers", event, handovers),
     INT64("start_us", event, start_us),
     INT64("end_us", event, end_us),
     INT64("created_us", event, created_us),

@@ -180,6 +180,8 @@ static const char *const tenant_steps[] = {
     "ALTER TABLE page ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE page ADD COLUMN class TEXT NOT NULL DEFAULT 'first';"
     "ALTER TABLE page ADD COLUMN text TEXT NOT NULL DEFAULT '' /* of chatter: what it says; of a spill: why */;",
+
+    "ALTER TABLE event ADD COLUMN handovers INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const struct schema {
@@ -272,6 +274,12 @@ int schema_bring(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err 
     for (; rc == 0 && version < schema->n_steps; version++)
         rc = take_step(db, schema, version, kind, tenant, err);
     return rc < 0 ? rc : check_tenant(db, kind, tenant, err);
+}
+
+int schema_age(sqlite3 *db, enum store_file kind, int64_t *ret_taken, int64_t *ret_all, struct err *err)
+{
+    *ret_all = schemas[kind].n_steps;
+    return check_version(db, &schemas[kind], ret_taken, err);
 }
 
 int schema_check(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err)

@@ -27,5 +27,7 @@ int schema_bring(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err 
 int schema_let_shrink(sqlite3 *db, struct err *err);
 
 enum schema_answer { SCHEMA_EMPTY = 1 }; /* positive: nothing was ever written to it */
+/* How many steps a file has taken, and how many there are by now. */
+int schema_age(sqlite3 *db, enum store_file kind, int64_t *ret_taken, int64_t *ret_all, struct err *err);
 /* Whether a file opened for reading can be read: 0, SCHEMA_EMPTY, or a failure as above. */
 int schema_check(sqlite3 *db, enum store_file kind, uint64_t tenant, struct err *err);

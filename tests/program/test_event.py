@@ -222,8 +222,10 @@ class Event(unittest.TestCase):
         self.killed()
         self.world.must("event", "start", "sale")
         wait_for("its round", lambda: ("live", 0) in self.rounds())
-        wait_for("people are told that a host never reported", lambda: self.world.incident_with("delivered"))
+        incident = wait_for("people are told that a host never reported", lambda: self.world.incident_with("delivered"))
         self.killed()
+        alert = self.world.must("incident", "show", incident["id"])["alerts"][0]
+        self.assertEqual((alert["rule"], alert["value"], alert["threshold"]), ("patrol", None, None))
         self.world.must("event", "close", "sale")
         wait_for("its closing round", lambda: ("closing", 1) in self.rounds())
         self.killed()
@@ -266,6 +268,9 @@ class Event(unittest.TestCase):
         changes = [entry["body"]["changed"] for entry in self.shown()["history"] if entry["kind"] == "document"]
         self.assertEqual(sorted(changes[-1]), ["notes", "patrol", "tiers"])
         self.assertEqual(self.world.must("patrol", "log", "sale")["patrol"]["interval_s"], 120)
+        self.world.must("event", "set", "sale", "--notes", "", "--runbooks", "", "--contacts", "", "--escalation", "")
+        document = self.shown()["document"]
+        self.assertEqual([document[key] for key in ("notes", "runbooks", "contacts", "escalation")], [None, [], [], []])
         self.assertIn("want a duration from 1m to 1h", self.refused("event", "set", "sale", "--patrol", "61m", status=2))
 
     def test_many_long_changes_leave_the_page_whole_and_a_hand_over_possible(self):

@@ -85,6 +85,8 @@ static enum command_exit run(const struct console *console, const struct request
     if (request->help) {
         if (request->verb)
             help_verb(console->out, request->verb);
+        else if (request->group)
+            help_group(console->out, request->group);
         else
             help_all(console->out);
         return COMMAND_OK;

@@ -176,6 +176,13 @@ static void what_may_be_left_out_is_left_to_the_collector(void **state)
     asks(fake, "warroom coverage", "{'verb':'coverage','args':{}}");
 }
 
+static void what_a_document_says_can_be_taken_away(void **state)
+{
+    asks(*state, "warroom event set launch --notes '' --tiers '' --contacts '' --hosts '' --label role=web",
+         "{'verb':'event set','args':{'event':'launch','tiers':'','contacts':'','hosts':'','labels':'role=web',"
+         "'notes':''}}");
+}
+
 static void what_is_given_again_is_added(void **state)
 {
     struct fake *fake = *state;
@@ -238,6 +245,9 @@ static void what_cannot_be_meant_is_refused_before_anybody_is_asked(void **state
         { "warroom hots", "do you mean \"hosts\"?" },
         { "warroom incident akc 12", "do you mean \"incident ack\"?" },
         { "warroom host", "there are: host enroll, host set" },
+        { "warroom event", "event report, event close, event cancel" },
+        { "warroom weather --help", "there is no verb" },
+        { "warroom tenant show ''", "must be text in UTF-8 and not empty" },
         { "warroom frobnicate", "warroom --help lists them" },
         { "warroom incident ack", "incident ack: <incident> is missing" },
         { "warroom incident ack 12 13", "\"13\" is one word too many" },
@@ -284,6 +294,16 @@ static void help_and_version_ask_nobody(void **state)
     assert_int_equal(fake_run(fake, "warroom host enroll --help"), COMMAND_OK);
     assert_non_null(strstr(fake_out(fake), "Usage: warroom host enroll [name] --tenant NAME"));
     assert_non_null(strstr(fake_out(fake), "--egress RATE"));
+    assert_int_equal(fake_run(fake, "warroom patrol --help"), COMMAND_OK);
+    assert_string_equal(
+        fake_out(fake),
+        "Usage: warroom patrol VERB [OPTION...]\n\nVerbs:\n"
+        "  patrol log <event>            the rounds of an event: kept, late, missed, and what they found\n"
+        "  patrol handover <event>       leave it to the next shift: what happened, what is open, what to"
+        " watch\n"
+        "\nwarroom patrol VERB --help says more.\n");
+    assert_int_equal(fake_run(fake, "warroom event -h"), COMMAND_OK);
+    assert_non_null(strstr(fake_out(fake), "event cancel <event>"));
     assert_int_equal(fake_run(fake, "warroom --version"), COMMAND_OK);
     assert_string_equal(fake_out(fake), "warroom " WARROOM_VERSION "\n");
     assert_string_equal(fake_asked(fake, 0), "");
@@ -539,6 +559,7 @@ int main(void)
         WITH(an_image_is_invited_without_a_name),
         WITH(options_that_are_left_out_have_their_defaults),
         WITH(what_may_be_left_out_is_left_to_the_collector),
+        WITH(what_a_document_says_can_be_taken_away),
         WITH(what_is_given_again_is_added),
         WITH(a_document_is_read_here_and_goes_along),
         WITH(a_step_is_a_time),

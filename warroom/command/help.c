@@ -11,12 +11,26 @@ static const char every_verb[] = "  --config FILE           settings (/etc/warro
                                  "  --help, -h              this, or with a verb that verb's\n"
                                  "  --version\n";
 
+/* `word`: NULL for all of them. */
+static void put_verbs(FILE *out, const char *word)
+{
+    const struct verb *verb;
+    for (size_t i = 0; (verb = verb_at(i)); i++)
+        if (!word || verb_in_group(verb, word))
+            fprintf(out, "  %-*s  %s\n", VERB_COLUMNS, verb->phrase, verb->help);
+}
+
+void help_group(FILE *out, const char *word)
+{
+    fprintf(out, "Usage: warroom %s VERB [OPTION...]\n\nVerbs:\n", word);
+    put_verbs(out, word);
+    fprintf(out, "\nwarroom %s VERB --help says more.\n", word);
+}
+
 void help_all(FILE *out)
 {
     fputs("Usage: warroom VERB [OPTION...]\n\nThe experts' console of a warroom-collector.\n\nVerbs:\n", out);
-    const struct verb *verb;
-    for (size_t i = 0; (verb = verb_at(i)); i++)
-        fprintf(out, "  %-*s  %s\n", VERB_COLUMNS, verb->phrase, verb->help);
+    put_verbs(out, NULL);
     fprintf(out,
             "\nOptions of all verbs:\n%s\nwarroom VERB --help says more. Exit: 0 done, 1 failed, 2 not understood.\n",
             every_verb);

@@ -5,4 +5,6 @@
 #include "warroom/command/verb.h"
 
 void help_all(FILE *out);
+/* The verbs that begin with `word`. */
+void help_group(FILE *out, const char *word);
 void help_verb(FILE *out, const struct verb *verb);

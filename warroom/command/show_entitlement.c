@@ -218,6 +218,9 @@ static void put_packs(const json_t *packs, const struct sheet *sheet)
     table_print(table, sheet);
 }
 
+/* An event may have a zone of its own. */
+#define DRAW_DAYS "first days are those of the contract's zone"
+
 static void source_cell(struct table *table, const json_t *draw)
 {
     int64_t pack;
@@ -265,8 +268,10 @@ void show_entitlement(const json_t *data, const struct sheet *sheet)
     if (json_array_size(packs) > 0)
         put_packs(packs, sheet);
     put_head(data, "Draws", "draws_total", json_array_size(draws), sheet);
-    if (json_array_size(draws) > 0)
+    if (json_array_size(draws) > 0) {
+        fputs("  " DRAW_DAYS "\n", sheet->out);
         put_draws(draws, sheet, 2);
+    }
 }
 
 void show_pack(const json_t *data, const struct sheet *sheet)
@@ -280,7 +285,7 @@ void show_pack(const json_t *data, const struct sheet *sheet)
 
 void show_draws(const json_t *data, const struct sheet *sheet)
 {
-    sheet_put(sheet, TONE_PLAIN, "Tenant %s", field_text(data, "tenant"));
+    sheet_put(sheet, TONE_PLAIN, "Tenant %s: " DRAW_DAYS, field_text(data, "tenant"));
     fputc('\n', sheet->out);
     put_draws(field_list(data, "draws"), sheet, 0);
 }

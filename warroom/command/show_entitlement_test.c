@@ -80,6 +80,7 @@ static void an_entitlement_is_contracts_packs_and_draws(void **state)
         "  PACK  KIND       LEFT    FROM        TO          BOUGHT    BY\n"
         "     4  assurance  1 of 2  2026-11-01  2027-10-31  10:30:00  li\n"
         "\nDraws (300, the newest)\n"
+        "  first days are those of the contract's zone\n"
         "  DRAW  KIND       EVENT   FIRST DAY   DAYS  FROM      STATE     AT           BY\n"
         "     2  assurance  launch  2026-12-01     1  pack 4    taken     10:40:00     li\n"
         "     1  advice     -       2026-12-02     2  contract  returned  11-20 10:40  wang\n");
@@ -98,7 +99,7 @@ static void advice_shows_what_it_drew(void **state)
     prints(*state, "warroom entitlement advise acme --from 2026-12-02 --days 2",
            "{'ok':true,'data':{'tenant':'acme','draws':[{'id':1,'kind':'advice','event':null,'contract':1,'pack':null,"
            "'first_day':'2026-12-02','days':2,'state':'taken','at':'2026-11-23T02:40:00.000Z','by':'li'}]}}",
-           "Tenant acme\n"
+           "Tenant acme: first days are those of the contract's zone\n"
            "DRAW  KIND    EVENT  FIRST DAY   DAYS  FROM      STATE  AT        BY\n"
            "   1  advice  -      2026-12-02     2  contract  taken  10:40:00  li\n");
 }
@@ -114,6 +115,7 @@ static void what_is_missing_is_a_dash(void **state)
            "  PACK  KIND  LEFT    FROM  TO  BOUGHT  BY\n"
            "     -  -     0 of 0  -     -   -       -\n"
            "\nDraws (0)\n"
+           "  first days are those of the contract's zone\n"
            "  DRAW  KIND  EVENT  FIRST DAY  DAYS  FROM      STATE  AT  BY\n"
            "     -  -     -      -             -  contract  -      -   -\n");
 }

@@ -15,18 +15,19 @@ static const struct param params[] = {
       "hosts of one group share an incident; the host's own name if not given" },
     { "labels", "label", "KEY=VALUE", PARAM_LIST, NULL,
       "what events may mean it by; again for more, KEY= takes it away" },
-    { "having", "label", "KEY=GLOB", PARAM_LIST, NULL, "hosts whose labels fit, too; again for more, all must fit" },
+    { "named", "hosts", "GLOBS", PARAM_FIELD, NULL, "names or globs, separated by commas: 'web-*,db-1'" },
+    { "having", "label", "KEY=GLOB", PARAM_FIELDS, NULL, "hosts whose labels fit, too; again for more, all must fit" },
     { "document", "file", "FILE", PARAM_TEXT, NULL,
       "its document (YAML, docs/event-file.md), - is standard input; also -f" },
     { "drill", "drill", NULL, PARAM_FLAG, NULL, "an exercise: no lead time, nothing drawn, no gates" },
     { "patrol", "patrol", "SPAN", PARAM_TEXT, NULL, "between its rounds of patrol: 1m to 60m; 10m if not given" },
-    { "tiers", "tiers", "YAML", PARAM_TEXT, NULL, "as in a document: '[{hosts: \"db-*\", tier: core}]'" },
-    { "limits", "limits", "YAML", PARAM_TEXT, NULL, "likewise: '[{hosts: \"web-*\", egress: 125000000}]'" },
-    { "demand", "demand", "YAML", PARAM_TEXT, NULL, "likewise: '[{hosts: \"web-*\", metric: ..., times: 3}]'" },
-    { "contacts", "contacts", "NAMES", PARAM_LIST, NULL, "who is told; again for more" },
-    { "escalation", "escalation", "YAML", PARAM_TEXT, NULL, "likewise: '[{after: 0s, contacts: ops}]'" },
-    { "runbooks", "runbooks", "YAML", PARAM_TEXT, NULL, "likewise: '[{title: ..., url: https://...}]'" },
-    { "notes", "notes", "TEXT", PARAM_TEXT, NULL, "what whoever watches it should know" },
+    { "tiers", "tiers", "YAML", PARAM_FIELD, NULL, "as in a document, '' for none: '[{hosts: \"db-*\", tier: core}]'" },
+    { "limits", "limits", "YAML", PARAM_FIELD, NULL, "likewise: '[{hosts: \"web-*\", egress: 125000000}]'" },
+    { "demand", "demand", "YAML", PARAM_FIELD, NULL, "likewise: '[{hosts: \"web-*\", metric: ..., times: 3}]'" },
+    { "contacts", "contacts", "NAMES", PARAM_FIELDS, NULL, "who is told; again for more" },
+    { "escalation", "escalation", "YAML", PARAM_FIELD, NULL, "likewise: '[{after: 0s, contacts: ops}]'" },
+    { "runbooks", "runbooks", "YAML", PARAM_FIELD, NULL, "likewise: '[{title: ..., url: https://...}]'" },
+    { "notes", "notes", "TEXT", PARAM_FIELD, NULL, "what whoever watches it should know" },
     { "reason", "reason", "TEXT", PARAM_TEXT, NULL, "why, for the record" },
     { "gate", "gate", "GATE", PARAM_TEXT, NULL,
       "the gate: entitlement, verdict, rehearsal, lint, contacts, notices, hosts" },
@@ -114,9 +115,9 @@ static const struct verb verbs[] = {
       "revoke it and judge it no more; what it sent stays" },
     { "host invitations", "tenant", "host invitations", show_invitations, "the invitations that are still good" },
     { "host uninvite <invitation>", "", "host uninvite", show_uninvited, "take one back: nobody joins by it any more" },
-    { "event create [name]", "tenant! document zone first_day days? hosts having patrol drill", "event create",
+    { "event create [name]", "tenant! document zone first_day days? named having patrol drill", "event create",
       show_event, "plan an assured event of whole days" },
-    { "event set <event>", "tenant document name zone first_day days? hosts having patrol " PAGES, "event set",
+    { "event set <event>", "tenant document name zone first_day days? named having patrol " PAGES, "event set",
       show_event, "change what it is, until it is armed" },
     { "event list", "tenant", "event list", show_events, "the events" },
     { "event show <event>", "tenant", "event show", show_event_page, "one event, its hosts and incidents" },
@@ -286,15 +287,28 @@ bool verb_closest(char *const words[], size_t n, char *ret, size_t size)
     return best < FAR;
 }
 
+static bool begins_with(const struct verb *verb, const char *word)
+{
+    size_t len = strlen(word);
+    return strncmp(verb->phrase, word, len) == 0 && verb->phrase[len] == ' ';
+}
+
+bool verb_in_group(const struct verb *verb, const char *word)
+{
+    bool found = verb && begins_with(verb, word);
+    for (size_t i = 0; !verb && !found && i < N_VERBS; i++)
+        found = begins_with(&verbs[i], word);
+    return found;
+}
+
 bool verb_group(const char *word, char *ret, size_t size)
 {
     size_t used = 0;
-    size_t len = strlen(word);
     for (size_t i = 0; i < N_VERBS; i++) {
         char text[WORDS_MAX];
-        verb_words(text, sizeof text, &verbs[i]);
-        if (strncmp(text, word, len) == 0 && text[len] == ' ' && used < size)
-            used += (size_t)snprintf(ret + used, size - used, "%s%s", used ? ", " : "", text);
+        if (begins_with(&verbs[i], word) && used < size)
+            used += (size_t)snprintf(ret + used, size - used, "%s%s", used ? ", " : "",
+                                     verb_words(text, sizeof text, &verbs[i]));
     }
     return used > 0;
 }

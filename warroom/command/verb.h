@@ -15,6 +15,8 @@
 enum param_kind {
     PARAM_TEXT,    /* not empty */
     PARAM_LIST,    /* the same, as often as wanted: joined by commas */
+    PARAM_FIELD,   /* of a document; empty takes away what it said */
+    PARAM_FIELDS,  /* likewise, as often as wanted */
     PARAM_ID,      /* a whole number from 1 */
     PARAM_RATE,    /* human_rate_parse(): By/s */
     PARAM_DAY,     /* 2026-11-23 */
@@ -61,6 +63,9 @@ const struct verb *verb_match(char *const words[], size_t n, size_t *ret_used);
 
 /* The literal words of what was probably meant by `words`. False: no idea. */
 bool verb_closest(char *const words[], size_t n, char *ret, size_t size);
+
+/* Whether the verb begins with `word`; NULL: whether any does. */
+bool verb_in_group(const struct verb *verb, const char *word);
 
 /* The verbs that begin with `word`: "host enroll, host set". False: none does. */
 bool verb_group(const char *word, char *ret, size_t size);

@@ -96,7 +96,8 @@ static int span_json(const struct param *param, const char *text, json_t **ret, 
 
 static int text_json(const struct param *param, const char *text, json_t **ret, struct err *err)
 {
-    json_t *json = text[0] ? json_string(text) : NULL;
+    bool may_be_empty = param->kind == PARAM_FIELD || param->kind == PARAM_FIELDS;
+    json_t *json = text[0] || may_be_empty ? json_string(text) : NULL;
     if (!json)
         return err_set(err, -EINVAL, "%s must be text in UTF-8 and not empty", param->name);
     *ret = json;
@@ -108,6 +109,8 @@ static int value_json(const struct param *param, const char *text, int64_t now_u
     switch (param->kind) {
     case PARAM_TEXT:
     case PARAM_LIST:
+    case PARAM_FIELD:
+    case PARAM_FIELDS:
         return text_json(param, text, ret, err);
     case PARAM_ID:
         return number_json(param, text, ret, err);
@@ -133,8 +136,8 @@ static const char *arg_of(const struct param *param)
 {
     static const struct {
         const char *key, *arg;
-    } others[] = { { "metrics", "metric" }, { "having", "labels" }, { "document", "file" }, { "notice_kind", "kind" },
-                   { "starts", "from" },    { "ends", "to" },       { "rule_file", "file" } };
+    } others[] = { { "metrics", "metric" }, { "having", "labels" }, { "document", "file" },  { "notice_kind", "kind" },
+                   { "starts", "from" },    { "ends", "to" },       { "rule_file", "file" }, { "named", "hosts" } };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(param->key, others[i].key) == 0)
             return others[i].arg;
@@ -161,7 +164,8 @@ static int take_param(struct reading *reading, const struct param *param, const 
 {
     json_t *value = NULL;
     int rc = value_json(param, text, reading->now_us, &value, err);
-    if (rc == 0 && param->kind == PARAM_LIST && is_given(reading, param))
+    bool is_list = param->kind == PARAM_LIST || param->kind == PARAM_FIELDS;
+    if (rc == 0 && is_list && is_given(reading, param))
         rc = join_lists(json_object_get(reading->request.args, arg_of(param)), &value, err);
     if (rc < 0) {
         json_decref(value);
@@ -339,7 +343,7 @@ static int read_verb(struct reading *reading, int argc, char *argv[], struct err
 
 static int no_such_verb(char *words[], size_t n, struct err *err)
 {
-    char others[160];
+    char others[200]; /* the longest group's */
     const char *second = n > 1 ? words[1] : "";
     const char *gap = n > 1 ? " " : "";
     if (n > 1 && verb_closest(words, n, others, sizeof others))
@@ -349,6 +353,17 @@ static int no_such_verb(char *words[], size_t n, struct err *err)
     if (verb_closest(words, n, others, sizeof others))
         return err_set(err, -EINVAL, "there is no verb \"%s\"; do you mean \"%s\"?", words[0], others);
     return err_set(err, -EINVAL, "there is no verb \"%s\"; warroom --help lists them", words[0]);
+}
+
+/* "event --help" is about the verbs that begin so. */
+static int read_group(struct reading *reading, int n, char *words[], struct err *err)
+{
+    for (int i = 1; i < n; i++)
+        reading->request.help |= strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0;
+    if (!reading->request.help || !verb_in_group(NULL, words[0]))
+        return no_such_verb(words, (size_t)n, err);
+    reading->request.group = words[0];
+    return 0;
 }
 
 static int read_all(struct reading *reading, int argc, char *argv[], struct err *err)
@@ -365,7 +380,7 @@ static int read_all(struct reading *reading, int argc, char *argv[], struct err 
     size_t used;
     reading->request.verb = verb_match(argv + first, (size_t)(argc - first), &used);
     if (!reading->request.verb)
-        return no_such_verb(argv + first, (size_t)(argc - first), err);
+        return read_group(reading, argc - first, argv + first, err);
     verb_params(reading->request.verb, &reading->params);
     int last = first + (int)used - 1; /* getopt takes its first word for the program's name */
     return read_verb(reading, argc - last, argv + last, err);

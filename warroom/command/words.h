@@ -9,6 +9,7 @@
 
 struct request {
     const struct verb *verb; /* NULL: help, version or check_config asks for none */
+    const char *group;       /* of verbs, whose help is wanted, borrowed from argv; NULL: none */
     json_t *args;            /* owned */
     bool help;
     bool version;

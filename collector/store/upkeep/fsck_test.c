@@ -197,6 +197,19 @@ static void rows_that_contradict_each_other_are_named(void **state)
     open_store(world->f);
 }
 
+static void a_file_of_an_older_version_is_said_to_be_one_and_what_to_do(void **state)
+{
+    (void)state;
+    struct said said;
+    struct fsck_report report;
+    fill();
+    sql("PRAGMA user_version = 1; UPDATE mark SET value = value");
+    assert_int_equal(check("acme", &said, &report), 0);
+    assert_int_equal(said.n, 1);
+    assert_non_null(strstr(said.text, "tenant-1.db: an older version wrote it (schema 1, this one's is "));
+    assert_non_null(strstr(said.text, "start this collector on it once"));
+}
+
 static void registry_sql(const char *text)
 {
     sqlite3 *db = NULL;
@@ -452,6 +465,7 @@ int main(void)
         FSCK_TEST(sound_files_are_found_sound),
         FSCK_TEST(a_running_collector_is_not_disturbed),
         FSCK_TEST(rows_that_contradict_each_other_are_named),
+        FSCK_TEST(a_file_of_an_older_version_is_said_to_be_one_and_what_to_do),
         FSCK_TEST(keys_and_invitations_that_cannot_be_are_found),
         FSCK_TEST(what_retention_took_is_not_missed),
         FSCK_TEST(a_host_that_stood_still_when_retention_came_by_misses_nothing),
