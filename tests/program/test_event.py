@@ -1,7 +1,6 @@
 """An event from its draft to its end, through the console, over a kill in each state; and what is refused, in words."""
 import datetime
 import pathlib
-import re
 import struct
 import time
 import unittest
@@ -27,11 +26,6 @@ notes: "Call the shop first.\\nThen us."
 runbooks:
   - {{ title: Fail over, url: "https://wiki.example/fail-over" }}
 """
-PLAN = """title: Large
-rank: 1
-versions:
-  - {from: 2020-01-01, assurance_days: 3, assurance_lead: 10, advice_days: 2, advice_lead: 3}
-"""
 S_PER_DAY = 86400
 
 
@@ -54,23 +48,11 @@ class Event(unittest.TestCase):
         self.world.start_receiver()
         self.world.configure(calm="2s")
         self.today = datetime.datetime.now(datetime.timezone.utc).date()
-        self.shelve()
+        self.world.shelve()
         self.world.start_collector()
         self.world.must("tenant", "add", "acme")
-        self.world.must("tenant", "set", "acme", "--plan", "large", "--from", f"{self.today.year}-01-01", "--years", "3",
-                        "--zone", "UTC", "--calendar", "all")
+        self.world.must(*self.world.contract("acme"))
         self.line = self.world.invite("web-1", "--tenant", "acme", "--label", "role=web", "--label", "site=sh")
-
-    def shelve(self):
-        """A plan and a calendar of this test alone, in which every day is worked on."""
-        folder = self.world.folder
-        for name in "plans", "calendars":
-            (folder / name).mkdir()
-        (folder / "plans/large.yaml").write_text(PLAN)
-        years = "".join(f"  - {{year: {self.today.year + n}, off: []}}\n" for n in range(3))
-        (folder / "calendars/all.yaml").write_text(f"title: Every day\nweekend: []\nyears:\n{years}")
-        file = folder / "collector.yaml"
-        file.write_text(re.sub(r"(?m)^(plans|calendars): .*$", rf"\1: {folder}/\1", file.read_text()))
 
     def in_days(self, days):
         return str(self.today + datetime.timedelta(days=days))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -29,6 +30,13 @@ rules:
     severity: critical
     in_force: [live]
     summary: Memory nearly full
+"""
+
+
+PLAN = """title: Large
+rank: 1
+versions:
+  - {from: 2020-01-01, assurance_days: 3, assurance_lead: 10, advice_days: 2, advice_lead: 3}
 """
 
 
@@ -157,6 +165,22 @@ class World:
             f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\ncalm_interval: {calm}\n"
             f"plans: {ROOT}/share/plans\ncalendars: {ROOT}/share/calendars\n"
             + (f"webhooks:\n{listing}" if listing else ""))
+
+    def shelve(self):
+        """A plan and a calendar of the test alone, in which every day is worked on: what is shipped holds for years that will pass."""
+        for name in "plans", "calendars":
+            (self.folder / name).mkdir()
+        (self.folder / "plans/large.yaml").write_text(PLAN)
+        year = time.gmtime().tm_year
+        years = "".join(f"  - {{year: {year + n}, off: []}}\n" for n in range(3))
+        (self.folder / "calendars/all.yaml").write_text(f"title: Every day\nweekend: []\nyears:\n{years}")
+        file = self.folder / "collector.yaml"
+        file.write_text(re.sub(r"(?m)^(plans|calendars): .*$", rf"\1: {self.folder}/\1", file.read_text()))
+
+    def contract(self, tenant):
+        """The command that sets it: three years of that plan."""
+        return ("tenant", "set", tenant, "--plan", "large", "--from", f"{time.gmtime().tm_year}-01-01", "--years", "3", "--zone", "UTC",
+                "--calendar", "all")
 
     def start_collector(self):
         self.start("collector", BIN / "warroom-collector", "--config", self.folder / "collector.yaml")
