@@ -147,7 +147,9 @@ static int listen_for_agents(struct collector *collector, struct err *err)
 static int start(struct collector *collector, struct err *err)
 {
     store_retain(collector->store, &collector->config->retention);
-    int rc = restore_all(collector, err);
+    int rc = ledger_open_key(collector, err);
+    if (rc == 0)
+        rc = restore_all(collector, err);
     if (rc == 0)
         rc = invite_open_key(collector, err);
     if (rc == 0)

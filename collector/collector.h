@@ -90,6 +90,10 @@ struct collector_config { /* texts live in the arena it was read into */
     struct calendars calendars;
 };
 
+/* Where the key lies that signs the ledgers' heads: `ledger.key` beside the collector's own. NULL: out of memory. The
+ * caller frees it. */
+char *collector_ledger_key_file(const struct collector_config *config);
+
 #define PLANS_FOLDER     "/usr/share/warroom/plans"
 #define CALENDARS_FOLDER "/usr/share/warroom/calendars"
 

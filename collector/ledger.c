@@ -1,10 +1,62 @@
 /* What is to be provable later: one entry of the tenant's ledger for each transition, attempt, override, round. It
  * joins the group that holds what it tells of. What cannot be said, in UTF-8 or for want of memory, is missing in an
  * entry rather than the entry in the chain. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/auto.h"
 #include "collector/parts.h"
+
+_Static_assert((int)KEY_BYTES == (int)LEDGER_KEY_BYTES, "a key file holds the seed of a key that signs");
+
+/* ---- who signs ---- */
+
+char *collector_ledger_key_file(const struct collector_config *config)
+{
+    const char *slash = strrchr(config->key, '/');
+    char *path;
+    int len = asprintf(&path, "%.*sledger.key", slash ? (int)(slash + 1 - config->key) : 0, config->key);
+    return len < 0 ? NULL : path;
+}
+
+/* Its folder may be one that only root writes in, from before there was such a key: what happens goes on record all
+ * the same, and nobody signs it. */
+static int make_key(const struct collector *collector, struct key_pair *ret, const char *path, struct err *err)
+{
+    struct err why = { 0 };
+    int rc = key_pair_draw(ret, err);
+    if (rc < 0)
+        return rc;
+    rc = key_file_create(path, ret, &why);
+    if (rc == 0)
+        log_event(&collector->log, LOG_INFO, "ledger_key_made", KV_TEXT("file", path));
+    else
+        log_event(&collector->log, LOG_ERROR, "ledger_unsigned", KV_TEXT("error", why.text));
+    return rc == -ENOMEM ? err_set(err, rc, "%s", why.text) : rc;
+}
+
+int ledger_open_key(struct collector *collector, struct err *err)
+{
+    AUTO(auto_free) char *path = collector_ledger_key_file(collector->config);
+    AUTO(key_pair_done) struct key_pair pair = { .secret = { 0 } };
+    AUTO(ledger_key_done) struct ledger_key key = { .secret = { 0 } };
+    if (!path)
+        return err_set(err, -ENOMEM, "out of memory");
+    int rc = key_file_read(&pair, path, err);
+    bool made = rc == -ENOENT;
+    if (made)
+        rc = make_key(collector, &pair, path, err);
+    if (rc < 0)
+        return made && rc != -ENOMEM ? 0 : rc;
+    rc = ledger_key_of(&key, pair.secret, err);
+    if (rc == 0)
+        store_sign(collector->store, &key);
+    return rc;
+}
+
+/* ---- what is put on record ---- */
 
 int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note note)
 {

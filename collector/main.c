@@ -268,9 +268,19 @@ static void say_finding(void *user, const char *line)
     puts(line);
 }
 
+/* NULL: there is none here that can be read; a backup has none. */
+static const struct ledger_public *read_signer(const struct collector_config *config, struct ledger_key *key)
+{
+    AUTO(auto_free) char *path = collector_ledger_key_file(config);
+    AUTO(key_pair_done) struct key_pair pair = { .secret = { 0 } };
+    bool found = path && key_file_read(&pair, path, NULL) == 0 && ledger_key_of(key, pair.secret, NULL) == 0;
+    return found ? &key->public_key : NULL;
+}
+
 /* Exit 0: sound; 1: damaged, or it could not be checked. */
 static int check_files(const char *tenant, const struct program *program)
 {
+    AUTO(ledger_key_done) struct ledger_key key = { .secret = { 0 } };
     struct fsck_order order = { .dir = program->loaded->config.state,
                                 .tenant = tenant,
                                 .now_us = clock_wall_us(&program->clock),
@@ -279,7 +289,10 @@ static int check_files(const char *tenant, const struct program *program)
     struct fsck_report report;
     struct err err;
     /* As the collector's user: SQLite may leave files, and they must be that one's. */
-    if (privilege_drop(program->loaded->config.user, NULL, &err) < 0 || fsck_run(&order, &report, &err) < 0) {
+    int rc = privilege_drop(program->loaded->config.user, NULL, &err);
+    if (rc == 0)
+        order.signer = read_signer(&program->loaded->config, &key);
+    if (rc < 0 || fsck_run(&order, &report, &err) < 0) {
         fprintf(stderr, "warroom-collector: %s\n", err.text);
         return EXIT_FAILURE;
     }
@@ -289,16 +302,28 @@ static int check_files(const char *tenant, const struct program *program)
 }
 
 /* One that is not there yet is made at the start. */
-static int check_key(const struct options *options, const struct collector_config *config, struct config_faults *faults)
+static int check_key(const struct options *options, const struct collector_config *config, const char *path,
+                     struct config_faults *faults)
 {
     struct key_pair key;
     struct err err;
-    int rc = key_file_read(&key, config->key, &err);
+    int rc = key_file_read(&key, path, &err);
     if (rc == 0)
         key_pair_done(&key);
     if (rc == 0 || rc == -ENOENT)
         return 0;
     return config_fault(faults, options->config, config->key_line, "key: %s", err.text);
+}
+
+static int check_keys(const struct options *options, const struct collector_config *config,
+                      struct config_faults *faults)
+{
+    AUTO(auto_free) char *ledger = collector_ledger_key_file(config);
+    if (!ledger)
+        return config_fault(faults, options->config, config->key_line, "out of memory");
+    int rc = check_key(options, config, config->key, faults);
+    int ledger_rc = check_key(options, config, ledger, faults);
+    return rc < 0 ? rc : ledger_rc;
 }
 
 static int run(struct program *program, struct err *err)
@@ -345,7 +370,7 @@ int main(int argc, char **argv)
         config_faults_print(&faults, stderr);
         return EXIT_FAILURE;
     }
-    if (options.check && check_key(&options, &program.loaded->config, &faults) < 0) {
+    if (options.check && check_keys(&options, &program.loaded->config, &faults) < 0) {
         config_faults_print(&faults, stderr);
         free_config(program.loaded);
         return EXIT_FAILURE;

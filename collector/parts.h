@@ -360,7 +360,10 @@ int contract_restore_pack(struct collector *collector, const struct pack *row);
 int contract_restore_draw(struct collector *collector, const struct draw *row);
 void contract_free(struct collector *collector);
 
-/* ledger.c: adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
+/* ledger.c: who signs the heads of ledgers; before anything is read from the store. Makes the key when
+ * there is none; where none can be made, nobody signs, and that is said. */
+int ledger_open_key(struct collector *collector, struct err *err);
+/* Adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
  * be. In either case there is none. */
 struct ledger_note {
     const char *kind;  /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice",

@@ -33,7 +33,7 @@ collector/store     base proto/metric proto/codec proto/ledger collector !collec
 collector/store/block  base proto/codec
 collector/store/pack   base proto/codec collector/store/block collector/store/db.h collector/store/file.h collector/store/schema.h collector/store/store.h collector/store/read/decoder.h collector/store/read/reader.h
 collector/store/read   base proto/codec proto/ledger collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/ask.h collector/store/rows.h
-collector/store/upkeep base proto/codec proto/ledger collector/ingest/fleet.h collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/load.h collector/store/pack/pack.h
+collector/store/upkeep base proto/codec proto/ledger collector/ingest/fleet.h collector/store/block collector/store/db.h collector/store/schema.h collector/store/store.h collector/store/load.h collector/store/rows.h collector/store/pack/pack.h
 collector/control   base proto collector
 collector           base proto collector
 warroom/carry       base proto/metric proto/codec

@@ -328,7 +328,8 @@ int store_export_series(struct store *store, const struct store_export *query,
     return rc < 0 ? rc : export_series(store->reader, file_path(file), query, fn, user, err);
 }
 
-/* registry.db last: then it knows every host that the tenants' files speak of. */
+/* registry.db last: then it knows every host that the tenants' files speak of. Its heads are another matter: see
+ * backup_heads.h. */
 int store_backup(struct store *store, const char *dir, uint64_t tenant,
                  void (*fn)(void *user, const struct store_backup *state, const struct err *err), void *user,
                  struct err *err)
@@ -341,6 +342,7 @@ int store_backup(struct store *store, const char *dir, uint64_t tenant,
     struct backup_order order = { .dir = dir,
                                   .now_us = clock_wall_us(store->home.clock),
                                   .paths = paths,
+                                  .registry = tenant == STORE_ALL_TENANTS,
                                   .fn = fn,
                                   .user = user,
                                   .owner = &store->backup };

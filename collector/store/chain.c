@@ -36,14 +36,13 @@ void chain_close(struct chain *chain)
     for (int i = 0; i < CHAIN_STMT_COUNT; i++)
         sqlite3_finalize(chain->stmts[i]);
     free(chain->bytes);
-    *chain = (struct chain){ .db = NULL };
+    *chain = (struct chain){ .vouched = chain->vouched, .broken = chain->broken };
 }
 
 static int read_head(struct chain *chain, struct err *err)
 {
     AUTO(db_auto_reset) sqlite3_stmt *stmt = chain->stmts[CHAIN_HEAD];
-    chain->n = 0;
-    chain->hash = (struct ledger_hash){ { 0 } };
+    chain->end = (struct chain_end){ .n = 0 };
     int rc = db_step(stmt, err);
     if (rc != DB_ROW)
         return rc;
@@ -51,12 +50,52 @@ static int read_head(struct chain *chain, struct err *err)
     if (sqlite3_column_int64(stmt, 0) < 1 || !hash || sqlite3_column_bytes(stmt, 1) != LEDGER_HASH_BYTES)
         return err_set(err, -EBADMSG, "store: %s: the last row of ledger is none",
                        sqlite3_db_filename(chain->db, "main"));
-    chain->n = (uint64_t)sqlite3_column_int64(stmt, 0);
-    memcpy(chain->hash.bytes, hash, LEDGER_HASH_BYTES);
+    chain->end.n = (uint64_t)sqlite3_column_int64(stmt, 0);
+    memcpy(chain->end.hash.bytes, hash, LEDGER_HASH_BYTES);
     return 0;
 }
 
-static int know(struct chain *chain, struct err *err)
+static bool is_same(sqlite3_stmt *stmt, int column, const struct ledger_hash *hash)
+{
+    const void *there = sqlite3_column_blob(stmt, column);
+    return there && sqlite3_column_bytes(stmt, column) == LEDGER_HASH_BYTES &&
+           memcmp(there, hash->bytes, LEDGER_HASH_BYTES) == 0;
+}
+
+/* The row is the next one of the chain: the entry that is vouched for itself, or one chained to the one before it. */
+static bool goes_on(sqlite3_stmt *stmt, const struct chain_end *vouched, struct chain_end *at)
+{
+    uint64_t n = (uint64_t)sqlite3_column_int64(stmt, 0);
+    struct ledger_hash hash = vouched->hash;
+    if (n != vouched->n)
+        hash = ledger_chain(&at->hash, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+    bool next = n == (at->n ? at->n + 1 : vouched->n ? vouched->n : 1) && is_same(stmt, 2, &hash);
+    *at = (struct chain_end){ n, hash };
+    return next;
+}
+
+/* From what is vouched for to the end, which is mostly the same. */
+static int follow(struct chain *chain, struct err *err)
+{
+    AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
+    struct chain_end at = { .n = 0 };
+    bool whole = true;
+    int rc = db_prepare(chain->db, "SELECT n, bytes, hash FROM ledger WHERE n >= ? ORDER BY n", &stmt, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(stmt, 1, (int64_t)chain->vouched.n);
+    while (whole && (rc = db_step(stmt, err)) == DB_ROW)
+        whole = goes_on(stmt, &chain->vouched, &at);
+    if (rc < 0)
+        return rc;
+    if (!whole || at.n < chain->vouched.n)
+        chain->broken = true;
+    else
+        chain->vouched = chain->end;
+    return 0;
+}
+
+int chain_know(struct chain *chain, struct err *err)
 {
     if (chain->known)
         return 0;
@@ -65,6 +104,8 @@ static int know(struct chain *chain, struct err *err)
         rc = db_number(chain->db, "SELECT value FROM mark WHERE name = 'ledger_life'", &chain->life, err);
     if (rc == 0)
         rc = db_number(chain->db, "SELECT value FROM mark WHERE name = 'ledger_seq'", &chain->seq, err);
+    if (rc == 0 && !chain->broken)
+        rc = follow(chain, err);
     chain->known = rc == 0;
     return rc;
 }
@@ -89,22 +130,21 @@ static int append(struct chain *chain, struct ledger_entry entry, struct err *er
     size_t len = 0;
     if (!chain->bytes && !(chain->bytes = malloc(LEDGER_BYTES_MAX)))
         return err_set(err, -ENOMEM, "store: out of memory");
-    entry.n = chain->n + 1;
+    entry.n = chain->end.n + 1;
     int rc = ledger_encode(&entry, chain->bytes, &len, err); /* looked at when it was put: it can be */
     if (rc < 0)
         return rc;
-    struct ledger_hash hash = ledger_chain(&chain->hash, chain->bytes, len);
+    struct ledger_hash hash = ledger_chain(&chain->end.hash, chain->bytes, len);
     rc = add_row(chain, &entry, len, &hash, err);
     if (rc < 0)
         return rc;
-    chain->n = entry.n;
-    chain->hash = hash;
+    chain->end = (struct chain_end){ entry.n, hash };
     return 0;
 }
 
 int chain_append(struct chain *chain, const struct op_ledger *op, struct err *err)
 {
-    int rc = know(chain, err);
+    int rc = chain_know(chain, err);
     if (rc < 0 || (op->life == chain->life && op->seq <= chain->seq))
         return rc;
     rc = append(chain, op->entry, err);
@@ -132,4 +172,10 @@ int chain_flush(struct chain *chain, struct err *err)
     if (rc == 0)
         chain->dirty = false;
     return rc;
+}
+
+void chain_committed(struct chain *chain)
+{
+    if (chain->known && !chain->broken)
+        chain->vouched = chain->end;
 }

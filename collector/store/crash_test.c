@@ -1,7 +1,10 @@
 /* kill -9 at any moment: a child stores ticks and says which are acknowledged; the parent kills it in the middle
  * and looks at what is left. Each group carries its ticks and an incident that counts them, so that half a group
  * would show, and an entry of the ledger that says the same. The child is this program started anew: a fork of a
- * program with threads would be no honest collector. */
+ * program with threads would be no honest collector.
+ *
+ * And killed at each write of the registry, where the head goes behind the entries it vouches for: the file may then be
+ * ahead of its head, never behind it. */
 #include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/store_fixture.h"
 
@@ -11,6 +14,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/auto.h"
+#include "collector/store/db.h"
+#include "collector/store/load.h"
+#include "proto/ledger/check.h"
 
 enum { ROUNDS = 12, STEP = 3 };
 
@@ -71,6 +79,61 @@ static int be_child(const char *dir, uint64_t next)
     for (int i = 0; i < 3; i++)
         store_more(&child);
     return uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* ---- a child that signs, and dies at the n-th write or flush of the registry ---- */
+
+static struct ledger_key sign_with(struct store *store)
+{
+    static const uint8_t seed[LEDGER_KEY_BYTES] = { 7 };
+    struct ledger_key key;
+    if (ledger_key_of(&key, seed, NULL) < 0)
+        _exit(6);
+    store_sign(store, &key);
+    return key;
+}
+
+static void on_told(void *user, int rc)
+{
+    if (rc < 0)
+        _exit(3);
+    *(bool *)user = true;
+}
+
+static void wait_for(struct store *store, uv_loop_t *loop, enum store_file file)
+{
+    bool told = false;
+    if (store_then(store, file, 0, on_told, &told) < 0)
+        _exit(4);
+    store_hurry(store, file, 0);
+    while (!told)
+        uv_run(loop, UV_RUN_ONCE);
+}
+
+static int be_signing_child(const char *dir, int deadly)
+{
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct clock clock = clock_system();
+    struct store *store;
+    struct store_loader nobody = { 0 };
+    struct store_marks marks;
+    struct ledger_entry entry = { .at_us = ANCHOR_US, .kind = "round", .actor = "child", .body = "{\"x\":1}" };
+    if (store_open(&store, &loop, dir, &clock, NULL, NULL) < 0)
+        return 2;
+    sign_with(store);
+    if (store_load(store, &nobody, &marks, NULL) < 0)
+        return 2;
+    wait_for(store, &loop, STORE_REGISTRY); /* with the head of what was ahead of it */
+    faulty_vfs_once(FAULTY_KILL, "registry", deadly);
+    if (store_put_ledger(store, &entry) < 0)
+        return 4;
+    wait_for(store, &loop, STORE_TENANT);
+    if (write(STDOUT_FILENO, &deadly, sizeof deadly) != sizeof deadly)
+        return 5;
+    store_close(store); /* the head goes now at the latest */
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
 }
 
 /* ---- the parent ---- */
@@ -155,13 +218,113 @@ static void what_was_acknowledged_survives_and_nothing_is_there_twice(void **sta
     }
 }
 
+static pid_t start_signing(struct fixture *f, int deadly, int *ret_fd)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    char text[24];
+    snprintf(text, sizeof text, "%d", deadly);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        execl("/proc/self/exe", "crash_test", f->dir, text, "signs", (char *)NULL);
+        _exit(5);
+    }
+    close(ends[1]);
+    *ret_fd = ends[0];
+    return pid;
+}
+
+struct verdict {
+    struct ledger_check check;
+    uint64_t head; /* n of the one in registry.db */
+    bool done;
+};
+
+static void on_rows(void *user, const struct store_ledger *result, const struct err *err)
+{
+    static uint8_t bytes[LEDGER_BYTES_MAX];
+    struct verdict *verdict = user;
+    assert_null(err);
+    for (size_t i = 0; i < result->n; i++) {
+        size_t len;
+        assert_int_equal(ledger_encode(&result->at[i].entry, bytes, &len, NULL), 0);
+        ledger_check_entry(&verdict->check, bytes, len, &result->at[i].hash);
+    }
+    ledger_check_end(&verdict->check);
+    verdict->done = true;
+}
+
+static void on_head(void *user, const struct store_head *row)
+{
+    struct verdict *verdict = user;
+    ledger_check_head(&verdict->check, &row->head, &row->key);
+    verdict->head = row->head.n;
+}
+
+/* By the head that the killed one has left in the registry. */
+static struct verdict verify(struct fixture *f)
+{
+    struct verdict verdict = { .done = false };
+    AUTO(db_auto_close) sqlite3 *db = NULL;
+    struct store_loader loader = { .ledger_head = on_head, .user = &verdict };
+    struct store_marks marks = { 0 };
+    ledger_check_begin(&verdict.check, 0);
+    open_store(f); /* brings an empty registry to today's tables */
+    assert_int_equal(db_open(&db, path_in(f, "registry.db"), DB_READ, &f->err), 0);
+    assert_int_equal(load_file(db, STORE_REGISTRY, 0, &loader, &marks, &f->err), 0);
+    struct store_ledger_query query = { .oldest_first = true, .most = STORE_LEDGER_MOST };
+    assert_int_equal(store_ledger(f->store, &query, on_rows, &verdict, &f->err), 0);
+    run_until(f, &verdict.done);
+    close_store(f);
+    return verdict;
+}
+
+static void killed_at_any_write_of_a_head_the_file_is_ahead_of_it_never_behind(void **state)
+{
+    struct fixture *f = *state;
+    bool killed = true;
+    int deaths = 0, ahead = 0;
+    uint64_t entries = 0;
+    close_store(f);
+    for (int deadly = 1; killed; deadly++) {
+        int fd, told, status;
+        pid_t pid = start_signing(f, deadly, &fd);
+        bool acknowledged = read(fd, &told, sizeof told) == sizeof told;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        close(fd);
+        killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        assert_true(killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+        struct verdict verdict = verify(f);
+        char text[LEDGER_FAULT_TEXT];
+        if (verdict.check.fault != LEDGER_WHOLE)
+            fail_msg("killed at write %d: %s", deadly, ledger_fault_print(text, &verdict.check));
+        assert_true(verdict.check.n >= entries + acknowledged);
+        assert_true(verdict.head <= verdict.check.n);
+        entries = verdict.check.n;
+        deaths += killed;
+        ahead += verdict.head < verdict.check.n;
+        if (!killed)
+            assert_int_equal(verdict.head, verdict.check.n);
+    }
+    assert_true(deaths >= 2); /* at the write into the WAL, at its flush... */
+    assert_true(ahead >= 1);
+    open_store(f);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4) {
+        faulty_vfs_install();
+        return be_signing_child(argv[1], atoi(argv[2]));
+    }
     if (argc == 3)
         return be_child(argv[1], strtoull(argv[2], NULL, 10));
     faulty_vfs_install();
     const struct CMUnitTest tests[] = {
         STORE_TEST(what_was_acknowledged_survives_and_nothing_is_there_twice),
+        STORE_TEST(killed_at_any_write_of_a_head_the_file_is_ahead_of_it_never_behind),
     };
     return cmocka_run_group_tests_name("collector.store.crash", tests, NULL, NULL);
 }

@@ -216,9 +216,16 @@ static void count_written(struct file *file)
     tell_passed_over(file);
 }
 
+static void tell_ledger(const struct file *file)
+{
+    if (file->writer.kind == STORE_TENANT)
+        file->home->ledger(file->home->user, file->writer.tenant, &file->written.ledger, file->written.ledger_broken);
+}
+
 static void succeeded(struct file *file)
 {
     count_written(file);
+    tell_ledger(file);
     file->uncopied = true;
     if (file->fault) {
         file->fault_ended_us = clock_mono_us(file->home->clock);
@@ -507,6 +514,11 @@ int file_open(struct file **ret_file, const struct file_home *home, enum store_f
     return 0;
 }
 
+void file_vouch(struct file *file, const struct chain_end *end)
+{
+    file->writer.chain.vouched = *end;
+}
+
 int file_prepare(struct file *file, struct err *err)
 {
     return writer_open(&file->writer, err);
@@ -522,11 +534,21 @@ int file_read(struct file *file, const struct store_loader *loader, struct store
     return rc;
 }
 
+/* What was written in an earlier life, and signed or not. */
+static void look_at_ledger(struct file *file)
+{
+    int rc = writer_know_ledger(&file->writer, &file->written, NULL);
+    file->written.ledger_broken = file->written.ledger_broken || rc == -EBADMSG;
+    tell_ledger(file);
+}
+
 int file_load(struct file *file, const struct store_loader *loader, struct store_marks *marks, struct err *err)
 {
     assert(!file->front && nothing_gathered(file));
     struct err why = { 0 };
     int rc = file_read(file, loader, marks, &why);
+    if (rc == 0)
+        look_at_ledger(file);
     writer_close(&file->writer);
     if (rc == 0)
         return 0;

@@ -27,11 +27,16 @@ struct file_home { /* what all files of a store share; borrowed as long as they 
     const char *dir;
     struct store_counts *counts;
     struct took *took;
+    /* A tenant's ledger ends here, on disk; or it does not go on from what was vouched for. */
+    void (*ledger)(void *user, uint64_t tenant, const struct chain_end *end, bool broken);
+    void *user;
 };
 
 /* Touches no disk yet. On 0 the caller owns *ret_file. */
 int file_open(struct file **ret_file, const struct file_home *home, enum store_file kind, uint64_t tenant,
               struct err *err);
+/* So much of its ledger is signed: before anything is read or written. */
+void file_vouch(struct file *file, const struct chain_end *end);
 /* Creates or migrates it now, on this thread: nothing may have been written to it yet. */
 int file_prepare(struct file *file, struct err *err);
 /* The same, and reads it. */

@@ -51,6 +51,8 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->silence(to->user, row);
     if (kind == ROW_NOTICE && to->notice)
         to->notice(to->user, row);
+    if (kind == ROW_LEDGER_HEAD && to->ledger_head)
+        to->ledger_head(to->user, row);
 }
 
 static int load_rows(const struct load *load, enum row_kind kind, const char *where, struct err *err)
@@ -72,6 +74,7 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct notice notice;
         struct pack pack;
         struct draw draw;
+        struct store_head ledger_head;
     } row;
     char sql[ROW_SQL_MAX];
     AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
@@ -165,6 +168,8 @@ static int load_registry(const struct load *load, struct store_marks *marks, str
         rc = load_rows(load, ROW_HOST_KEY, "ORDER BY since_us", err);
     if (rc == 0)
         rc = load_rows(load, ROW_TOKEN, "ORDER BY created_us", err);
+    if (rc == 0)
+        rc = load_rows(load, ROW_LEDGER_HEAD, "ORDER BY tenant", err);
     if (rc == 0)
         rc = raise_mark(load, "SELECT max(id) FROM tenant", marks ? &marks->tenant : NULL, err);
     if (rc == 0)

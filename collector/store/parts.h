@@ -5,6 +5,7 @@
 
 #include "base/work.h"
 #include "collector/store/file.h"
+#include "collector/store/heads.h"
 #include "collector/store/pack/pack.h"
 #include "collector/store/read/reader.h"
 #include "collector/store/store.h"
@@ -25,6 +26,8 @@ struct store {
     struct took took;
     struct store_marks marks;
     struct file *registry;
+    struct heads *heads;
+    int64_t heads_us; /* when they were last put, monotonic; 0: never */
     struct tenant_file *tenants;
     struct reader *reader;
     struct worker *copier; /* makes the checkpoints of all files, and looks how full their disk is */

@@ -15,6 +15,7 @@
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
 #include "collector/page/silence.h"
+#include "collector/store/store.h"
 #include "collector/watch/watch.h"
 
 enum field_kind { FIELD_INT64, FIELD_INT, FIELD_BOOL, FIELD_REAL, FIELD_TEXT, FIELD_NAME, FIELD_BLOB };
@@ -275,6 +276,15 @@ static const struct field notice_fields[] = {
     INT64("answered_us", notice, answered_us),
 };
 
+static const struct field ledger_head_fields[] = {
+    INT64("tenant", store_head, head.tenant, KEY),
+    INT64("n", store_head, head.n),
+    BLOB("hash", store_head, head.hash),
+    INT64("at_us", store_head, head.at_us),
+    BLOB("key", store_head, key),
+    BLOB("signature", store_head, head.signature),
+};
+
 static const struct row {
     const char *table;
     size_t size;
@@ -301,6 +311,8 @@ static const struct row {
     [ROW_DRAW] = ROW(draw),
     [ROW_SILENCE] = ROW(silence),
     [ROW_NOTICE] = ROW(notice),
+    [ROW_LEDGER_HEAD] = { "ledger_head", sizeof(struct store_head),
+                          sizeof ledger_head_fields / sizeof *ledger_head_fields, ledger_head_fields },
 };
 _Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");
 

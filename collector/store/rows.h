@@ -29,6 +29,7 @@ enum row_kind {
     ROW_DRAW,
     ROW_SILENCE,
     ROW_NOTICE,
+    ROW_LEDGER_HEAD,
     ROW_KIND_COUNT
 };
 enum { ROW_KEY_MAX = 512, ROW_SQL_MAX = 768 };

@@ -26,6 +26,10 @@ static const char *const registry_steps[] = {
     "  uses_left INTEGER NOT NULL, expires_us INTEGER NOT NULL, created_us INTEGER NOT NULL) WITHOUT ROWID;",
 
     "ALTER TABLE host ADD COLUMN labels TEXT NOT NULL DEFAULT '' /* 'role=web,site=sh' */;",
+
+    "CREATE TABLE ledger_head (tenant INTEGER PRIMARY KEY, n INTEGER NOT NULL /* entries, the last one... */,"
+    "  hash BLOB NOT NULL /* ...with this hash... */, at_us INTEGER NOT NULL /* ...at this time, says the owner of */,"
+    "  key BLOB NOT NULL /* public, Ed25519 */, signature BLOB NOT NULL);",
 };
 
 static const char *const tenant_steps[] = {

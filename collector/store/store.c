@@ -28,8 +28,6 @@ enum {
     MARK_SLACK = 1000
 };
 
-/* ---- opening and closing ---- */
-
 static struct file *find_file(const struct store *store, enum store_file which, uint64_t tenant)
 {
     if (which == STORE_REGISTRY)
@@ -54,9 +52,48 @@ static int take_lock(struct store *store, struct err *err)
     return err_sys(err, -errno, "store: cannot lock %s", path);
 }
 
+/* ---- heads of ledgers ---- */
+
+static void put_heads(struct store *store)
+{
+    struct group *group = heads_waiting(store->heads) ? file_gathering(store->registry) : NULL;
+    if (!group)
+        return;
+    heads_put(store->heads, group); /* those left for want of memory go with the next tick */
+    file_touched(store->registry);
+    store->heads_us = clock_mono_us(store->home.clock);
+}
+
+/* At once after a while of quiet; in a storm all files' heads go together, once a tick. */
+static void on_ledger(void *user, uint64_t tenant, const struct chain_end *end, bool broken)
+{
+    struct store *store = user;
+    heads_moved(store->heads, tenant, end, broken);
+    if (store->heads_us == 0 || clock_mono_us(store->home.clock) - store->heads_us >= STORE_HEADS_US)
+        put_heads(store);
+}
+
+void store_sign(struct store *store, const struct ledger_key *key)
+{
+    heads_sign_with(store->heads, key);
+}
+
+int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret)
+{
+    return heads_show(store->heads, tenant, ret);
+}
+
+bool store_ledger_broken(const struct store *store, uint64_t tenant)
+{
+    return heads_broken(store->heads, tenant);
+}
+
+/* ---- opening and closing ---- */
+
 static void on_tick(uv_timer_t *tick)
 {
     struct store *store = tick->data;
+    put_heads(store);
     space_look(store->space, store->copier);
     reader_rest(store->reader);
     file_checkpoint(store->registry, store->copier);
@@ -79,6 +116,9 @@ static int open_parts(struct store *store, const char *dir, struct err *err)
     if (!store->dir)
         return err_set(err, -ENOMEM, "store: out of memory");
     store->home.dir = store->dir;
+    store->heads = heads_new(store->home.clock, store->home.log);
+    if (!store->heads)
+        return err_set(err, -ENOMEM, "store: out of memory");
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return err_sys(err, -errno, "store: cannot make %s", dir);
     int rc = take_lock(store, err);
@@ -120,8 +160,13 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
     if (!store)
         return err_set(err, -ENOMEM, "store: out of memory");
     store->lock_fd = -1;
-    store->home =
-        (struct file_home){ .loop = loop, .clock = clock, .log = log, .counts = &store->counts, .took = &store->took };
+    store->home = (struct file_home){ .loop = loop,
+                                      .clock = clock,
+                                      .log = log,
+                                      .counts = &store->counts,
+                                      .took = &store->took,
+                                      .ledger = on_ledger,
+                                      .user = store };
     int rc = draw_life(&store->life, err);
     if (rc == 0)
         rc = open_parts(store, dir, err);
@@ -136,6 +181,7 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
 static void free_store(struct store *store)
 {
     space_free(store->space);
+    heads_free(store->heads);
     free(store->dir);
     free(store);
 }
@@ -170,6 +216,7 @@ struct store *store_close(struct store *store)
         next = at->hh.next;
         file_close(at->file, left_ms(until_ns));
     }
+    put_heads(store);
     file_close(store->registry, left_ms(until_ns));
     store->packer = packer_free(store->packer);
     struct tenant_file *at = store->tenants;
@@ -202,6 +249,8 @@ int store_file_of(struct store *store, uint64_t tenant, struct file **ret, struc
     int rc = file_open(&entry->file, &store->home, STORE_TENANT, tenant, err);
     if (rc < 0)
         return rc;
+    struct chain_end vouched = heads_vouched(store->heads, tenant);
+    file_vouch(entry->file, &vouched);
     HASH_ADD(hh, store->tenants, tenant, sizeof entry->tenant, entry);
     if (!entry->hh.tbl) {
         file_close(entry->file, 0);
@@ -226,6 +275,7 @@ struct ids {
     size_t room;
     uint64_t *at;
     const struct store_loader *loader;
+    struct heads *heads;
     bool out_of_memory;
 };
 
@@ -273,6 +323,13 @@ static void on_token(void *user, const struct token *row)
         loader->token(loader->user, row);
 }
 
+static void on_ledger_head(void *user, const struct store_head *row)
+{
+    struct ids *ids = user;
+    if (heads_restore(ids->heads, row) < 0)
+        ids->out_of_memory = true;
+}
+
 /* 0: loaded, or there is no file yet, or it was left out. */
 static int load_tenant(struct store *store, uint64_t tenant, const struct store_loader *loader, bool *left_out,
                        struct err *err)
@@ -293,10 +350,13 @@ static int load_tenant(struct store *store, uint64_t tenant, const struct store_
 
 int store_load(struct store *store, const struct store_loader *loader, struct store_marks *ret, struct err *err)
 {
-    AUTO(ids_done) struct ids ids = { .loader = loader };
-    struct store_loader registry = {
-        .tenant = on_tenant, .host = on_host, .host_key = on_host_key, .token = on_token, .user = &ids
-    };
+    AUTO(ids_done) struct ids ids = { .loader = loader, .heads = store->heads };
+    struct store_loader registry = { .tenant = on_tenant,
+                                     .host = on_host,
+                                     .host_key = on_host_key,
+                                     .token = on_token,
+                                     .ledger_head = on_ledger_head,
+                                     .user = &ids };
     int rc = file_read(store->registry, &registry, &store->marks, err);
     if (rc == 0 && ids.out_of_memory)
         rc = err_set(err, -ENOMEM, "store: out of memory");

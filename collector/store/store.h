@@ -3,9 +3,9 @@
  * Shape    writes of a file are gathered into its group; a group is one transaction on the file's own writer thread,
  *          one fsync. One group a file is in flight, one gathers; it closes when the writer is free and its oldest
  *          entry is STORE_GATHER_US old, at once when it is urgent. What depends on a write waits for store_then().
- * Files    DIR/registry.db (tenants, hosts, the collector's beat), DIR/tenant-N.db (the rest; tenant 0 is the
- *          collector's own); WAL, synchronous=FULL; opened on demand, created with their schema, migrated by
- *          user_version
+ * Files    DIR/registry.db (tenants, hosts, the collector's beat, heads of ledgers), DIR/tenant-N.db (the rest;
+ *          tenant 0 is the collector's own); WAL, synchronous=FULL; opened on demand, created with their schema,
+ *          migrated by user_version
  * Failure  a failed group stays in front and is retried each STORE_RETRY_US. After STORE_FAULT_US of that the file's
  *          fault is *declared*: samples in its groups are dropped (agents hold them; their store_then() gets the
  *          error), everything else stays in memory and is retried until it is written; store_fault() says so; the
@@ -34,6 +34,7 @@
 #include "collector/page/silence.h"
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
+#include "proto/ledger/head.h"
 #include "proto/ledger/ledger.h"
 
 #define STORE_GATHER_US   (20 * US_PER_MS)
@@ -56,6 +57,10 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
  * left behind with what they hold: the process is to end now. */
 struct store *store_close(struct store *store);
 
+/* Heads of ledgers are signed with this key from now on; copied. Before store_load(). Without one there are none: what
+ * was signed before stays. */
+void store_sign(struct store *store, const struct ledger_key *key);
+
 /* ---- at start, before the loop runs: blocking reads; `fn` gets borrowed rows ---- */
 
 struct store_interval { /* ticks first..last of a run are stored */
@@ -71,6 +76,11 @@ struct store_anchor { /* wall time of a run's mono 0, as the collector corrected
     int64_t anchor_us;
     int64_t rtt_us;    /* of the exchange it was learned from */
     int64_t stored_us; /* corrected time of its newest stored tick */
+};
+
+struct store_head { /* of a tenant's ledger, and by whose key */
+    struct ledger_head head;
+    struct ledger_public key;
 };
 
 struct store_loader {
@@ -92,6 +102,7 @@ struct store_loader {
     void (*draw)(void *user, const struct draw *row);
     void (*silence)(void *user, const struct silence *row); /* in force, and the one of the highest id */
     void (*notice)(void *user, const struct notice *row);
+    void (*ledger_head)(void *user, const struct store_head *row); /* the store's own: nobody else needs it */
     void *user;
 };
 
@@ -338,6 +349,17 @@ struct store_ledger { /* borrowed during the callback */
 int store_ledger(struct store *store, const struct store_ledger_query *query,
                  void (*fn)(void *user, const struct store_ledger *result, const struct err *err), void *user,
                  struct err *err);
+
+/* A head is signed once entries are on disk, and goes into registry.db in a group of its own, STORE_HEADS_US behind the
+ * one before it at the earliest, STORE_HEADS_US behind the entries at the latest while registry.db can be written: a
+ * tenant's commit waits for none. So a file may be ahead of its head, and never behind it. */
+#define STORE_HEADS_US (1 * US_PER_S)
+
+enum store_head_answer { STORE_NO_HEAD = 1 }; /* there are no entries, or nobody signs */
+/* The head of all that is on disk. Of a ledger that does not go on from its last head, that one. */
+int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret);
+/* The tenant's file did not go on from its last head: nothing of it was signed since. */
+bool store_ledger_broken(const struct store *store, uint64_t tenant);
 
 /* ---- import and export: history in and out ---- */
 

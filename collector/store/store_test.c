@@ -574,7 +574,7 @@ static void a_registry_of_a_newer_warroom_is_left_alone(void **state)
     run_sql(f, "registry.db", "PRAGMA user_version = 99");
     assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -ENOTSUP);
     assert_non_null(strstr(f->err.text, "newer Warroom"));
-    run_sql(f, "registry.db", "PRAGMA user_version = 3");
+    run_sql(f, "registry.db", "PRAGMA user_version = 4");
     uv_run(&f->loop, UV_RUN_DEFAULT);
     open_store(f);
 }

@@ -463,6 +463,14 @@ static void give_way(struct writer *writer, int rc)
         writer_close(writer);
 }
 
+static void say_ledger(struct writer *writer, struct written *ret)
+{
+    chain_committed(&writer->chain);
+    ret->ledger_broken = writer->chain.broken;
+    if (writer->chain.known && !writer->chain.broken)
+        ret->ledger = writer->chain.end;
+}
+
 int writer_write(struct writer *writer, const struct group *group, struct written *ret, struct err *err)
 {
     struct written sum;
@@ -478,8 +486,20 @@ int writer_write(struct writer *writer, const struct group *group, struct writte
     }
     if (HASH_COUNT(writer->tables) > TABLES_KNOWN_MAX)
         forget_tables(writer);
+    say_ledger(writer, &sum);
     *ret = sum;
     return 0;
+}
+
+int writer_know_ledger(struct writer *writer, struct written *ret, struct err *err)
+{
+    *ret = (struct written){ 0 };
+    int rc = writer_open(writer, err);
+    if (rc == 0)
+        rc = chain_know(&writer->chain, err);
+    if (rc == 0)
+        say_ledger(writer, ret);
+    return rc;
 }
 
 void writer_doubt(struct writer *writer)

@@ -51,7 +51,9 @@ struct written { /* by one group */
     uint64_t ticks;
     uint64_t samples;
     uint64_t bytes;
-    uint64_t passed_over; /* declarations of dropped ticks: there were too many */
+    uint64_t passed_over;    /* declarations of dropped ticks: there were too many */
+    struct chain_end ledger; /* as it is on disk now; zeroed: not looked at, or broken */
+    bool ledger_broken;
 };
 
 /* Creates or migrates the file as needed. Opening an open one does nothing. */
@@ -60,6 +62,9 @@ void writer_close(struct writer *writer);
 
 /* Makes `group` durable: on 0 all of it is on disk, on failure nothing of it. */
 int writer_write(struct writer *writer, const struct group *group, struct written *ret, struct err *err);
+
+/* The end of a tenant's ledger as it is on disk, without a write. -EBADMSG: its last row is none. */
+int writer_know_ledger(struct writer *writer, struct written *ret, struct err *err);
 
 /* The next group opens the file anew, which must then prove that it can be read. */
 void writer_doubt(struct writer *writer);

@@ -15,6 +15,7 @@
 #include "base/work.h"
 #include "collector/store/db.h"
 #include "collector/store/upkeep/backup_folder.h"
+#include "collector/store/upkeep/backup_heads.h"
 
 enum {
     STEP_PAGES = 256, /* 1 MiB */
@@ -32,14 +33,16 @@ struct backup {
     struct store_backup state;
     struct backup_folder folder;
     size_t n;
-    char **paths; /* owned */
+    char **paths;  /* owned */
+    bool registry; /* the last of them is */
     atomic_bool stop;
     bool closing; /* whoever has started it is closing: `done` starts nothing more */
 
     /* the thread's while a slice runs */
     size_t at; /* the file in hand */
     bool begun;
-    sqlite3 *from, *to; /* NULL: between two files */
+    struct backup_heads heads; /* as they were then */
+    sqlite3 *from, *to;        /* NULL: between two files */
     sqlite3_backup *copy;
     int to_fd;
     unsigned steps;
@@ -137,6 +140,8 @@ static int end_file(struct backup *backup, struct err *err)
     struct stat file = { .st_size = 0 };
     int code = sqlite3_backup_finish(TAKE(backup->copy));
     int rc = code == SQLITE_OK ? 0 : db_error(backup->to, err);
+    if (rc == 0 && backup->registry && backup->at + 1 == backup->n)
+        rc = backup_heads_write(&backup->heads, backup->to, err);
     backup->to = db_close(backup->to); /* writes nothing any more, but closes what it had open */
     if (rc == 0)
         rc = flush(backup, err);
@@ -182,7 +187,8 @@ static int begin(struct backup *backup, struct err *err)
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS); /* this thread alone, on Linux */
     measure(backup);
     backup->begun = true;
-    return backup_folder_make(&backup->folder, backup->state.n_bytes, err);
+    int rc = backup->registry ? backup_heads_read(&backup->heads, backup->paths[backup->n - 1], err) : 0;
+    return rc < 0 ? rc : backup_folder_make(&backup->folder, backup->state.n_bytes, err);
 }
 
 static int go_on(struct backup *backup, struct err *err)
@@ -222,6 +228,7 @@ static void free_backup(struct backup *backup)
     for (size_t i = 0; i < backup->n; i++)
         free(backup->paths[i]);
     free(backup->paths);
+    backup_heads_done(&backup->heads);
     free(backup);
 }
 
@@ -265,6 +272,7 @@ int backup_start(uv_loop_t *loop, const struct backup_order *order, struct err *
     backup->fn = order->fn;
     backup->user = order->user;
     backup->owner = order->owner;
+    backup->registry = order->registry;
     backup->paths = calloc(order->n, sizeof *backup->paths);
     for (; backup->paths && backup->n < order->n; backup->n++)
         if (!(backup->paths[backup->n] = strdup(order->paths[backup->n])))

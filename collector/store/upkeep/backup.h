@@ -21,6 +21,7 @@ struct backup_order { /* all borrowed during the call */
     int64_t now_us;
     size_t n;
     const char *const *paths; /* those that do not exist are left out */
+    bool registry;            /* the last of them is: its copy has the heads of ledgers as they were at the beginning */
     void (*fn)(void *user, const struct store_backup *state, const struct err *err);
     void *user;
     struct backup **owner; /* set to NULL before the last call of fn */

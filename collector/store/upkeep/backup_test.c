@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "collector/store/db.h"
 #include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/pack/pack.h"
 #include "collector/store/upkeep/backup_folder.h"
+#include "collector/store/upkeep/backup_heads.h"
 #include "collector/store/upkeep/fsck.h"
 
 static struct world *world;
@@ -287,6 +289,78 @@ static void closing_the_store_ends_it(void **state)
 }
 
 /* A store started on nothing but the copy has what was in it. */
+static void the_heads_of_the_beginning_take_the_place_of_those_that_came_since(void **state)
+{
+    static const uint8_t seed[LEDGER_KEY_BYTES] = { 3 };
+    struct fixture *f = *state;
+    struct ledger_key key;
+    struct backup_heads heads = { .n = 0 };
+    sqlite3 *db = NULL;
+    int64_t n = 0, rows = 0;
+    assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
+    store_sign(f->store, &key);
+    assert_int_equal(put_entry(f, WORLD_TENANT, "{}"), 0);
+    assert_int_equal(commit(f, STORE_TENANT, WORLD_TENANT), 0);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+    assert_int_equal(backup_heads_read(&heads, path_in(f, "registry.db"), &f->err), 0);
+    assert_int_equal(heads.n, 1);
+    assert_int_equal(put_entry(f, WORLD_TENANT, "{}"), 0);
+    assert_int_equal(put_entry(f, 0, "{}"), 0); /* a ledger that began meanwhile */
+    close_store(f);
+    assert_int_equal(db_open(&db, path_in(f, "registry.db"), DB_WRITE, &f->err), 0);
+    assert_int_equal(db_number(db, "SELECT sum(n) FROM ledger_head", &n, &f->err), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(backup_heads_write(&heads, db, &f->err), 0);
+    assert_int_equal(db_number(db, "SELECT n FROM ledger_head WHERE tenant = 1", &n, &f->err), 0);
+    assert_int_equal(db_number(db, "SELECT count(*) FROM ledger_head", &rows, &f->err), 0);
+    db_close(db);
+    backup_heads_done(&heads);
+    assert_true(n == 1 && rows == 1);
+    open_store(f);
+}
+
+/* registry.db is copied last, and heads go on meanwhile. */
+static void the_heads_in_a_copy_are_no_newer_than_the_ledgers_in_it(void **state)
+{
+    static const uint8_t seed[LEDGER_KEY_BYTES] = { 3 };
+    struct fixture *f = *state;
+    struct heard heard;
+    struct ledger_key key;
+    assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
+    store_sign(f->store, &key);
+    world_put(world, 1, 1, 1, 4000, 50, NOW - 30 * PACK_HOUR_US, US_PER_S, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(put_entry(f, WORLD_TENANT, "{}"), 0);
+    assert_int_equal(commit(f, STORE_TENANT, WORLD_TENANT), 0);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+    start(&heard, STORE_ALL_TENANTS);
+    int meanwhile = 0;
+    while (!heard.done) {
+        clock_fake_pass(&f->fake, STORE_HEADS_US * NS_PER_US); /* a head at once for each */
+        assert_int_equal(put_entry(f, WORLD_TENANT, "{}"), 0);
+        assert_int_equal(commit(f, STORE_TENANT, WORLD_TENANT), 0);
+        meanwhile++;
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(heard.rc, 0);
+    assert_true(meanwhile >= 1);
+    ticks_of_sound(heard.path, 2);
+    struct store *copy;
+    struct store_loader nobody = { .user = NULL };
+    struct store_marks marks;
+    struct store_head head;
+    assert_int_equal(store_open(&copy, &f->loop, heard.path, &f->clock, &f->log, &f->err), 0);
+    store_sign(copy, &key);
+    assert_int_equal(store_load(copy, &nobody, &marks, &f->err), 0);
+    bool broken = store_ledger_broken(copy, WORLD_TENANT);
+    int rc = store_ledger_head(copy, WORLD_TENANT, &head);
+    store_close(copy);
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_false(broken);
+    assert_int_equal(rc, 0);
+    assert_true(head.head.n >= 3);
+}
+
 static void a_copy_restored_into_an_empty_folder_starts(void **state)
 {
     struct heard heard;
@@ -321,6 +395,8 @@ int main(void)
         BACKUP_TEST(a_folder_that_cannot_be_made_is_said),
         BACKUP_TEST(what_an_earlier_one_left_is_taken_away),
         BACKUP_TEST(closing_the_store_ends_it),
+        BACKUP_TEST(the_heads_of_the_beginning_take_the_place_of_those_that_came_since),
+        BACKUP_TEST(the_heads_in_a_copy_are_no_newer_than_the_ledgers_in_it),
         BACKUP_TEST(a_copy_restored_into_an_empty_folder_starts),
     };
     faulty_vfs_install();

@@ -156,6 +156,13 @@ static int check_draws(struct fsck *fsck, struct err *err)
     return fsck_read_failed(fsck, "its draws", rc, err);
 }
 
+static int check_registry(struct fsck *fsck, struct err *err)
+{
+    for (size_t i = 0; i < fsck->n_heads; i++)
+        fsck_head(fsck, &fsck->heads[i]);
+    return check_keys(fsck, err);
+}
+
 static void fsck_forget(struct fsck *fsck)
 {
     free(fsck->tables);
@@ -200,7 +207,7 @@ static int check_open_file(struct fsck *fsck, enum store_file kind, uint64_t ten
         return 0;
     rc = check_states(fsck, kind, tenant, err);
     if (kind == STORE_REGISTRY)
-        return rc < 0 ? rc : check_keys(fsck, err);
+        return rc < 0 ? rc : check_registry(fsck, err);
     if (rc == 0)
         rc = fsck_tables(fsck, err);
     if (rc == 0)
@@ -288,6 +295,9 @@ static int take_lock(const char *dir, int *ret_fd, struct err *err)
 struct registry { /* what it knows, as far as it can be read */
     struct fsck_name *names;
     size_t n_names;
+    struct store_head *heads;
+    size_t n_heads, heads_room;
+    bool out_of_memory;
     bool readable;
     bool found; /* the tenant asked for */
     uint64_t tenant;
@@ -296,6 +306,7 @@ struct registry { /* what it knows, as far as it can be read */
 static void registry_done(struct registry *registry)
 {
     free(registry->names);
+    free(registry->heads);
 }
 
 static int read_names(sqlite3 *db, struct registry *ret, struct err *err)
@@ -317,6 +328,29 @@ static int read_names(sqlite3 *db, struct registry *ret, struct err *err)
         snprintf(name->name, sizeof name->name, "%s", text ? text : "");
     }
     return rc < 0 ? rc : 0;
+}
+
+static void on_head(void *user, const struct store_head *row)
+{
+    struct registry *registry = user;
+    if (registry->n_heads == registry->heads_room) {
+        size_t room = registry->heads_room ? registry->heads_room * 2 : 16;
+        struct store_head *grown = realloc(registry->heads, room * sizeof *grown);
+        registry->out_of_memory = registry->out_of_memory || !grown;
+        if (!grown)
+            return;
+        registry->heads = grown;
+        registry->heads_room = room;
+    }
+    registry->heads[registry->n_heads++] = *row;
+}
+
+/* A registry of before there were heads has none. */
+static int read_heads(sqlite3 *db, struct registry *ret)
+{
+    struct store_loader loader = { .ledger_head = on_head, .user = ret };
+    int rc = load_file(db, STORE_REGISTRY, 0, &loader, NULL, NULL);
+    return ret->out_of_memory ? -ENOMEM : rc;
 }
 
 static int find_tenant(sqlite3 *db, const char *wanted, struct registry *ret, struct err *err)
@@ -350,6 +384,8 @@ static int read_registry(const struct fsck *fsck, struct registry *ret, struct e
     if (rc == 0)
         rc = find_tenant(db, fsck->order->tenant, ret, NULL);
     ret->readable = rc == 0;
+    if (rc == 0 && read_heads(db, ret) == -ENOMEM)
+        rc = -ENOMEM;
     if (!ret->found && scan_u64(&scan, &ret->tenant) && scan_done(&scan))
         ret->found = true; /* its file says whether there is one */
     return rc == -ENOMEM ? err_set(err, rc, "fsck: out of memory") : 0;
@@ -381,6 +417,23 @@ static int is_tenant_file(const struct dirent *entry)
     return tenant_file(entry->d_name, &ignored);
 }
 
+/* A ledger was signed, so that there was a file. */
+static int find_missing_files(struct fsck *fsck, struct err *err)
+{
+    for (size_t i = 0; i < fsck->n_heads; i++) {
+        const struct ledger_head *head = &fsck->heads[i].head;
+        char name[64];
+        snprintf(name, sizeof name, "tenant-%" PRIu64 ".db", head->tenant);
+        AUTO(auto_free) char *path = path_in(fsck, name);
+        if (!path)
+            return err_set(err, -ENOMEM, "fsck: out of memory");
+        snprintf(fsck->file, sizeof fsck->file, "%s", name);
+        if (access(path, F_OK) < 0)
+            fsck_find(fsck, "it is not there, and its ledger was signed up to entry %" PRIu64, head->n);
+    }
+    return 0;
+}
+
 static int check_all(struct fsck *fsck, struct err *err)
 {
     struct dirent **entries = NULL;
@@ -396,7 +449,7 @@ static int check_all(struct fsck *fsck, struct err *err)
         free(entries[i]);
     }
     free(entries);
-    return rc;
+    return rc < 0 ? rc : find_missing_files(fsck, err);
 }
 
 int fsck_run(const struct fsck_order *order, struct fsck_report *ret, struct err *err)
@@ -416,6 +469,8 @@ int fsck_run(const struct fsck_order *order, struct fsck_report *ret, struct err
     fsck.names = registry.names;
     fsck.n_names = registry.n_names;
     fsck.has_names = registry.readable;
+    fsck.heads = registry.heads;
+    fsck.n_heads = registry.n_heads;
     rc = strcmp(order->tenant, "all") == 0 ? check_all(&fsck, err) : check_one(&fsck, &registry, err);
     fsck_forget(&fsck);
     arena_done(&fsck.arena);

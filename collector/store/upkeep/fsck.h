@@ -2,7 +2,8 @@
  *
  * Shape    SQLite's own check of each file; every row that has a checksum is read to its last value; rows that name
  *          each other are compared; and each tick that an interval says is stored must be in exactly one row, unless
- *          its time to be kept is over. A finding is a line that names the row: host, time, what in it
+ *          its time to be kept is over. A ledger must be what its head in the registry says was signed, or go on from
+ *          there. A finding is a line that names the row: host, time, what in it
  * Disk     files are opened for reading, their WAL is read with them; the lock is held meanwhile
  * Threads  one caller; waits for the disk
  */
@@ -26,6 +27,7 @@ struct fsck_order { /* borrowed */
     struct store_retention retention;
     void (*say)(void *user, const char *line); /* a finding */
     void *user;
+    const struct ledger_public *signer; /* whose the heads of ledgers are to be; NULL: whoever they say */
 };
 
 /* 0 also when there are findings. -EBUSY: a collector is running; -ENOENT: there is no such folder or tenant. */

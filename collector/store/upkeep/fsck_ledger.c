@@ -1,5 +1,5 @@
 /* The chain of the ledger from its first entry to its last: numbers without a hole, each hash worked out again from the
- * one before it, and columns that say what the bytes say. */
+ * one before it, and columns that say what the bytes say; and what of it was signed. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -55,14 +55,45 @@ static void check_entry(struct fsck *fsck, sqlite3_stmt *stmt, uint64_t tenant, 
         memcpy(hash->bytes, there, LEDGER_HASH_BYTES);
 }
 
+static const struct store_head *head_of(const struct fsck *fsck, uint64_t tenant)
+{
+    for (size_t i = 0; i < fsck->n_heads; i++)
+        if (fsck->heads[i].head.tenant == tenant)
+            return &fsck->heads[i];
+    return NULL;
+}
+
+void fsck_head(struct fsck *fsck, const struct store_head *row)
+{
+    const struct ledger_public *signer = fsck->order->signer;
+    if (!ledger_head_holds(&row->head, &row->key))
+        fsck_find(fsck, "ledger head of tenant %" PRIu64 ": it is not what was signed", row->head.tenant);
+    else if (signer && memcmp(signer, &row->key, sizeof *signer) != 0)
+        fsck_find(fsck, "ledger head of tenant %" PRIu64 ": it is signed by another key than the one in ledger.key",
+                  row->head.tenant);
+}
+
+/* `hash` is that of entry `n`. */
+static void check_signed(struct fsck *fsck, const struct store_head *row, int64_t n, const struct ledger_hash *hash)
+{
+    if (row && (uint64_t)n == row->head.n && memcmp(hash, &row->head.hash, sizeof *hash) != 0)
+        fsck_find(fsck, "ledger entries 1 to %" PRId64 ": they are not those that were signed", n);
+}
+
 int fsck_ledger(struct fsck *fsck, uint64_t tenant, struct err *err)
 {
+    const struct store_head *head = head_of(fsck, tenant);
     AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
     struct ledger_hash hash = { { 0 } };
     int64_t last = 0;
     int rc = db_prepare(fsck->db, "SELECT n, at_us, kind, event, incident, actor, bytes, hash FROM ledger ORDER BY n",
                         &stmt, err);
-    while (rc >= 0 && (rc = db_step(stmt, err)) == DB_ROW)
+    while (rc >= 0 && (rc = db_step(stmt, err)) == DB_ROW) {
         check_entry(fsck, stmt, tenant, &last, &hash);
+        check_signed(fsck, head, last, &hash);
+    }
+    if (rc >= 0 && head && (uint64_t)last < head->head.n)
+        fsck_find(fsck, "ledger: it ends at entry %" PRId64 ", and entries up to %" PRIu64 " were signed", last,
+                  head->head.n);
     return fsck_read_failed(fsck, "its ledger", rc, err);
 }

@@ -46,7 +46,9 @@ struct fsck {
     char file[64]; /* its name */
     const struct fsck_name *names;
     size_t n_names;
-    bool has_names; /* the registry could be read */
+    bool has_names;                 /* the registry could be read */
+    const struct store_head *heads; /* of ledgers, from the registry, by tenant */
+    size_t n_heads;
     struct block_coder *coder;
     struct arena arena; /* of the row in hand */
 
@@ -82,6 +84,9 @@ int fsck_tables(struct fsck *fsck, struct err *err);
 int fsck_rows(struct fsck *fsck, struct err *err);
 int fsck_ticks(struct fsck *fsck, struct err *err);
 int fsck_ledger(struct fsck *fsck, uint64_t tenant, struct err *err);
+
+/* Whether it was signed, and by whom. fsck_ledger.c */
+void fsck_head(struct fsck *fsck, const struct store_head *row);
 
 /* A read that failed is a finding, not a failure, unless memory ran out. */
 int fsck_read_failed(struct fsck *fsck, const char *what, int rc, struct err *err);

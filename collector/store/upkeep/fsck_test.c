@@ -15,6 +15,8 @@
 
 static struct world *world;
 
+static const struct ledger_public *signer; /* NULL: anybody */
+
 struct said {
     size_t n;
     char text[8192];
@@ -38,6 +40,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     world_free(world);
+    signer = NULL;
     return fixture_teardown(state);
 }
 
@@ -55,7 +58,7 @@ static void say(void *user, const char *line)
 static int check(const char *tenant, struct said *said, struct fsck_report *report)
 {
     *said = (struct said){ .n = 0 };
-    struct fsck_order order = { world->f->dir, tenant, NOW, STORE_RETENTION, say, said };
+    struct fsck_order order = { world->f->dir, tenant, NOW, STORE_RETENTION, say, said, signer };
     return fsck_run(&order, report, &world->f->err);
 }
 
@@ -459,6 +462,41 @@ static void a_ledger_that_was_tampered_with_is_found(void **state)
     open_store(world->f);
 }
 
+/* Each beside the one that nobody can hide: the hashes fit each other. */
+static void a_ledger_that_is_not_what_was_signed_is_found(void **state)
+{
+    static const uint8_t seed[LEDGER_KEY_BYTES] = { 5 }, other_seed[LEDGER_KEY_BYTES] = { 6 };
+    struct ledger_key key, other;
+    struct said said;
+    struct fsck_report report;
+    (void)state;
+    assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
+    assert_int_equal(ledger_key_of(&other, other_seed, NULL), 0);
+    store_sign(world->f->store, &key);
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(put_entry(world->f, WORLD_TENANT, "{}"), 0);
+    close_store(world->f);
+    signer = &key.public_key;
+    assert_int_equal(check("all", &said, &report), 0);
+    assert_string_equal(said.text, "");
+    signer = &other.public_key;
+    assert_int_equal(check("all", &said, &report), 0);
+    assert_non_null(strstr(said.text, "registry.db: ledger head of tenant"));
+    assert_non_null(strstr(said.text, "signed by another key than the one in ledger.key"));
+    signer = NULL;
+    world_sql(world, "CREATE TABLE kept AS SELECT * FROM ledger; DELETE FROM ledger WHERE n = 3");
+    finds("ledger: it ends at entry 2, and entries up to 3 were signed");
+    world_sql(world, "DELETE FROM ledger; INSERT INTO ledger SELECT * FROM kept");
+    registry_sql("UPDATE ledger_head SET hash = randomblob(32)");
+    finds("ledger entries 1 to 3: they are not those that were signed");
+    assert_int_equal(check("all", &said, &report), 0);
+    assert_non_null(strstr(said.text, "it is not what was signed"));
+    assert_int_equal(unlink(path_in(world->f, "tenant-1.db")), 0);
+    assert_int_equal(check("all", &said, &report), 0);
+    assert_non_null(strstr(said.text, "it is not there, and its ledger was signed up to entry 3"));
+    open_store(world->f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +512,7 @@ int main(void)
         FSCK_TEST(of_a_row_of_several_parts_nobody_knows_whose_time_is_whose),
         FSCK_TEST(a_row_has_any_number_of_its_host_and_day),
         FSCK_TEST(a_ledger_that_was_tampered_with_is_found),
+        FSCK_TEST(a_ledger_that_is_not_what_was_signed_is_found),
         FSCK_TEST(a_flipped_byte_is_found_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
