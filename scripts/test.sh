@@ -22,6 +22,6 @@ cmake --build --preset fuzz
 # One ctest over all builds, so that its last line counts everything.
 mkdir -p build/all
 printf 'subdirs("../%s")\n' asan tsan release fuzz >build/all/CTestTestfile.cmake
-export CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-$(nproc)}"
+export CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-$((4 * $(nproc)))}" # quarters of cores: PROCESSORS in CMakeLists.txt
 export WARROOM_FUZZ_SECONDS="${WARROOM_FUZZ_SECONDS:-10}"
 ctest --test-dir build/all -R "$only" --output-on-failure --no-tests=error

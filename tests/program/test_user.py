@@ -7,7 +7,7 @@ import signal
 import socket
 import unittest
 
-from test_disk import resolved
+from disk import resolved
 from world import World, wait_for
 
 NOBODY, GAMES = 65534, 60
