@@ -59,9 +59,17 @@ static inline void test_loop_close(struct test_loop *t)
     assert_int_equal(uv_loop_close(&t->loop), 0);
 }
 
+/* Each wait has all of GUARD_MS: how many there are, and how long a peer backs off between them, is the test's. */
+static inline void test_wait_begins(struct test_loop *t)
+{
+    uv_update_time(&t->loop);
+    uv_timer_start(&t->guard, test_on_guard, GUARD_MS, 0);
+}
+
 #define run_until(t, condition)                                                                                        \
     do {                                                                                                               \
         bool holds_;                                                                                                   \
+        test_wait_begins(t);                                                                                           \
         while (!(holds_ = (condition)) && !(t)->late)                                                                  \
             uv_run(&(t)->loop, UV_RUN_ONCE);                                                                           \
         assert_true(holds_ &&#condition);                                                                              \
