@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "collector/channel/mail.h"
 #include "collector/channel/multi.h"
 #include "utlist.h"
 
@@ -16,8 +17,10 @@ enum { CONNECTIONS = 64, HOST_CONNECTIONS = 4 };
 
 struct channel_sender {
     struct multi *multi;
+    struct mails *mails;
     struct request *requests; /* under way */
     int64_t timeout_us;
+    const char *ca; /* NULL: the system's */
 };
 
 struct request {
@@ -166,8 +169,12 @@ int channel_sender_open(struct channel_sender **ret_sender, uv_loop_t *loop, str
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* counted by libcurl: once a sender */
         return err_set(err, -ENOMEM, "channel: libcurl cannot start");
     sender->timeout_us = CHANNEL_TIMEOUT_US;
-    int rc = multi_open(&sender->multi, loop, CONNECTIONS, HOST_CONNECTIONS, on_done, sender, err);
+    static const struct multi_limits limits = { CONNECTIONS, HOST_CONNECTIONS, false };
+    int rc = mails_open(&sender->mails, loop, err);
+    if (rc == 0)
+        rc = multi_open(&sender->multi, loop, &limits, on_done, sender, err);
     if (rc < 0) {
+        mails_close(sender->mails);
         curl_global_cleanup();
         return rc;
     }
@@ -189,6 +196,7 @@ struct channel_sender *channel_sender_close(struct channel_sender *sender)
         request_free(request);
     }
     multi_close(sender->multi);
+    mails_close(sender->mails);
     curl_global_cleanup();
     free(sender);
     return NULL;
@@ -200,27 +208,61 @@ void channel_sender_set_timeout(struct channel_sender *sender, int64_t timeout_u
     sender->timeout_us = timeout_us;
 }
 
-static int url_parse(const char *url, CURLU *parsed, struct err *err)
+void channel_sender_set_ca(struct channel_sender *sender, const char *ca)
 {
+    sender->ca = ca;
+}
+
+/* -EINVAL: too long, or none that libcurl can read. The scheme is freed by curl_free(). */
+static int url_scheme(const char *url, char **ret_scheme, struct err *err)
+{
+    AUTO(url_undo) CURLU *parsed = curl_url();
     if (!parsed)
         return err_set(err, -ENOMEM, "channel: out of memory");
     size_t len = strnlen(url, CHANNEL_URL_MAX + 1);
     if (len > CHANNEL_URL_MAX)
         return err_set(err, -EINVAL, "the URL is longer than %d bytes", CHANNEL_URL_MAX);
     CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
-    if (code != CURLUE_OK)
-        return err_set(err, -EINVAL, "not a URL: %s", curl_url_strerror(code));
-    AUTO(part_undo) char *scheme = NULL;
-    code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
-    if (code != CURLUE_OK || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-        return err_set(err, -EINVAL, "the URL must begin with http:// or https://");
-    return 0;
+    if (code == CURLUE_OK)
+        code = curl_url_get(parsed, CURLUPART_SCHEME, ret_scheme, 0);
+    return code == CURLUE_OK ? 0 : err_set(err, -EINVAL, "not a URL: %s", curl_url_strerror(code));
 }
 
 int channel_url_check(const char *url, struct err *err)
 {
-    AUTO(url_undo) CURLU *parsed = curl_url();
-    return url_parse(url, parsed, err);
+    AUTO(part_undo) char *scheme = NULL;
+    int rc = url_scheme(url, &scheme, err);
+    if (rc < 0)
+        return rc;
+    assert(scheme);
+    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+        return err_set(err, -EINVAL, "the URL must begin with http:// or https://");
+    return 0;
+}
+
+int channel_mail_check(const char *url, enum channel_tls tls, struct err *err)
+{
+    AUTO(part_undo) char *scheme = NULL;
+    int rc = url_scheme(url, &scheme, err);
+    if (rc < 0)
+        return rc;
+    assert(scheme);
+    bool implicit = strcmp(scheme, "smtps") == 0;
+    if (!implicit && strcmp(scheme, "smtp") != 0)
+        return err_set(err, -EINVAL, "the URL must begin with smtp:// or smtps://");
+    if (!implicit && tls == CHANNEL_TLS_IMPLICIT)
+        return err_set(err, -EINVAL, "TLS from the first byte on is smtps://");
+    if (implicit && tls == CHANNEL_TLS_NONE)
+        return err_set(err, -EINVAL, "smtps:// is not without TLS");
+    return 0;
+}
+
+int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
+                 void (*forget)(void *user), void *user, struct err *err)
+{
+    assert(sender && mail && fn);
+    int rc = channel_mail_check(mail->url, mail->tls, err);
+    return rc < 0 ? rc : mails_send(sender->mails, mail, sender->timeout_us, sender->ca, fn, forget, user, err);
 }
 
 static int add_header(struct request *request, const char *line, struct err *err)
@@ -252,6 +294,8 @@ static int set_policy(struct request *request, struct err *err)
     SET(CURLOPT_PROXY, ""); /* "": not even from the environment */
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (request->sender->ca)
+        SET(CURLOPT_CAINFO, request->sender->ca);
     SET(CURLOPT_NOSIGNAL, 1L);
     /* Without it a time-out while a name is resolved waits for the resolver's thread, on our loop. */
     SET(CURLOPT_QUICK_EXIT, 1L);

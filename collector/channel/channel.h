@@ -1,4 +1,4 @@
-/* collector/channel/channel.h - the way out: HTTP by libcurl's multi interface on the program's own loop.
+/* collector/channel/channel.h - the way out: HTTP, and mail, over libcurl on the program's own loop.
  *
  * Shape    a sender has many requests under way at once; each ends in exactly one call of its callback, from the loop
  * Limits   a request takes CHANNEL_TIMEOUT_US at most (CHANNEL_CONNECT_US of it to connect), an answer is read up to
@@ -32,6 +32,9 @@ struct channel_sender *channel_sender_close(struct channel_sender *sender);
 /* How long requests posted from now on may take: CHANNEL_TIMEOUT_US unless said otherwise. At least 1 ms. */
 void channel_sender_set_timeout(struct channel_sender *sender, int64_t timeout_us);
 
+/* A file of the authorities that certificates are checked against; NULL: the system's. Borrowed. */
+void channel_sender_set_ca(struct channel_sender *sender, const char *ca);
+
 struct channel_answer {
     int status;             /* HTTP status of a whole answer, or of one cut at CHANNEL_ANSWER_MAX; 0: none came */
     int64_t retry_after_us; /* from Retry-After (seconds or a date); 0: none */
@@ -49,3 +52,27 @@ int channel_post(struct channel_sender *sender, const char *url, const char *con
 
 /* -EINVAL: not a URL that channel_post() would take. For checking a configuration. */
 int channel_url_check(const char *url, struct err *err);
+
+enum channel_tls {
+    CHANNEL_TLS_STARTTLS, /* for smtp:// when nothing is said; smtps:// is implicit whatever stands here */
+    CHANNEL_TLS_IMPLICIT,
+    CHANNEL_TLS_NONE
+};
+
+struct channel_mail { /* borrowed during the call */
+    const char *url;  /* smtp:// or smtps:// */
+    const char *user; /* NULL: no login */
+    const char *password;
+    enum channel_tls tls;
+    const char *from, *to; /* bare addresses */
+    const char *letter;    /* headers and text: whole lines that end in CR LF */
+};
+
+/* Hands a mail to a relay, all of it copied. The answer: status 250 and no error when the relay has taken it; else an
+ * error, and as status the relay's refusal (400..599) or 0. Takes up to three times what the sender gives a request.
+ * -EINVAL: as channel_mail_check(); -EBUSY: 64 mails are under way. Otherwise as channel_post(). */
+int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
+                 void (*forget)(void *user), void *user, struct err *err);
+
+/* -EINVAL: not a URL that channel_mail() would take, or not one for this kind of TLS. */
+int channel_mail_check(const char *url, enum channel_tls tls, struct err *err);

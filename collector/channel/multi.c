@@ -23,6 +23,7 @@ struct multi {
     uv_timer_t timer;
     struct socket_poll *polls;
     unsigned handles; /* uv handles not yet closed */
+    bool keep;
     multi_done_fn *done;
     void *user;
 };
@@ -42,7 +43,8 @@ static void read_ended(struct multi *multi)
             continue;
         CURL *easy = msg->easy_handle;
         CURLcode result = msg->data.result; /* the message dies with the removal */
-        curl_multi_remove_handle(multi->curl, easy);
+        if (!multi->keep)
+            curl_multi_remove_handle(multi->curl, easy);
         multi->done(multi->user, easy, result);
     }
 }
@@ -132,7 +134,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *user, void 
     return uv_poll_start(&poll->poll, events, on_socket) < 0 ? -1 : 0;
 }
 
-int multi_open(struct multi **ret_multi, uv_loop_t *loop, long connections, long host_connections, multi_done_fn *done,
+int multi_open(struct multi **ret_multi, uv_loop_t *loop, const struct multi_limits *limits, multi_done_fn *done,
                void *user, struct err *err)
 {
     assert(ret_multi && loop && done);
@@ -143,6 +145,7 @@ int multi_open(struct multi **ret_multi, uv_loop_t *loop, long connections, long
     if (!multi->curl)
         return err_set(err, -ENOMEM, "channel: libcurl cannot start");
     multi->loop = loop;
+    multi->keep = limits->keep;
     multi->done = done;
     multi->user = user;
     multi->timer.data = multi;
@@ -152,8 +155,8 @@ int multi_open(struct multi **ret_multi, uv_loop_t *loop, long connections, long
     curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
     curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, want_timer);
     curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
-    curl_multi_setopt(multi->curl, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
-    curl_multi_setopt(multi->curl, CURLMOPT_MAX_HOST_CONNECTIONS, host_connections);
+    curl_multi_setopt(multi->curl, CURLMOPT_MAX_TOTAL_CONNECTIONS, limits->connections);
+    curl_multi_setopt(multi->curl, CURLMOPT_MAX_HOST_CONNECTIONS, limits->host_connections);
     *ret_multi = TAKE(multi);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "collector/channel/answer.h"
 #include "collector/channel/dingtalk.h"
 #include "collector/channel/feishu.h"
+#include "collector/channel/letter.h"
 #include "collector/channel/robot.h"
 #include "collector/channel/webhook.h"
 #include "collector/channel/wecom.h"
@@ -41,6 +42,20 @@ static int check_unsigned(const struct channel_route *route, struct err *err)
     return route->secret ? err_set(err, -EINVAL, "`secret` is not for this kind") : check_robot(route, err);
 }
 
+static int check_relay(const struct channel_route *route, struct err *err)
+{
+    if (!route->from)
+        return err_set(err, -EINVAL, "`from` is missing");
+    int rc = letter_address_check(route->from, err);
+    if (rc < 0)
+        return err_within(err, rc, "`from`");
+    if (!route->user != !route->password)
+        return err_set(err, -EINVAL, "`user` and `password` go together");
+    if (route->password && route->tls == CHANNEL_TLS_NONE)
+        return err_set(err, -EINVAL, "a password goes out over TLS alone");
+    return channel_mail_check(route->url, route->tls, err);
+}
+
 static int check_nowhere(const char *address, struct err *err)
 {
     return address[0] ? err_set(err, -EINVAL, "a webhook has no addresses") : 0;
@@ -61,6 +76,22 @@ static int check_feishu_mention(const char *address, struct err *err)
     return rc;
 }
 
+static char *letter_body(const struct channel_route *route, const struct message *message)
+{
+    return letter_write(route->from, message);
+}
+
+/* 4xx is for now, 5xx for good, as RFC 5321 has it. */
+static void judge_relay(const struct channel_answer *answer, struct page_outcome *ret)
+{
+    *ret = (struct page_outcome){
+        .delivered = !answer->error,
+        .permanent = answer->status >= 500,
+        .status = answer->status,
+    };
+    snprintf(ret->error, sizeof ret->error, "%s", answer->error ? answer->error : "");
+}
+
 /* `per_minute`: what the services say of themselves; a relay's is what one can be expected to take. */
 static const struct kind {
     unsigned per_minute;
@@ -73,7 +104,7 @@ static const struct kind {
     void (*judge)(const struct channel_answer *answer, struct page_outcome *ret);
 } kinds[CHANNEL_KIND_COUNT] = {
     [CHANNEL_WEBHOOK] = { 0, 1, check_url, check_nowhere, NULL, webhook_body, answer_judge_status },
-    [CHANNEL_SMTP] = { 60, 50, NULL, NULL, NULL, NULL, NULL },
+    [CHANNEL_SMTP] = { 60, 50, check_relay, letter_address_check, NULL, letter_body, judge_relay },
     [CHANNEL_WECOM] = { 20, 20, check_unsigned, check_mention, NULL, wecom_body, wecom_judge },
     [CHANNEL_DINGTALK] = { 20, 20, check_robot, check_mention, dingtalk_url, dingtalk_body, dingtalk_judge },
     [CHANNEL_FEISHU] = { 100, 20, check_robot, check_feishu_mention, NULL, feishu_body, feishu_judge },
@@ -91,22 +122,17 @@ size_t channel_items_max(enum channel_kind kind)
 
 int channel_route_check(const struct channel_route *route, struct err *err)
 {
-    const struct kind *kind = &kinds[route->kind];
-    if (!kind->check)
-        return err_set(err, -EINVAL, "channels of the kind %s are not there yet", channel_kind_names[route->kind]);
     if (!route->url)
         return err_set(err, -EINVAL, "`url` is missing");
-    return kind->check(route, err);
+    return kinds[route->kind].check(route, err);
 }
 
 int channel_address_check(enum channel_kind kind, const char *address, struct err *err)
 {
-    if (!kinds[kind].check_address)
-        return err_set(err, -EINVAL, "channels of the kind %s are not there yet", channel_kind_names[kind]);
     return kinds[kind].check_address(address, err);
 }
 
-struct post { /* one message under way by HTTP */
+struct post { /* one message under way */
     const struct kind *kind;
     void (*fn)(void *user, const struct page_outcome *outcome);
     void *user;
@@ -122,12 +148,11 @@ static void on_answer(void *user, const struct channel_answer *answer)
 }
 
 static int send_post(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
-                     struct post *post, struct err *err)
+                     const char *body, struct post *post, struct err *err)
 {
     const struct kind *kind = post->kind;
     AUTO(auto_free) char *url = kind->url ? kind->url(route, message->now_us) : strdup(route->url);
-    AUTO(auto_free) char *body = kind->body(route, message);
-    if (!url || !body)
+    if (!url)
         return err_set(err, -ENOMEM, "channel: out of memory");
     char key[sizeof "Idempotency-Key: " + PAGE_KEY_MAX];
     snprintf(key, sizeof key, "Idempotency-Key: %s", message->key);
@@ -135,21 +160,39 @@ static int send_post(struct channel_sender *sender, const struct channel_route *
     return channel_post(sender, url, headers, body, strlen(body), on_answer, free, post, err);
 }
 
+static int send_mail(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+                     const char *letter, struct post *post, struct err *err)
+{
+    const struct channel_mail mail = {
+        .url = route->url,
+        .user = route->user,
+        .password = route->password,
+        .tls = route->tls,
+        .from = route->from,
+        .to = message->address,
+        .letter = letter,
+    };
+    return channel_mail(sender, &mail, on_answer, free, post, err);
+}
+
 int channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
                  void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err)
 {
     assert(sender && route->url && message->key && fn);
     const struct kind *kind = &kinds[route->kind];
-    if (!kind->body)
-        return err_set(err, -ENOTSUP, "channel: no %s yet", channel_kind_names[route->kind]);
     if (message->n_items > kind->items_max)
         return err_set(err, -E2BIG, "channel: %zu pages in one message by %s, which carries %zu", message->n_items,
                        channel_kind_names[route->kind], kind->items_max);
+    int rc = kind->check_address(message->address, err);
+    if (rc < 0)
+        return rc;
     AUTO(auto_free) struct post *post = malloc(sizeof *post);
-    if (!post)
+    AUTO(auto_free) char *body = kind->body(route, message);
+    if (!post || !body)
         return err_set(err, -ENOMEM, "channel: out of memory");
     *post = (struct post){ kind, fn, user };
-    int rc = send_post(sender, route, message, post, err);
+    rc = route->kind == CHANNEL_SMTP ? send_mail(sender, route, message, body, post, err)
+                                     : send_post(sender, route, message, body, post, err);
     if (rc == 0)
         post = NULL; /* the request's now */
     return rc;

@@ -23,11 +23,6 @@ enum channel_kind {
 };
 extern const char *const channel_kind_names[]; /* "webhook", "smtp"...; NULL ends them */
 
-enum channel_tls {
-    CHANNEL_TLS_STARTTLS, /* for smtp:// when nothing is said; smtps:// is implicit whatever stands here */
-    CHANNEL_TLS_IMPLICIT,
-    CHANNEL_TLS_NONE
-};
 extern const char *const channel_tls_names[]; /* "starttls", "implicit", "none"; NULL ends them */
 
 struct channel_route { /* a channel as it is configured; borrowed texts, NULL for what is not said */
@@ -52,7 +47,7 @@ size_t channel_items_max(enum channel_kind kind);    /* pages one message may ca
 
 /* Sends; everything is copied. `fn` is called once from the loop with the outcome, or never when the sender closes
  * first.
- * -EINVAL: a URL or key that cannot be sent; -E2BIG: more items than the kind carries; -ENOTSUP: no such kind yet. `fn`
- * is not called then. */
+ * -EINVAL: a URL, key or address that cannot be sent; -E2BIG: more items than the kind carries; -EBUSY: as
+ * channel_mail(). `fn` is not called then. */
 int channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
                  void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err);

@@ -158,6 +158,27 @@ int channel_url_check(const char *url, struct err *err)
     return 0;
 }
 
+/* ---- mail: nobody has any in this world ---- */
+
+int channel_mail_check(const char *url, enum channel_tls tls, struct err *err)
+{
+    (void)url;
+    (void)tls;
+    (void)err;
+    return 0;
+}
+
+int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
+                 void (*forget)(void *user), void *user, struct err *err)
+{
+    (void)sender;
+    (void)mail;
+    (void)fn;
+    (void)forget;
+    (void)user;
+    return err_set(err, -ENOTSUP, "no mail is simulated");
+}
+
 /* ---- the sender ---- */
 
 int channel_sender_open(struct channel_sender **ret_sender, uv_loop_t *loop, struct err *err)

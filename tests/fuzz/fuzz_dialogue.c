@@ -1,0 +1,40 @@
+/* Whatever a relay answers, in whatever pieces: a mail counts as taken only after the replies that say so. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "collector/channel/dialogue.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(int good)
+{
+    if (!good)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct dialogue dialogue = { .from = "a@b", .to = "c@d", .letter = ".x\r\n" };
+    enum dialogue_state before = DIALOGUE_MAIL;
+    if (size == 0)
+        return 0;
+    size_t piece = 1 + data[0] % 32;
+    for (size_t at = 1; at < size; at += piece) {
+        size_t len = size - at < piece ? size - at : piece;
+        struct err err;
+        int rc = dialogue_hear(&dialogue, (const char *)data + at, len, &err);
+        check(rc <= 1 && dialogue.len <= sizeof dialogue.line);
+        check(dialogue.state == before || dialogue.state == before + 1 || dialogue.state == DIALOGUE_REFUSED);
+        check(dialogue.state <= before || dialogue.state == DIALOGUE_REFUSED ||
+              dialogue.code == (before == DIALOGUE_DATA ? 354
+                                : dialogue.code == 251  ? 251
+                                                        : 250));
+        before = dialogue.state;
+        char *words = dialogue_say(&dialogue);
+        check(words != NULL);
+        free(words);
+        if (rc < 0)
+            break;
+    }
+    return 0;
+}
