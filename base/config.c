@@ -140,15 +140,17 @@ static bool read_flags(struct reading *r, const struct config_field *field, cons
 
 static bool read_texts(struct reading *r, const struct config_field *field, const struct config_node *node, void *at)
 {
-    if (!in_range(field, (double)node->n))
+    bool alone = node->kind == CONFIG_NODE_TEXT;
+    struct config_texts texts = { .n = alone ? 1 : node->n };
+    if (!in_range(field, (double)texts.n))
         return false;
-    struct config_texts texts = { .n = node->n, .at = arena_alloc(r->arena, node->n, sizeof *texts.at) };
+    texts.at = arena_alloc(r->arena, texts.n, sizeof *texts.at);
     if (!texts.at) {
         out_of_memory(r, node->line);
         return true;
     }
-    size_t i = 0;
-    for (const struct config_node *item = node->first; item; item = item->next, i++) {
+    const struct config_node *item = alone ? node : node->first;
+    for (size_t i = 0; i < texts.n; i++, item = item->next) {
         if (item->kind != CONFIG_NODE_TEXT || config_node_is_null(item))
             config_say_item_misfit(r->faults, r->name, field, item);
         else if (!(texts.at[i] = arena_text(r->arena, item->text, item->len)))
@@ -284,6 +286,12 @@ static const struct config_field *find_field(const struct config_field *fields, 
     return NULL;
 }
 
+static bool fits(const struct config_field *field, const struct config_node *node)
+{
+    bool alone = field->one_will_do && node->kind == CONFIG_NODE_TEXT;
+    return (alone || node->kind == kinds[field->kind].node) && !config_node_is_null(node);
+}
+
 static void read_pair(struct reading *r, const struct config_field *fields, const struct config_node *pair,
                       int lines[FIELDS_MAX], unsigned char *into)
 {
@@ -306,10 +314,9 @@ static void read_pair(struct reading *r, const struct config_field *fields, cons
     *line = pair->key->line;
     if (field->line_at > 0 && field->kind != CONFIG_LIST)
         memcpy(into + field->line_at - 1, line, sizeof *line);
-    const struct kind *kind = &kinds[field->kind];
     if (is_file)
         read_secret_file(r, field, pair, into + field->at);
-    else if (pair->kind != kind->node || config_node_is_null(pair) || !kind->read(r, field, pair, into + field->at))
+    else if (!fits(field, pair) || !kinds[field->kind].read(r, field, pair, into + field->at))
         config_say_misfit(r->faults, r->name, field, pair);
 }
 

@@ -50,6 +50,7 @@ struct config_field {
     size_t at;                        /* offsetof the value in the struct */
     bool required;                    /* otherwise what the struct held before stays: the default */
     double least, most;               /* inclusive; both 0: any */
+    bool one_will_do;                 /* CONFIG_TEXTS: a text alone stands for a list of it */
     const char *const *choices;       /* CONFIG_CHOICE, CONFIG_FLAGS: NULL-terminated */
     const struct config_field *items; /* CONFIG_LIST */
     size_t item_size;

@@ -140,7 +140,7 @@ static void say_allowed(struct phrase *phrase, const struct config_field *field)
         say_choices(phrase, field);
         break;
     case CONFIG_TEXTS:
-        say_count(phrase, field, "a list", "texts");
+        say_count(phrase, field, field->one_will_do ? "a text, or a list" : "a list", "texts");
         break;
     case CONFIG_LIST:
         say_count(phrase, field, "a list", "mappings");

@@ -32,6 +32,7 @@ struct settings {
     int level;
     unsigned states;
     struct config_texts names;
+    struct config_texts paths;
     struct config_list targets;
 };
 
@@ -72,6 +73,12 @@ static const struct config_field fields[] = {
     { .key = "level", .kind = CONFIG_CHOICE, .at = offsetof(struct settings, level), .choices = levels },
     { .key = "states", .kind = CONFIG_FLAGS, .at = offsetof(struct settings, states), .choices = states },
     { .key = "names", .kind = CONFIG_TEXTS, .at = offsetof(struct settings, names), .most = 3 },
+    { .key = "paths",
+      .kind = CONFIG_TEXTS,
+      .at = offsetof(struct settings, paths),
+      .least = 1,
+      .most = 2,
+      .one_will_do = true },
     { .key = "targets",
       .kind = CONFIG_LIST,
       .at = offsetof(struct settings, targets),
@@ -223,6 +230,17 @@ static void what_is_not_given_keeps_its_default(void **state)
     assert_true(target->urgent);
 }
 
+static void where_one_will_do_a_text_is_a_list_of_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_parses(f, "paths: a\n" OK);
+    assert_int_equal(f->got.paths.n, 1);
+    assert_string_equal(f->got.paths.at[0], "a");
+    assert_parses(f, OK "paths: [a, \"b c\"]\n");
+    assert_int_equal(f->got.paths.n, 2);
+    assert_string_equal(f->got.paths.at[1], "b c");
+}
+
 static void empty_lists_are_lists(void **state)
 {
     struct fixture *f = *state;
@@ -305,13 +323,13 @@ static void an_unknown_key_close_to_none_lists_what_is_allowed(void **state)
     struct fixture *f = *state;
     assert_fault(f, OK "colour: 1\n",
                  "a.yaml:2: unknown key `colour`, allowed are listen, token (or its _file), retries, ratio, strict, "
-                 "interval, level, states, names, targets");
+                 "interval, level, states, names, paths, targets");
     assert_fault(f, OK "\"a\\nb\\x7f-and-a-very-long-key-that-goes-on-and-on-and-on-for-ever\": 1\n",
                  "a.yaml:2: unknown key `a?b?-and-a-very-long-key-that-goes-on-and-on-and...`, allowed are listen, "
-                 "token (or its _file), retries, ratio, strict, interval, level, states, names, targets");
+                 "token (or its _file), retries, ratio, strict, interval, level, states, names, paths, targets");
     assert_fault(f, OK "<<: {}\n",
                  "a.yaml:2: unknown key `<<`, allowed are listen, token (or its _file), retries, ratio, strict, "
-                 "interval, level, states, names, targets");
+                 "interval, level, states, names, paths, targets");
 }
 
 static void a_key_that_is_gone_says_what_became_of_it_whatever_it_holds(void **state)
@@ -344,6 +362,8 @@ static void values_of_the_wrong_type_are_refused(void **state)
                  "a.yaml:4: `states` holds \"dead\", want a list of some of draft, armed, live");
     assert_fault(f, OK "names: one\n", "a.yaml:2: `names` is \"one\", want a list of at most 3 texts");
     assert_fault(f, OK "names: [[a]]\n", "a.yaml:2: `names` holds a list of 1 items, want a list of at most 3 texts");
+    assert_fault(f, OK "paths:\n", "a.yaml:2: `paths` is empty, want a text, or a list of 1 to 2 texts");
+    assert_fault(f, OK "paths: {}\n", "a.yaml:2: `paths` is a mapping, want a text, or a list of 1 to 2 texts");
     assert_fault(f, OK "targets: { host: a }\n", "a.yaml:2: `targets` is a mapping, want a list of at most 2 mappings");
     assert_fault(f, OK "targets:\n- host: a\n- b\n",
                  "a.yaml:4: `targets` holds \"b\", want a list of at most 2 mappings");
@@ -534,6 +554,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_kind_of_value_is_read),
         TEST(what_is_not_given_keeps_its_default),
+        TEST(where_one_will_do_a_text_is_a_list_of_it),
         TEST(empty_lists_are_lists),
         TEST(all_faults_are_told_each_with_its_line),
         TEST(faults_past_the_first_twenty_are_counted),

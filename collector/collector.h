@@ -74,7 +74,8 @@ struct collector_config { /* texts live in the arena it was read into */
     int public_line;
     const char *backup; /* folder for backups; NULL: none */
     int backup_line;
-    const char *rules;        /* path */
+    struct config_texts rules; /* paths; none stands twice */
+    int rules_line;
     const char *plans_folder; /* NULL: PLANS_FOLDER, which may be missing; so the next one */
     const char *calendars_folder;
     int log_level;                    /* enum log_level */
@@ -94,10 +95,11 @@ struct collector_config { /* texts live in the arena it was read into */
  * caller frees it. */
 char *collector_ledger_key_file(const struct collector_config *config);
 
+#define RULES_FOLDER     "/usr/share/warroom/rules"
 #define PLANS_FOLDER     "/usr/share/warroom/plans"
 #define CALENDARS_FOLDER "/usr/share/warroom/calendars"
 
-/* Reads the file, the rule file it names, plans and calendars. -EINVAL: `faults` says why. */
+/* Reads the file, the rule files it names, plans and calendars. -EINVAL: `faults` says why. */
 int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
                           struct config_faults *faults);
 

@@ -110,7 +110,14 @@ static const struct config_field fields[] = {
       .least = 2,
       .most = 1000,
       .help = "a folder's full path, of its own: /var/backups/warroom" },
-    { .key = "rules", .kind = CONFIG_TEXT, .at = offsetof(struct collector_config, rules), .least = 1, .most = 1000 },
+    { .key = "rules",
+      .kind = CONFIG_TEXTS,
+      .at = offsetof(struct collector_config, rules),
+      .line_at = 1 + offsetof(struct collector_config, rules_line),
+      .least = 1,
+      .most = RULE_FILES_MAX,
+      .one_will_do = true,
+      .help = "paths of rule files" },
     { .key = "plans",
       .kind = CONFIG_TEXT,
       .at = offsetof(struct collector_config, plans_folder),
@@ -278,6 +285,21 @@ static int check_public(const char *path, const struct collector_config *config,
     return rc;
 }
 
+static int read_rules(const char *path, struct collector_config *config, struct config_faults *faults)
+{
+    int rc = 0;
+    for (size_t i = 0; i < config->rules.n; i++) {
+        const char *file = config->rules.at[i];
+        size_t len = strlen(file);
+        if (len == 0 || len > 1000)
+            rc = config_fault(faults, path, config->rules_line, "rules: a path of %zu bytes, want 1 to 1000", len);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(file, config->rules.at[j]) == 0)
+                rc = config_fault(faults, path, config->rules_line, "rules: %s stands twice", file);
+    }
+    return rc < 0 ? rc : rules_read(&config->rules, config->rule_rows, &config->n_rules, config->overlays, faults);
+}
+
 /* Where it lies unless the file says so. */
 static int place_key(struct collector_config *config, struct arena *arena)
 {
@@ -342,12 +364,13 @@ static int check_retention(const char *path, const struct collector_config *conf
 int collector_config_read(const char *path, struct collector_config *ret, struct arena *arena,
                           struct config_faults *faults)
 {
+    static const char *shipped[] = { RULES_FOLDER "/normal.yaml", RULES_FOLDER "/assurance.yaml" };
     struct collector_config config = {
         .listen = "127.0.0.1:9740",
         .control = "/run/warroom/control.sock",
         .feed = "/run/warroom/feed.sock",
         .state = "/var/lib/warroom",
-        .rules = "/usr/share/warroom/rules/default.yaml",
+        .rules = { .n = sizeof shipped / sizeof shipped[0], .at = shipped },
         .log_level = LOG_INFO,
     };
     int rc = config_read(path, fields, &config, sizeof config, arena, faults);
@@ -366,7 +389,7 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     config.overlays = arena_alloc(arena, 1, sizeof *config.overlays);
     if (!config.rule_rows || !config.overlays || place_key(&config, arena) < 0)
         return config_fault(faults, path, 0, "out of memory");
-    int rules_rc = rules_read(config.rules, config.rule_rows, &config.n_rules, config.overlays, faults);
+    int rules_rc = read_rules(path, &config, faults);
     int shelf_rc = shelf_read(&config, arena, faults);
     if (rc < 0 || rules_rc < 0 || shelf_rc < 0)
         return -EINVAL;

@@ -104,7 +104,7 @@ listen: 127.0.0.1:0
 control: $dir/control.sock
 feed: $dir/feed.sock
 state: $dir/state
-rules: $root/share/rules/default.yaml
+rules: [$root/share/rules/normal.yaml, $root/share/rules/assurance.yaml]
 plans: $root/share/plans
 calendars: $root/share/calendars
 webhooks:

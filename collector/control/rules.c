@@ -63,10 +63,10 @@ static json_t *form_plain(const struct asked_rules *asked, const struct rule *ru
     bool share = rule->limit >= 0 && !limits;
     double scale = rule_scale(rule, limits);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:b, s:s, s:b, s:o, s:s}", "rule", rule->name, "metric",
-        rule->metric, "instance", rule->instance, "condition", rule_words(words, rule, limits), "threshold",
-        form_real(absence ? NAN : rule->threshold * scale), "clear", form_real(absence ? NAN : rule->clear * scale),
-        "unit", share ? "1" : rule_unit_text(unit, rule), "limit",
+        "{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:b, s:s, s:b, s:o, s:s}", "rule", rule->name, "pack",
+        form_text(rule->pack), "metric", rule->metric, "instance", rule->instance, "condition",
+        rule_words(words, rule, limits), "threshold", form_real(absence ? NAN : rule->threshold * scale), "clear",
+        form_real(absence ? NAN : rule->clear * scale), "unit", share ? "1" : rule_unit_text(unit, rule), "limit",
         rule->limit < 0 ? json_null() : json_string(host_limit_name((enum host_limit)rule->limit)), "hold_s",
         form_seconds(rule->condition == CONDITION_FRACTION ? rule->at_least_us : rule->hold_us), "severity",
         severity_name(rule->severity), "page", rule->page, "in_force", rule_in_force_words(in_force, rule), "judged",

@@ -22,18 +22,31 @@ static const char *const limit_units[LIMIT_COUNT] = {
     [LIMIT_DISK_WRITE] = "By/s",
 };
 
-#define FAULT(c, item, ...) config_fault((c)->faults, (c)->file, (item)->line, __VA_ARGS__)
+#define FAULT(c, item, ...) config_fault((c)->faults, (item)->file, (item)->line, __VA_ARGS__)
+
+bool rule_name_is_good(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return name[strspn(name, allowed)] == '\0';
+}
+
+static void tell_twice(const struct check *c, const struct item *item, const struct item *other)
+{
+    if (other->file == item->file)
+        FAULT(c, item, "rule %s stands in line %d already", item->name, other->line);
+    else
+        FAULT(c, item, "rule %s stands in %s:%d already", item->name, other->file, other->line);
+}
 
 static void check_name(const struct check *c, const struct item *item)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    if (item->name[strspn(item->name, allowed)] != '\0')
+    if (!rule_name_is_good(item->name))
         FAULT(c, item, "rule name \"%s\", want letters, digits, dots, dashes, underscores", item->name);
     if (strcmp(item->name, WATCH_SILENCE_RULE) == 0)
         FAULT(c, item, "the name %s is kept for the collector's own rule", WATCH_SILENCE_RULE);
     for (const struct item *other = c->items; other < item; other++) {
         if (strcmp(other->name, item->name) == 0) {
-            FAULT(c, item, "rule %s stands in line %d already", item->name, other->line);
+            tell_twice(c, item, other);
             return;
         }
     }

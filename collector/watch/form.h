@@ -1,10 +1,12 @@
-/* collector/watch/form.h - a rule as the file says it, for rules.c, which reads it, and check.c. */
+/* collector/watch/form.h - rules and overlays as a file says them: form.c has its tables, rules.c reads by them,
+ * check.c tells what is wrong with a rule. */
 #pragma once
 #include "base/config.h"
 #include "collector/watch/rules.h"
 
 enum { PAGE_NO, PAGE_YES, PAGE_BY_SEVERITY };
 enum { GIVEN_NOT = -1 };
+#define IN_FORCE_BY_FILE (~0u) /* a rule says nothing of its states: those of its file */
 
 struct item {
     const char *name;
@@ -27,19 +29,51 @@ struct item {
     bool absent;
     struct config_texts depends_on;
     const char *summary;
+    const char *file;
+    const char *pack; /* NULL: none */
     int line;
 };
 
-struct check { /* of one file */
+struct overlay_item {
+    const char *rule;
+    const char *group;
+    double above; /* NaN: not given, as the next two */
+    double below;
+    double clear;
+    int64_t hold_us; /* OVERLAY_GIVEN_NOT, as the next two */
+    int severity;
+    int page;
+    bool off;
     const char *file;
+    int line;
+};
+
+struct rules_file {
+    const char *pack; /* NULL: none */
+    int pack_line;
+    unsigned in_force; /* of its rules that say nothing of it */
+    int in_force_line;
+    struct config_list rules;    /* of struct item */
+    struct config_list overlays; /* of struct overlay_item */
+};
+
+extern const struct rules_file rules_file_defaults;
+extern const struct config_field rules_file_fields[];
+
+struct check {
     struct config_faults *faults;
-    const struct item *items;
+    const struct item *items; /* of all files; none stands twice */
 };
 
 extern const char *const rule_limit_names[LIMIT_COUNT + 1]; /* enum host_limit's; NULL ends them */
 
 extern const char *const rule_severities[]; /* enum severity's; NULL ends them */
 extern const char *const rule_yes_or_no[];  /* PAGE_NO, PAGE_YES; likewise */
+
+/* IN_FORCE() bits of what is listed, `window` and `normal` spelled out. */
+unsigned rule_spell_out(unsigned flags);
+/* Whether a rule, or a pack, may be called so. */
+bool rule_name_is_good(const char *name);
 
 /* The first it has; check_item() sees to it that there is no other. */
 enum condition rule_condition(const struct item *item);

@@ -157,7 +157,7 @@ static const struct rule *find_rule(const struct rule *rules, size_t n, const ch
 }
 
 /* As a file would say the rule, so that one and the same check tells what is wrong with it. */
-static struct item item_of(const struct rule *rule, int line)
+static struct item item_of(const struct rule *rule, const char *file, int line)
 {
     bool absent = rule->condition == CONDITION_ABSENCE;
     bool fraction = rule->condition == CONDITION_FRACTION;
@@ -180,6 +180,7 @@ static struct item item_of(const struct rule *rule, int line)
                           .per_instance = rule->per_instance[0] ? rule->per_instance : NULL,
                           .absent = absent,
                           .summary = rule->summary,
+                          .file = file,
                           .line = line };
 }
 
@@ -230,8 +231,8 @@ static void check_laid(const struct overlay *over, const struct rule *plain, con
         config_fault(faults, name, line, "the overlay changes nothing of rule %s, want another value or `off: true`",
                      over->rule);
     overlay_apply(&rule, &tuning);
-    struct item item = item_of(&rule, line);
-    check_values(&(struct check){ .file = name, .faults = faults, .items = &item }, &item);
+    struct item item = item_of(&rule, name, line);
+    check_values(&(struct check){ .faults = faults, .items = &item }, &item);
 }
 
 int overlay_check(const struct overlays *overlays, size_t i, const struct rule *rules, size_t n, const char *name,

@@ -1,3 +1,5 @@
+/* Files are read one by one, by form.c's tables, and gathered: from there on it is one list of rules and one of
+ * overlays, whose items know file and line. */
 #include "collector/watch/rules.h"
 
 #include <errno.h>
@@ -10,231 +12,85 @@
 #include "collector/watch/form.h"
 #include "collector/watch/overlay.h"
 
-enum { WORDS_BYTES_MAX = 4 << 20, IN_WINDOW = EVENT_STATE_COUNT + 1, IN_NORMAL };
+enum { WORDS_BYTES_MAX = 4 << 20 /* of a file */ };
 
-#define WINDOW_STATES (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))
+/* ---- all files as one ---- */
 
-/* ---- the form of the file ---- */
-
-const char *const rule_severities[] = { "info", "warning", "critical", NULL };
-const char *const rule_yes_or_no[] = { "false", "true", NULL };
-
-const char *const rule_limit_names[LIMIT_COUNT + 1] = {
-    [LIMIT_EGRESS] = "egress",
-    [LIMIT_INGRESS] = "ingress",
-    [LIMIT_CONNECTIONS] = "connections",
-    [LIMIT_NEW_CONNECTIONS] = "new_connections",
-    [LIMIT_DISK_READ] = "disk_read",
-    [LIMIT_DISK_WRITE] = "disk_write",
-    [LIMIT_COUNT] = NULL,
+struct all {
+    struct config_faults *faults;
+    size_t faults_before;
+    struct arena arena; /* texts and items of the files */
+    size_t n_rules;
+    size_t n_overlays;
+    struct item rules[RULES_MAX];
+    struct overlay_item overlays[OVERLAYS_MAX];
 };
 
-/* Bits as of IN_FORCE(), then two words for what is meant nearly always. */
-static const char *const in_force_names[] = {
-    [EVENT_DRAFT] = "draft",         [EVENT_REQUESTED] = "requested",  [EVENT_ACCEPTED] = "accepted",
-    [EVENT_CHECKED] = "checked",     [EVENT_ARMED] = "armed",          [EVENT_LIVE] = "live",
-    [EVENT_CLOSING] = "closing",     [EVENT_REPORTED] = "reported",    [EVENT_CLOSED] = "closed",
-    [EVENT_CANCELLED] = "cancelled", [EVENT_STATE_COUNT] = "no-event", [IN_WINDOW] = "window",
-    [IN_NORMAL] = "normal",          [IN_NORMAL + 1] = NULL,
-};
+static struct all *all_new(size_t n_files, struct config_faults *faults)
+{
+    struct all *all = calloc(1, sizeof *all);
+    if (!all)
+        return NULL;
+    all->faults = faults;
+    all->faults_before = faults->n;
+    arena_init(&all->arena, n_files * WORDS_BYTES_MAX);
+    return all;
+}
 
-static const struct item item_defaults = {
-    .instance = "*",
-    .above = NAN,
-    .below = NAN,
-    .clear = NAN,
-    .limit = -1,
-    .in_force = IN_FORCE_ALWAYS,
-    .page = PAGE_BY_SEVERITY,
-    .over_us = GIVEN_NOT,
-    .of_us = GIVEN_NOT,
-    .at_least_us = GIVEN_NOT,
-    .at_most_us = GIVEN_NOT,
-};
+static void all_undo(struct all **all)
+{
+    if (*all)
+        arena_done(&(*all)->arena);
+    free(*all);
+}
 
-static const struct config_field item_fields[] = {
-    { .key = "name",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct item, name),
-      .required = true,
-      .least = 1,
-      .most = RULE_NAME_MAX,
-      .help = "1 to 63 letters, digits, dots, dashes, underscores" },
-    { .key = "metric",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct item, metric),
-      .required = true,
-      .least = 1,
-      .most = METRIC_KEY_MAX,
-      .help = "a key of docs/metrics.md" },
-    { .key = "instance",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct item, instance),
-      .least = 1,
-      .most = INSTANCE_MAX,
-      .help = "a pattern of devices, mount points, targets" },
-    { .key = "above", .kind = CONFIG_REAL, .at = offsetof(struct item, above) },
-    { .key = "below", .kind = CONFIG_REAL, .at = offsetof(struct item, below) },
-    { .key = "clear", .kind = CONFIG_REAL, .at = offsetof(struct item, clear) },
-    { .key = "limit", .kind = CONFIG_CHOICE, .at = offsetof(struct item, limit), .choices = rule_limit_names },
-    { .key = "hold",
-      .kind = CONFIG_DURATION,
-      .at = offsetof(struct item, hold_us),
-      .most = RULE_HOLD_MAX_US,
-      .help = "0s to 1h" },
-    { .key = "over",
-      .kind = CONFIG_DURATION,
-      .at = offsetof(struct item, over_us),
-      .least = RULE_SPAN_MIN_US,
-      .most = RULE_SPAN_MAX_US,
-      .help = "1s to 1h" },
-    { .key = "of",
-      .kind = CONFIG_DURATION,
-      .at = offsetof(struct item, of_us),
-      .least = RULE_SPAN_MIN_US,
-      .most = RULE_SPAN_MAX_US,
-      .help = "1s to 1h" },
-    { .key = "at_least",
-      .kind = CONFIG_DURATION,
-      .at = offsetof(struct item, at_least_us),
-      .least = RULE_SPAN_MIN_US,
-      .most = RULE_SPAN_MAX_US,
-      .help = "1s to 1h" },
-    { .key = "at_most",
-      .kind = CONFIG_DURATION,
-      .at = offsetof(struct item, at_most_us),
-      .most = RULE_SPAN_MAX_US,
-      .help = "0s to 1h" },
-    { .key = "per",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct item, per),
-      .least = 1,
-      .most = METRIC_KEY_MAX,
-      .help = "a key of docs/metrics.md" },
-    { .key = "per_instance",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct item, per_instance),
-      .least = 1,
-      .most = INSTANCE_MAX,
-      .help = "a device, mount point, target" },
-    { .key = "absent", .kind = CONFIG_BOOL, .at = offsetof(struct item, absent) },
-    { .key = "depends_on",
-      .kind = CONFIG_TEXTS,
-      .at = offsetof(struct item, depends_on),
-      .least = 1,
-      .most = RULE_DEPENDS_MAX,
-      .help = "1 to 8 names of rules" },
-    { .key = "severity",
-      .kind = CONFIG_CHOICE,
-      .at = offsetof(struct item, severity),
-      .required = true,
-      .choices = rule_severities },
-    { .key = "in_force", .kind = CONFIG_FLAGS, .at = offsetof(struct item, in_force), .choices = in_force_names },
-    { .key = "page", .kind = CONFIG_CHOICE, .at = offsetof(struct item, page), .choices = rule_yes_or_no },
-    { .key = "summary",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct item, summary),
-      .required = true,
-      .least = 1,
-      .most = sizeof((struct rule *)NULL)->summary - 1,
-      .help = "what it means, 1 to 127 bytes" },
-    { .key = NULL },
-};
+static void check_file(const struct all *all, const char *name, const struct rules_file *file)
+{
+    if (file->rules.n == 0 && file->overlays.n == 0)
+        config_fault(all->faults, name, 0, "there are neither `rules` nor `overlays` in it, want some");
+    if (file->pack && !rule_name_is_good(file->pack))
+        config_fault(all->faults, name, file->pack_line,
+                     "`pack` is \"%s\", want letters, digits, dots, dashes, underscores", file->pack);
+    if (file->in_force == 0)
+        config_fault(all->faults, name, file->in_force_line, "`in_force` is empty: its rules would never be in force");
+}
 
-struct overlay_item {
-    const char *rule;
-    const char *group;
-    double above;
-    double below;
-    double clear;
-    int64_t hold_us;
-    int severity;
-    int page;
-    bool off;
-    int line;
-};
+static bool has_room(const struct all *all, const char *name, const struct rules_file *file)
+{
+    size_t n_rules = all->n_rules + file->rules.n;
+    size_t n_overlays = all->n_overlays + file->overlays.n;
+    if (n_rules > RULES_MAX)
+        config_fault(all->faults, name, 0, "with it there are %zu rules, want at most %d in all files", n_rules,
+                     RULES_MAX);
+    if (n_overlays > OVERLAYS_MAX)
+        config_fault(all->faults, name, 0, "with it there are %zu overlays, want at most %d in all files", n_overlays,
+                     OVERLAYS_MAX);
+    return n_rules <= RULES_MAX && n_overlays <= OVERLAYS_MAX;
+}
 
-static const struct overlay_item overlay_defaults = {
-    .above = NAN,
-    .below = NAN,
-    .clear = NAN,
-    .hold_us = OVERLAY_GIVEN_NOT,
-    .severity = OVERLAY_GIVEN_NOT,
-    .page = OVERLAY_GIVEN_NOT,
-};
-
-static const struct config_field overlay_fields[] = {
-    { .key = "rule",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct overlay_item, rule),
-      .required = true,
-      .least = 1,
-      .most = RULE_NAME_MAX,
-      .help = "name of a rule" },
-    { .key = "group",
-      .kind = CONFIG_TEXT,
-      .at = offsetof(struct overlay_item, group),
-      .required = true,
-      .least = 1,
-      .most = DOCUMENT_HOSTS_MAX,
-      .help = "a pattern of groups of hosts" },
-    { .key = "above", .kind = CONFIG_REAL, .at = offsetof(struct overlay_item, above) },
-    { .key = "below", .kind = CONFIG_REAL, .at = offsetof(struct overlay_item, below) },
-    { .key = "clear", .kind = CONFIG_REAL, .at = offsetof(struct overlay_item, clear) },
-    { .key = "hold",
-      .kind = CONFIG_DURATION,
-      .at = offsetof(struct overlay_item, hold_us),
-      .most = RULE_HOLD_MAX_US,
-      .help = "0s to 1h" },
-    { .key = "severity",
-      .kind = CONFIG_CHOICE,
-      .at = offsetof(struct overlay_item, severity),
-      .choices = rule_severities },
-    { .key = "page", .kind = CONFIG_CHOICE, .at = offsetof(struct overlay_item, page), .choices = rule_yes_or_no },
-    { .key = "off", .kind = CONFIG_BOOL, .at = offsetof(struct overlay_item, off) },
-    { .key = NULL },
-};
-
-struct file {
-    struct config_list rules;
-    struct config_list overlays;
-};
-
-static const struct config_field file_fields[] = {
-    { .key = "rules",
-      .kind = CONFIG_LIST,
-      .at = offsetof(struct file, rules),
-      .required = true,
-      .least = 1,
-      .most = RULES_MAX,
-      .items = item_fields,
-      .item_size = sizeof(struct item),
-      .item_defaults = &item_defaults,
-      .line_at = 1 + offsetof(struct item, line),
-      .help = "1 to 256 rules" },
-    { .key = "overlays",
-      .kind = CONFIG_LIST,
-      .at = offsetof(struct file, overlays),
-      .most = OVERLAYS_MAX,
-      .items = overlay_fields,
-      .item_size = sizeof(struct overlay_item),
-      .item_defaults = &overlay_defaults,
-      .line_at = 1 + offsetof(struct overlay_item, line),
-      .help = "at most 256 overlays" },
-    { .key = NULL },
-};
+static void gather(struct all *all, const char *name, const struct rules_file *file)
+{
+    const struct item *rules = file->rules.at;
+    const struct overlay_item *overlays = file->overlays.at;
+    check_file(all, name, file);
+    if (!has_room(all, name, file))
+        return;
+    for (size_t i = 0; i < file->rules.n; i++) {
+        struct item *item = &all->rules[all->n_rules++];
+        *item = rules[i];
+        item->file = name;
+        item->pack = file->pack;
+        if (item->in_force == IN_FORCE_BY_FILE)
+            item->in_force = file->in_force ? file->in_force : IN_FORCE_ALWAYS; /* empty: told already, once */
+    }
+    for (size_t i = 0; i < file->overlays.n; i++) {
+        struct overlay_item *item = &all->overlays[all->n_overlays++];
+        *item = overlays[i];
+        item->file = name;
+    }
+}
 
 /* ---- into rules ---- */
-
-static unsigned spell_out(unsigned flags)
-{
-    unsigned in_force = flags & IN_FORCE_ALWAYS;
-    if (flags & (1U << IN_WINDOW))
-        in_force |= WINDOW_STATES;
-    if (flags & (1U << IN_NORMAL))
-        in_force |= IN_FORCE_ALWAYS & ~WINDOW_STATES;
-    return in_force;
-}
 
 static void fill(struct rule *ret, const struct item *item)
 {
@@ -247,7 +103,7 @@ static void fill(struct rule *ret, const struct item *item)
         .limit = item->limit,
         .hold_us = item->hold_us,
         .severity = (enum severity)item->severity,
-        .in_force = spell_out(item->in_force),
+        .in_force = rule_spell_out(item->in_force),
         .page = rule_pages(item),
         .condition = condition,
         .span_us = condition == CONDITION_RATE       ? item->over_us
@@ -258,6 +114,7 @@ static void fill(struct rule *ret, const struct item *item)
         .n_depends = (unsigned)item->depends_on.n,
     };
     snprintf(ret->name, sizeof ret->name, "%s", item->name);
+    snprintf(ret->pack, sizeof ret->pack, "%s", item->pack ? item->pack : "");
     snprintf(ret->metric, sizeof ret->metric, "%s", item->metric);
     snprintf(ret->instance, sizeof ret->instance, "%s", item->instance);
     snprintf(ret->summary, sizeof ret->summary, "%s", item->summary);
@@ -268,12 +125,12 @@ static void fill(struct rule *ret, const struct item *item)
 }
 
 /* Behind all else, for it wants names that are right. */
-static void check_depends(const struct check *c, const struct file *file, const struct rule *rules)
+static void check_depends(const struct all *all, const struct rule *rules)
 {
     struct err err;
-    for (size_t i = 0; i < file->rules.n; i++)
-        if (rules_check_depends(rules, file->rules.n, i, &err) < 0)
-            config_fault(c->faults, c->file, c->items[i].line, "%s", err.text);
+    for (size_t i = 0; i < all->n_rules; i++)
+        if (rules_check_depends(rules, all->n_rules, i, &err) < 0)
+            config_fault(all->faults, all->rules[i].file, all->rules[i].line, "%s", err.text);
 }
 
 static void fill_overlay(struct overlay *ret, const struct overlay_item *item)
@@ -289,57 +146,65 @@ static void fill_overlay(struct overlay *ret, const struct overlay_item *item)
     snprintf(ret->hosts, sizeof ret->hosts, "%s", item->group);
 }
 
-static void take_overlays(const struct check *c, const struct file *file, const struct rule *rules,
-                          struct overlays *ret)
+static void take_overlays(const struct all *all, const struct rule *rules, struct overlays *ret)
 {
-    const struct overlay_item *items = file->overlays.at;
-    for (size_t i = 0; i < file->overlays.n; i++) {
-        fill_overlay(&ret->at[i], &items[i]);
+    for (size_t i = 0; i < all->n_overlays; i++) {
+        const struct overlay_item *item = &all->overlays[i];
+        fill_overlay(&ret->at[i], item);
         ret->n = i + 1;
-        overlay_check(ret, i, rules, file->rules.n, c->file, items[i].line, c->faults);
+        overlay_check(ret, i, rules, all->n_rules, item->file, item->line, all->faults);
     }
 }
 
-static int take(const char *name, const struct file *file, struct rule *ret, size_t *ret_n,
-                struct overlays *ret_overlays, struct config_faults *faults)
+static int take(const struct all *all, struct rule *ret, size_t *ret_n, struct overlays *ret_overlays)
 {
-    struct check c = { .file = name, .faults = faults, .items = file->rules.at };
-    size_t before = faults->n;
-    for (size_t i = 0; i < file->rules.n; i++)
-        check_item(&c, &c.items[i]);
-    if (faults->n > before)
+    struct check c = { .faults = all->faults, .items = all->rules };
+    for (size_t i = 0; i < all->n_rules; i++)
+        check_item(&c, &all->rules[i]);
+    if (all->faults->n > all->faults_before)
         return -EINVAL;
-    AUTO(auto_free) struct rule *rules = calloc(file->rules.n + 1, sizeof *rules); /* never of 0 bytes */
+    AUTO(auto_free) struct rule *rules = calloc(RULES_MAX, sizeof *rules);
     AUTO(auto_free) struct overlays *overlays = calloc(1, sizeof *overlays);
     if (!rules || !overlays)
-        return config_fault(faults, name, 0, "out of memory");
-    for (size_t i = 0; i < file->rules.n; i++)
-        fill(&rules[i], &c.items[i]);
-    check_depends(&c, file, rules);
-    take_overlays(&c, file, rules, overlays);
-    if (faults->n > before)
+        return config_fault(all->faults, "rules", 0, "out of memory");
+    for (size_t i = 0; i < all->n_rules; i++)
+        fill(&rules[i], &all->rules[i]);
+    check_depends(all, rules);
+    take_overlays(all, rules, overlays);
+    if (all->faults->n > all->faults_before)
         return -EINVAL;
-    memcpy(ret, rules, file->rules.n * sizeof *rules);
-    *ret_n = file->rules.n;
+    memcpy(ret, rules, all->n_rules * sizeof *rules);
+    *ret_n = all->n_rules;
     if (ret_overlays)
         *ret_overlays = *overlays;
     return 0;
 }
 
-int rules_read(const char *path, struct rule *ret, size_t *ret_n, struct overlays *ret_overlays,
+int rules_read(const struct config_texts *paths, struct rule *ret, size_t *ret_n, struct overlays *ret_overlays,
                struct config_faults *faults)
 {
-    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
-    struct file file = { .rules = { 0 } };
-    int rc = config_read(path, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(path, &file, ret, ret_n, ret_overlays, faults);
+    AUTO(all_undo) struct all *all = all_new(paths->n, faults);
+    if (!all)
+        return config_fault(faults, "rules", 0, "out of memory");
+    for (size_t i = 0; i < paths->n; i++) {
+        struct rules_file file = rules_file_defaults;
+        const char *path = paths->at[i];
+        if (config_read(path, rules_file_fields, &file, sizeof file, &all->arena, faults) == 0)
+            gather(all, path, &file);
+    }
+    return take(all, ret, ret_n, ret_overlays);
 }
 
 int rules_parse(const char *name, const char *text, size_t len, struct rule *ret, size_t *ret_n,
                 struct overlays *ret_overlays, struct config_faults *faults)
 {
-    AUTO(arena_done) struct arena arena = { .limit_bytes = WORDS_BYTES_MAX };
-    struct file file = { .rules = { 0 } };
-    int rc = config_parse(name, text, len, file_fields, &file, sizeof file, &arena, faults);
-    return rc < 0 ? rc : take(name, &file, ret, ret_n, ret_overlays, faults);
+    AUTO(all_undo) struct all *all = all_new(1, faults);
+    struct rules_file file = rules_file_defaults;
+    if (!all)
+        return config_fault(faults, name, 0, "out of memory");
+    int rc = config_parse(name, text, len, rules_file_fields, &file, sizeof file, &all->arena, faults);
+    if (rc < 0)
+        return rc;
+    gather(all, name, &file);
+    return take(all, ret, ret_n, ret_overlays);
 }

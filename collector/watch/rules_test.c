@@ -170,8 +170,6 @@ static void a_file_without_rules_is_refused(void **state)
     assert_int_equal(parse(f, "rules: []\n"), -EINVAL);
     assert_int_equal(parse(f, ""), -EINVAL);
     assert_int_equal(parse(f, "rule: 1\n"), -EINVAL);
-    assert_int_equal(rules_read("share/rules/none.yaml", f->rules, &f->n, NULL, &f->faults), -EINVAL);
-    assert_int_equal(f->faults.n_files, 1);
 }
 
 static void more_rules_than_there_may_be_are_refused(void **state)
@@ -186,94 +184,6 @@ static void more_rules_than_there_may_be_are_refused(void **state)
     int rc = parse(f, text);
     free(text);
     assert_int_equal(rc, -EINVAL);
-}
-
-/* ---- the shipped file ---- */
-
-static void read_default(struct fixture *f)
-{
-    if (rules_read("share/rules/default.yaml", f->rules, &f->n, NULL, &f->faults) != 0)
-        fail_msg("%s", f->faults.at[0].text);
-}
-
-static const char *const the_ten[] = {
-    "system.cpu.utilization",
-    "system.memory.utilization",
-    "system.filesystem.utilization",
-    "system.disk.io.rate{direction=read}",
-    "system.disk.io.rate{direction=write}",
-    "system.network.io.rate{direction=transmit}",
-    "system.network.io.rate{direction=receive}",
-    "system.network.connection.count{state=established}",
-    "system.network.connection.rate{direction=inbound}",
-    "probe.latency",
-    "probe.loss",
-};
-
-static const struct rule *first_rule(const struct fixture *f, const char *metric, unsigned in_force,
-                                     enum severity severity)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->rules[i].metric, metric) == 0 && f->rules[i].severity == severity &&
-            (f->rules[i].in_force & in_force))
-            return &f->rules[i];
-    fail_msg("no rule for %s", metric);
-    return NULL;
-}
-
-static void the_ten_metrics_of_the_service_have_a_normal_pack_and_a_tighter_one(void **state)
-{
-    struct fixture *f = *state;
-    read_default(f);
-    for (size_t i = 0; i < sizeof the_ten / sizeof the_ten[0]; i++) {
-        for (int severity = SEVERITY_WARNING; severity <= SEVERITY_CRITICAL; severity++) {
-            const struct rule *normal = first_rule(f, the_ten[i], IN_FORCE_NO_EVENT, (enum severity)severity);
-            const struct rule *window = first_rule(f, the_ten[i], IN_FORCE(EVENT_LIVE), (enum severity)severity);
-            assert_ptr_not_equal(normal, window);
-            assert_false(normal->in_force & WINDOW_STATES);
-            assert_int_equal(window->in_force, WINDOW_STATES);
-            assert_true(window->threshold <= normal->threshold);
-            assert_true(window->hold_us < normal->hold_us);
-        }
-    }
-}
-
-static void shipped_rules_that_page_leave_most_of_the_ten_minutes(void **state)
-{
-    struct fixture *f = *state;
-    read_default(f);
-    for (size_t i = 0; i < f->n; i++) {
-        const struct rule *rule = &f->rules[i];
-        assert_int_equal(rule->page, rule->severity == SEVERITY_CRITICAL);
-        if (rule->page)
-            assert_true(rule->hold_us <= (rule->in_force & WINDOW_STATES ? 60 : 120) * S);
-    }
-}
-
-static void shipped_rules_clear_on_the_good_side_and_share_out_declared_limits(void **state)
-{
-    struct fixture *f = *state;
-    read_default(f);
-    for (size_t i = 0; i < f->n; i++) {
-        const struct rule *rule = &f->rules[i];
-        if (rule->threshold > 0)
-            assert_true(rule->clear < rule->threshold); /* hysteresis: one that shares both flaps */
-        bool rate = strncmp(rule->metric, "system.network.io", 17) == 0 ||
-                    strncmp(rule->metric, "system.disk.io", 14) == 0 ||
-                    strncmp(rule->metric, "system.network.connection", 25) == 0;
-        assert_int_equal(rule->limit >= 0, rate);
-    }
-}
-
-static void one_lost_attempt_of_five_is_no_critical_loss_until_it_lasts(void **state)
-{
-    struct fixture *f = *state;
-    read_default(f);
-    for (size_t i = 0; i < f->n; i++) {
-        const struct rule *rule = &f->rules[i];
-        if (strcmp(rule->metric, "probe.loss") == 0 && rule->page)
-            assert_true(rule->threshold >= 0.2 || rule->hold_us >= 60 * S);
-    }
 }
 
 int main(void)
@@ -294,10 +204,6 @@ int main(void)
         TEST(all_faults_are_told_not_only_the_first),
         TEST(a_file_without_rules_is_refused),
         TEST(more_rules_than_there_may_be_are_refused),
-        TEST(the_ten_metrics_of_the_service_have_a_normal_pack_and_a_tighter_one),
-        TEST(shipped_rules_that_page_leave_most_of_the_ten_minutes),
-        TEST(shipped_rules_clear_on_the_good_side_and_share_out_declared_limits),
-        TEST(one_lost_attempt_of_five_is_no_critical_loss_until_it_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,7 @@
 
 enum {
     RULE_NAME_MAX = 63,
+    RULE_PACK_MAX = 31,
     RULES_MAX = 256,
     RULE_DEPENDS_MAX = 8,
     WATCH_SILENCE_INTERVALS = 3,
@@ -89,6 +90,7 @@ enum condition {                     /* what is held against the threshold */
 
 struct rule {
     char name[RULE_NAME_MAX + 1]; /* unique */
+    char pack[RULE_PACK_MAX + 1]; /* it belongs to; "": none */
     char metric[METRIC_KEY_MAX + 1];
     char instance[INSTANCE_MAX + 1]; /* glob over instances, "*" for all */
     char summary[128]; /* what it means, for people; "{threshold}" stands for the threshold with its unit */

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from bench import BenchWorld, cpu_s, emit, memory_kib, peak_rss_kib, run, say
-from world import BIN, ROOT, Failed, wait_for
+from world import BIN, SHIPPED_RULES, Failed, wait_for
 
 
 class Swarm:
@@ -50,7 +50,7 @@ def measure(agents, options):
     load = {"connections": agents, "rate": agents, "columns": options.columns, "warm": options.warm,
             "seconds": options.seconds, "backlog-ms": options.backlog_ms}
     with BenchWorld() as world:
-        world.configure(rules=(ROOT / "share/rules/default.yaml").read_text(), webhooks=[])
+        world.configure(rules=SHIPPED_RULES, webhooks=[])
         world.start_collector()
         idle = memory_kib(world.pid("collector"))
         with Swarm(world, load) as swarm:
@@ -76,7 +76,7 @@ def measure(agents, options):
     figures = {"agents": agents, "idle_pss_kib": idle["pss_kib"], "steady": {**steady, **memory, "commit_ms": commits},
                "pss_kib_per_agent": round((memory["pss_kib"] - idle["pss_kib"]) / agents, 2),
                "return": {**back, "outage_s": options.outage}}
-    emit("fleet", figures, {**load, "tenants": 1, "ticks_per_batch": 1, "rules": "share/rules/default.yaml",
+    emit("fleet", figures, {**load, "tenants": 1, "ticks_per_batch": 1, "rules": "share/rules/*.yaml",
                             "outage": "SIGKILL, then started anew", "durable": "SQLite WAL, synchronous=FULL"})
     say(f"{agents} agents: {100 * steady['collector_cpu_share_of_a_core']:.1f} % of a core, PSS {memory['pss_kib'] / 1024:.1f} MiB, commit p99 "
         f"{commits['p99']:.1f} ms, ack p50 {steady['ack_ms']['p50']:.1f} p99 {steady['ack_ms']['p99']:.1f} ms; return: all back after "

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from bench import BenchWorld, emit, run, say
-from world import BIN, ROOT, Failed
+from world import BIN, SHIPPED_RULES, Failed
 
 ENROL_AND_JOIN_S = 300
 
@@ -19,7 +19,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     options = parser.parse_args()
     with BenchWorld() as world:
-        world.configure(rules=(ROOT / "share/rules/default.yaml").read_text(), webhooks=[])
+        world.configure(rules=SHIPPED_RULES, webhooks=[])
         world.start_collector()
         load = vars(options)
         swarm = subprocess.run(
@@ -38,7 +38,7 @@ def main():
     figures["store_bytes_per_sample"] = round(status["store"]["bytes"] / status["store"]["samples"], 3)
     figures["targets"] = {"cpu_s_per_million_samples": 0.5}
     emit("ingest", figures, {**load, "ticks_per_batch": 1, "in_flight_per_connection": 1,
-                             "rules": "share/rules/default.yaml", "durable": "SQLite WAL, synchronous=FULL"})
+                             "rules": "share/rules/*.yaml", "durable": "SQLite WAL, synchronous=FULL"})
     kept = "kept up" if figures["kept_up"] else "DID NOT KEEP UP"
     say(f"{figures['cpu_s_per_million_samples']:.3f} CPU s per million samples; offered {figures['offered_batches_per_s']:.0f}/s, "
         f"served {figures['served_batches_per_s']:.0f}/s ({kept}); ack p50 {figures['ack_ms']['p50']:.1f} ms, "

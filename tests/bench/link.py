@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from bench import BenchWorld, cpu_s, emit, memory_kib, run, say
-from world import BIN, ROOT, Failed, wait_for
+from world import BIN, SHIPPED_RULES, Failed, wait_for
 
 TOOLS = BIN.parent / "tests"
 INGEST = {"connections": 1000, "rate": 10000, "columns": 100, "warm": 3}
@@ -55,7 +55,7 @@ def as_code():
 
 
 def begin(world):
-    world.configure(rules=(ROOT / "share/rules/default.yaml").read_text(), webhooks=[])
+    world.configure(rules=SHIPPED_RULES, webhooks=[])
     world.start_collector()
 
 

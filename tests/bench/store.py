@@ -11,7 +11,7 @@ import dataset
 import tenantfile
 import victoria
 from bench import BenchWorld, cpu_s, emit, peak_rss_kib, run, say
-from world import BIN, ROOT, Failed, wait_for
+from world import BIN, SHIPPED_RULES, Failed, wait_for
 
 PACK_DEADLINE_S = 300
 SEALED_TICKS = 540  # of a host: nine full messages, fewer than what is rewritten
@@ -27,7 +27,7 @@ class StoreWorld(BenchWorld):
     """A collector whose hosts say again what was recorded."""
 
     def __enter__(self):
-        self.configure(rules=(ROOT / "share/rules/default.yaml").read_text(), webhooks=[])
+        self.configure(rules=SHIPPED_RULES, webhooks=[])
         self.start_collector()
         self.tenants = {}
         self.host_of = {}  # tenant: its first host's id
@@ -157,7 +157,7 @@ def seal_live(options):
     """10,000 batches/s of one tick of 100 from 1,000 connections, until all full minutes of it are in sealed blocks."""
     load = {"connections": 1000, "rate": 10000, "columns": 100, "warm": 3, "seconds": options.live_seconds}
     with BenchWorld() as world:
-        world.configure(rules=(ROOT / "share/rules/default.yaml").read_text(), webhooks=[])
+        world.configure(rules=SHIPPED_RULES, webhooks=[])
         world.start_collector()
         path = world.folder / "state/tenant-1.db"
         swarm = subprocess.run(
@@ -185,7 +185,7 @@ def seal_live(options):
         "ticks_rewritten": rewritten + for_good, "ticks_left_in_inbox": inbox, "seconds_until_sealed": round(waited_s, 1),
         "peak_rss_kib": peak, "written_bytes_per_sample": round(written / (figures["columns"] * (inbox + sealed + rewritten + for_good)), 1),
         "cpu_s_by_thread": {name: round(seconds, 3) for name, seconds in sorted(threads.items())},
-        "targets": {"sealed_cpu_ns_per_sample": 300}}, {**load, "ticks_per_batch": 1, "rules": "share/rules/default.yaml"})
+        "targets": {"sealed_cpu_ns_per_sample": 300}}, {**load, "ticks_per_batch": 1, "rules": "share/rules/*.yaml"})
     say(f"live, {figures['served_batches_per_s']:.0f} batches/s: {ns} ns a sample from the socket into a sealed block")
 
 

@@ -44,7 +44,7 @@ static const struct config_field fields[] = {
     { .key = "duration", .kind = CONFIG_DURATION, .at = offsetof(struct settings, duration_us) },
     { .key = "choice", .kind = CONFIG_CHOICE, .at = offsetof(struct settings, choice), .choices = choices },
     { .key = "flags", .kind = CONFIG_FLAGS, .at = offsetof(struct settings, flags), .choices = choices },
-    { .key = "texts", .kind = CONFIG_TEXTS, .at = offsetof(struct settings, texts) },
+    { .key = "texts", .kind = CONFIG_TEXTS, .at = offsetof(struct settings, texts), .one_will_do = true },
     { .key = "items",
       .kind = CONFIG_LIST,
       .at = offsetof(struct settings, items),

@@ -2,7 +2,7 @@
 import signal
 import unittest
 
-from world import ROOT, World, wait_for
+from world import ROOT, SHIPPED_RULES, World, wait_for
 
 AGENT = "identity: /var/lib/warroom-agent/identity\nspool: /var/lib/warroom-agent/spool\n"
 AGENT_FAULTS = {  # what is added to a good file: the faults, behind the file's name
@@ -126,6 +126,38 @@ class Check(unittest.TestCase):
         rules.unlink()
         self.assert_faults("warroom-collector", text, [": cannot read the file: No such file or directory"], file=rules)
 
+    def test_rules_are_one_file_or_several(self):
+        self.collector_file()
+        rules, more = (self.world.folder / name for name in ("rules.yaml", "more.yaml"))
+        more.write_text("pack: more\n" + RULE + "    above: 0.9\n    depends_on: [memory-full]\n")
+        head = "control: c\nfeed: f\nstate: s\n"
+        for value, count in ((rules, 1), (f"[{rules}]", 1), (f"[{more}, {rules}]", 2), (f"\n- {rules}\n- {more}", 2)):
+            self.assertEqual(self.check("warroom-collector", f"{head}rules: {value}\n"),
+                             (0, f"{self.file}: ok, {count} rules, 0 webhooks\n", ""))
+        for value, fault in (("[]", "`rules` is a list of 0 items, want a text, or a list of 1 to 16 texts"),
+                             (f"[{', '.join([str(rules)] * 17)}]", "`rules` is a list of 17 items, want a text, or a list of 1 to 16 texts"),
+                             ("", "`rules` is empty, want a text, or a list of 1 to 16 texts"),
+                             (f"{{a: {rules}}}", "`rules` is a mapping, want a text, or a list of 1 to 16 texts")):
+            self.assert_faults("warroom-collector", f"{head}rules: {value}\n", [f":4: {fault}: paths of rule files"])
+        for value, fault in ((f"[{rules}, {rules}]", f"{rules} stands twice"),
+                             ("''", "a path of 0 bytes, want 1 to 1000"), ("/" * 1001, "a path of 1001 bytes, want 1 to 1000")):
+            self.assert_faults("warroom-collector", f"{head}rules: {value}\n", [f":4: rules: {fault}"])
+
+    def test_faults_of_several_rule_files(self):
+        self.collector_file()
+        rules, more, gone = (self.world.folder / name for name in ("rules.yaml", "more.yaml", "gone.yaml"))
+        text = f"control: c\nfeed: f\nstate: s\nrules: [{rules}, {gone}, {more}]\n"
+        more.write_text(RULE.replace("name: r", "name: memory-full") + "    above: 0.9\n  - {name: x}\n")
+        status, _, error = self.check("warroom-collector", text)
+        self.assertEqual((status, error.splitlines()[0]), (1, f"{gone}: cannot read the file: No such file or directory"))
+        self.assertTrue(error.splitlines()[1].startswith(f"{more}:7: `metric` is missing"), error)
+        gone.write_text(RULE + "    above: 0.9\n    depends_on: [nobody]\n")
+        more.write_text(more.read_text().replace("  - {name: x}\n", ""))
+        self.assert_faults("warroom-collector", text, [f":2: rule memory-full stands in {rules}:3 already"], file=more)
+        more.unlink()
+        self.assert_faults("warroom-collector", text.replace(f", {more}", ""),
+                           [":2: rule r depends on nobody, and there is no such rule"], file=gone)
+
     def test_faults_of_plans_and_calendars(self):
         for key, good in ("plans", "title: T\nrank: 1\nversions:\n  - {from: 2026-01-01}\n"), \
                          ("calendars", "title: T\nweekend: []\nyears:\n  - {year: 2026, off: []}\n"):
@@ -196,7 +228,7 @@ class Check(unittest.TestCase):
             shipped = ROOT / "packaging" / {"warroom": "console"}.get(program, program.split("-")[-1])
             text = shipped.with_suffix(".yaml").read_text()
             if program == "warroom-collector":  # whose rules are not installed here
-                text += f"rules: {ROOT}/share/rules/default.yaml\n"
+                text += "rules: [%s]\n" % ", ".join(map(str, SHIPPED_RULES))
             status, _, error = self.check(program, text)
             self.assertEqual((status, error), (0, ""), program)
 
@@ -298,6 +330,29 @@ class Running(unittest.TestCase):
             self.assertEqual([page["contact"] for page in world.must("incident", "show", incident["id"])["pages"]], ["other"])
             self.assertEqual(len(world.pages("other")), 1)
             self.assertEqual(world.pages(), [])
+
+    def test_a_collector_told_to_reload_takes_all_rule_files_or_none(self):
+        def packs():
+            return {rule["rule"]: rule["pack"] for rule in world.must("rule", "list")["rules"]}
+
+        with World() as world:
+            world.begin()
+            self.assertEqual(packs(), {"memory-full": None})
+            one, two = (world.folder / name for name in ("rules.yaml", "two.yaml"))
+            config = world.folder / "collector.yaml"
+            two.write_text("pack: mine\nin_force: [live]\n" + RULE + "    above: 0.95\n    depends_on: [memory-full]\n")
+            config.write_text(config.read_text().replace(f"[{one}]", f"[{one}, {two}]"))
+            self.reload(world, "collector", "reloaded")
+            self.assertEqual(packs(), {"memory-full": None, "r": "mine"})
+            listed = {rule["rule"]: rule["in_force"] for rule in world.must("rule", "list")["rules"]}
+            self.assertEqual(listed, {"memory-full": "live", "r": "live"})
+            one.write_text("pack: theirs\n" + one.read_text().replace("memory-full", "memory-low"))
+            self.reload(world, "collector", "reload_refused")
+            self.assertIn(f"{two}:4: rule r depends on memory-full", world.log("collector"))
+            self.assertEqual(packs(), {"memory-full": None, "r": "mine"})
+            two.write_text(two.read_text().replace("memory-full", "memory-low"))
+            self.reload(world, "collector", "reloaded")
+            self.assertEqual(packs(), {"memory-low": "theirs", "r": "mine"})
 
     def test_an_agent_told_to_reload(self):
         with World() as world:

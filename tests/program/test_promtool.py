@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from world import ROOT, World
+from world import ROOT, SHIPPED_RULES, World
 
 PROMTOOL = ROOT / "build/tools/prometheus/usr/bin/promtool"
 STEP_S = 10
@@ -97,7 +97,7 @@ class Promtool(unittest.TestCase):
         return int(done.stdout.rsplit("SUCCESS: ", 1)[1].split()[0])
 
     def test_the_shipped_rules_are_a_rule_file_in_each_state(self):
-        self.begin((ROOT / "share/rules/default.yaml").read_text())
+        self.begin(SHIPPED_RULES)
         listed = self.world.must("rule", "list")["rules"]
         self.assertGreater(len(listed), 50)
         for state, word in (("no-event", "normal"), ("live", "window")):
@@ -173,7 +173,7 @@ class Promtool(unittest.TestCase):
         self.assertTrue(any(firing["cleared"] for firing in fired))
 
     def test_rules_that_are_given_are_tested_in_the_place_of_the_collectors_own(self):
-        self.begin((ROOT / "share/rules/default.yaml").read_text())
+        self.begin(SHIPPED_RULES)
         start_s = (int(time.time()) - TICKS * STEP_S - 60) // STEP_S * STEP_S
         flat = ["0.5"] * TICKS
         self.import_series([flat] * 5, start_s)
@@ -192,7 +192,7 @@ class Promtool(unittest.TestCase):
         self.assertEqual((status, "other.yaml:2" in error, "0 to 1" in error), (2, True, True), error)
 
     def test_what_holds_for_a_host_is_listed_with_its_own_limits(self):
-        self.begin((ROOT / "share/rules/default.yaml").read_text())
+        self.begin(SHIPPED_RULES)
         listed = {rule["rule"]: rule for rule in self.world.must("rule", "list", "--host", "web-1")["rules"]}
         self.assertEqual({rule["in_force"] for rule in listed.values()}, {"always", "normal"})
         self.assertEqual((listed["egress_critical"]["threshold"], listed["egress_critical"]["judged"]),

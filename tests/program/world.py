@@ -18,6 +18,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell, and its children, would ignore it
 BIN = pathlib.Path(os.environ.get("WARROOM_BIN", ROOT / "build/release/bin"))
+SHIPPED_RULES = [ROOT / "share/rules" / f"{pack}.yaml" for pack in ("normal", "assurance")]
 DEADLINE_S = float(os.environ.get("WARROOM_DEADLINE_S", "60"))
 
 MEMORY_RULE = """
@@ -153,16 +154,18 @@ class World:
     # ---- collector and console
 
     def configure(self, hold="0s", rules=None, webhooks=None, calm="1s"):
-        """Webhooks: (name, URL) or (name, URL, tenant); without a list, the one receiver. Hosts sample each second also in no
-        window, or else each test would wait for two ticks ten seconds apart."""
-        (self.folder / "rules.yaml").write_text(rules or MEMORY_RULE.format(hold=hold))
+        """Rules: the text of a file, or paths. Webhooks: (name, URL) or (name, URL, tenant); without a list, the one receiver.
+        Hosts sample each second also in no window, or else each test would wait for two ticks ten seconds apart."""
+        files = rules if isinstance(rules, list) else [self.folder / "rules.yaml"]
+        if not isinstance(rules, list):
+            files[0].write_text(rules or MEMORY_RULE.format(hold=hold))
         if webhooks is None:
             webhooks = [("war-room", self.url())]
         listing = "".join(f"  - {{name: {webhook[0]}, url: '{webhook[1]}'"
                           + (f", tenant: {webhook[2]}" if len(webhook) > 2 else "") + "}\n" for webhook in webhooks)
         (self.folder / "collector.yaml").write_text(
             f"listen: 127.0.0.1:{self.port}\ncontrol: {self.folder}/control.sock\nfeed: {self.folder}/feed.sock\n"
-            f"state: {self.folder}/state\nrules: {self.folder}/rules.yaml\nlog_level: debug\ncalm_interval: {calm}\n"
+            f"state: {self.folder}/state\nrules: [{', '.join(map(str, files))}]\nlog_level: debug\ncalm_interval: {calm}\n"
             f"plans: {ROOT}/share/plans\ncalendars: {ROOT}/share/calendars\n"
             + (f"webhooks:\n{listing}" if listing else ""))
 

@@ -13,7 +13,6 @@
 #include "tests/sim/hosts.h"
 
 #define TRY_AGAIN_US (5 * US_PER_S)
-#define SIM_RULES    SIM_SHARE "/rules/default.yaml"
 enum { SHELF_BYTES = 4 << 20 };
 
 static struct {
@@ -30,10 +29,12 @@ static struct {
     uint64_t ends; /* so far: an opening that was planned before one of them is off */
 } room;
 
+static const char *shipped[] = { SIM_SHARE "/rules/normal.yaml", SIM_SHARE "/rules/assurance.yaml" };
+
 static void read_shipped(void)
 {
     static struct config_faults faults;
-    if (rules_read(SIM_RULES, room.rules, &room.config.n_rules, NULL, &faults) < 0)
+    if (rules_read(&room.config.rules, room.rules, &room.config.n_rules, NULL, &faults) < 0)
         world_fail("the rules as shipped are faulty");
     arena_init(&room.shelf, SHELF_BYTES);
     if (shelf_read(&room.config, &room.shelf, &faults) < 0)
@@ -61,7 +62,7 @@ void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher wa
                                              .feed = "feed.sock",
                                              .state = dir,
                                              .key = room.key,
-                                             .rules = SIM_RULES,
+                                             .rules = { .n = 2, .at = shipped },
                                              .plans_folder = SIM_SHARE "/plans",
                                              .calendars_folder = SIM_SHARE "/calendars",
                                              .log_level = room.log.least,

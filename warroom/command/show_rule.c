@@ -45,10 +45,11 @@ static const char *why_not(const json_t *rule)
 
 void show_rules(const json_t *data, const struct sheet *sheet)
 {
-    static const struct column columns[] = { { "RULE", false, 12 },    { "METRIC", false, 12 },
-                                             { "BAD IS", false, 16 },  { "HOLD", true, 0 },
-                                             { "SEVERITY", false, 0 }, { "PAGES", false, 0 },
-                                             { "IN FORCE", false, 6 }, { "FROM", false, 6 } };
+    static const struct column columns[] = { { "RULE", false, 12 },   { "PACK", false, 6 },
+                                             { "METRIC", false, 12 }, { "BAD IS", false, 16 },
+                                             { "HOLD", true, 0 },     { "SEVERITY", false, 0 },
+                                             { "PAGES", false, 0 },   { "IN FORCE", false, 6 },
+                                             { "FROM", false, 6 } };
     const json_t *rules = field_list(data, "rules");
     bool with_from = any_from(rules);
     size_t i;
@@ -64,6 +65,7 @@ void show_rules(const json_t *data, const struct sheet *sheet)
         const char *why = why_not(rule);
         field_number(rule, "hold_s", &hold_s);
         table_cell(table, why[0] ? TONE_DIM : TONE_PLAIN, "%s", field_text(rule, "rule"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(rule, "pack"));
         metric_cell(table, rule);
         table_cell(table, TONE_PLAIN, "%s%s", why, field_text(rule, "condition"));
         table_cell(table, TONE_PLAIN, "%gs", hold_s);

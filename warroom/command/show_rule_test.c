@@ -11,26 +11,27 @@
 static void rules_are_listed_with_what_is_bad_and_where_they_hold(void **state)
 {
     prints(*state, "warroom rule list",
-           "{'ok':true,'data':{'host':null,'event':null,'rules':[{'rule':'cpu_critical','metric':"
+           "{'ok':true,'data':{'host':null,'event':null,'rules':[{'rule':'cpu_critical','pack':'normal','metric':"
            "'system.cpu.utilization','instance':'*','condition':'above 95 %, ends at 85 %','hold_s':120.0,'severity':"
            "'critical','page':true,'in_force':'normal','judged':true},{'rule':'gone','metric':"
            "'system.filesystem.utilization','instance':'/data','condition':'no value','hold_s':0.5,'severity':"
            "'warning','page':false,'in_force':'always','judged':true}]}}",
            "2 rules\n"
-           "RULE          METRIC                       BAD IS                    HOLD  SEVERITY  PAGES  IN FORCE\n"
-           "cpu_critical  system.cpu.utilization       above 95 %, ends at 85 %  120s  critical  yes    normal\n"
-           "gone          system.filesystem.utilizat…  no value                  0.5s  warning   no     always\n");
+           "RULE          PACK    METRIC                 BAD IS                  HOLD  SEVERITY  PAGES  IN FORCE\n"
+           "cpu_critical  normal  system.cpu.utilizati…  above 95 %, ends at 8…  120s  critical  yes    normal\n"
+           "gone          -       system.filesystem.ut…  no value                0.5s  warning   no     always\n");
 }
 
 static void what_a_host_does_not_declare_is_said_not_to_be_judged(void **state)
 {
     prints(*state, "warroom rule list --host web-1 --event launch",
-           "{'ok':true,'data':{'host':'web-1','event':'launch','rules':[{'rule':'egress','metric':'system.x',"
+           "{'ok':true,'data':{'host':'web-1','event':'launch','rules':[{'rule':'egress','pack':'assurance','metric':'"
+           "system.x',"
            "'instance':'*','condition':'above 80 % of the declared egress','hold_s':15.0,'severity':'warning','page':"
            "false,'in_force':'window','judged':false}]}}",
            "1 rule for web-1 in the window of launch\n"
-           "RULE    METRIC    BAD IS                                         HOLD  SEVERITY  PAGES  IN FORCE\n"
-           "egress  system.x  not judged: above 80 % of the declared egress   15s  warning   no     window\n");
+           "RULE    PACK       METRIC    BAD IS                                  HOLD  SEVERITY  PAGES  IN FORCE\n"
+           "egress  assurance  system.x  not judged: above 80 % of the declare…   15s  warning   no     window\n");
 }
 
 static void what_is_other_on_a_host_says_where_it_comes_from(void **state)
@@ -43,10 +44,10 @@ static void what_is_other_on_a_host_says_where_it_comes_from(void **state)
            "'group web-*','off':true},{'rule':'up','metric':'system.x','instance':'*','condition':'above 1 %','hold_s':"
            "0.0,'severity':'info','page':false,'in_force':'always','judged':true,'from':null,'off':false}]}}",
            "3 rules for web-1\n"
-           "RULE  METRIC    BAD IS           HOLD  SEVERITY  PAGES  IN FORCE  FROM\n"
-           "cpu   system.x  above 70 %        15s  critical  yes    normal    group web-*, event sale\n"
-           "io    system.x  off: above 80 %    0s  warning   no     normal    group web-*\n"
-           "up    system.x  above 1 %          0s  info      no     always    -\n");
+           "RULE  PACK  METRIC    BAD IS           HOLD  SEVERITY  PAGES  IN FORCE  FROM\n"
+           "cpu   -     system.x  above 70 %        15s  critical  yes    normal    group web-*, event sale\n"
+           "io    -     system.x  off: above 80 %    0s  warning   no     normal    group web-*\n"
+           "up    -     system.x  above 1 %          0s  info      no     always    -\n");
 }
 
 static void the_rule_file_is_printed_as_it_came(void **state)
