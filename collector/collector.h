@@ -279,6 +279,10 @@ int collector_cancel_advice(struct collector *collector, uint64_t tenant, uint64
 
 int collector_acknowledge(struct collector *collector, uint64_t incident, const char *by, struct err *err);
 int collector_resolve(struct collector *collector, uint64_t incident, const char *by, struct err *err);
+/* As pager_assign(), pager_note() and pager_reopen(). */
+int collector_assign(struct collector *collector, uint64_t incident, const char *to, const char *by, struct err *err);
+int collector_note(struct collector *collector, uint64_t incident, const char *text, const char *by, struct err *err);
+int collector_reopen(struct collector *collector, uint64_t incident, const char *by, struct err *err);
 
 /* ---- patrol (rounds.c) ---- */
 

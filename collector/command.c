@@ -135,6 +135,27 @@ int collector_acknowledge(struct collector *collector, uint64_t incident, const 
     return rc;
 }
 
+int collector_assign(struct collector *collector, uint64_t incident, const char *to, const char *by, struct err *err)
+{
+    int rc = pager_assign(collector->pager, incident, to, by, now_us(collector), &collector->effects, err);
+    desk_settle(collector);
+    return rc;
+}
+
+int collector_note(struct collector *collector, uint64_t incident, const char *text, const char *by, struct err *err)
+{
+    int rc = pager_note(collector->pager, incident, text, by, now_us(collector), &collector->effects, err);
+    desk_settle(collector);
+    return rc;
+}
+
+int collector_reopen(struct collector *collector, uint64_t incident, const char *by, struct err *err)
+{
+    int rc = pager_reopen(collector->pager, incident, by, now_us(collector), &collector->effects, err);
+    desk_settle(collector);
+    return rc;
+}
+
 int collector_resolve(struct collector *collector, uint64_t incident, const char *by, struct err *err)
 {
     int rc = pager_resolve(collector->pager, incident, by, now_us(collector), &collector->effects, err);

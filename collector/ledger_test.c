@@ -26,12 +26,12 @@ static void an_incident_is_on_record_from_its_opening_to_its_end(void **state)
     assert_int_equal(pages_out(f), 1);
     pass(f, 5);
     assert_int_equal(collector_acknowledge(f->collector, 1, "alice", &f->err), 0);
-    assert_int_equal(collector_acknowledge(f->collector, 1, "bob", &f->err), 0); /* changes nothing */
+    assert_int_equal(collector_acknowledge(f->collector, 1, "bob", &f->err), 0); /* it lasts anew */
     assert_int_equal(collector_resolve(f->collector, 1, "carol", &f->err), 0);
     assert_int_equal(pages_out(f), 2);
     static const char *const lines[] = {
         "incident opened by collector", "page delivered by collector", "incident acknowledged by alice",
-        "incident resolved by carol",   "page delivered by collector",
+        "incident acknowledged by bob", "incident resolved by carol",  "page delivered by collector",
     };
     struct recorded recorded[16];
     size_t n = read_record(f, f->tenant, "", recorded, 16);

@@ -157,6 +157,9 @@ int verb_incident_list(struct call *call, struct err *err); /* incidents.c */
 int verb_incident_show(struct call *call, struct err *err);
 int verb_incident_ack(struct call *call, struct err *err);
 int verb_incident_resolve(struct call *call, struct err *err);
+int verb_incident_assign(struct call *call, struct err *err);
+int verb_incident_note(struct call *call, struct err *err);
+int verb_incident_reopen(struct call *call, struct err *err);
 
 int verb_silence_add(struct call *call, struct err *err); /* silences.c */
 int verb_silence_list(struct call *call, struct err *err);

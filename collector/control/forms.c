@@ -126,6 +126,10 @@ json_t *form_incident(const struct collector *collector, const struct incident *
                   form_seconds(PAGE_BUDGET_US), "to_delivered_s", form_took(row, row->delivered_us),
                   "to_acknowledged_s", form_took(row, row->acknowledged_us), "alerts", (int)row->n_alerts);
     json_object_set_new(stamps, "silenced", form_instant(row->silenced_us));
+    json_object_set_new(stamps, "acknowledged_until", form_instant(row->expires_us));
+    json_object_set_new(stamps, "assigned_to", form_text(row->assigned_to));
+    json_object_set_new(stamps, "escalation", form_text(row->policy));
+    json_object_set_new(stamps, "steps", json_integer(row->step));
     json_object_update(form, stamps);
     json_object_update(form, budget);
     json_decref(stamps);

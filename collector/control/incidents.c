@@ -195,3 +195,21 @@ int verb_incident_resolve(struct call *call, struct err *err)
     int rc = collector_resolve(call->collector, incident_arg(call), call->by, err);
     return rc < 0 ? rc : answer_incident(call, incident_arg(call));
 }
+
+int verb_incident_assign(struct call *call, struct err *err)
+{
+    int rc = collector_assign(call->collector, incident_arg(call), call_text(call, "to"), call->by, err);
+    return rc < 0 ? rc : answer_incident(call, incident_arg(call));
+}
+
+int verb_incident_note(struct call *call, struct err *err)
+{
+    int rc = collector_note(call->collector, incident_arg(call), call_text(call, "text"), call->by, err);
+    return rc < 0 ? rc : answer_incident(call, incident_arg(call));
+}
+
+int verb_incident_reopen(struct call *call, struct err *err)
+{
+    int rc = collector_reopen(call->collector, incident_arg(call), call->by, err);
+    return rc < 0 ? rc : answer_incident(call, incident_arg(call));
+}

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "collector/page/parts.h"
@@ -68,13 +69,16 @@ void tell_page(struct paging *p, const struct slip *slip)
     out->n_pages++;
 }
 
-void tell_step(struct paging *p, const struct dossier *dossier, enum incident_step step)
+void tell_step(struct paging *p, const struct dossier *dossier, enum incident_step step, const char *by,
+               const char *text)
 {
     struct page_effects *out = p->out;
     struct incident_taken *place =
         room_for_one(p, (void **)&out->steps, out->n_steps, &out->steps_room, sizeof *out->steps);
     if (!place)
         return;
-    *place = (struct incident_taken){ step, dossier->row };
+    *place = (struct incident_taken){ .step = step, .incident = dossier->row };
+    snprintf(place->by, sizeof place->by, "%s", by ? by : BY_COLLECTOR);
+    snprintf(place->text, sizeof place->text, "%s", text ? text : "");
     out->n_steps++;
 }

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,24 @@ void holder_free(struct pager *pager, struct holder *holder)
     free(holder);
 }
 
+/* What is not ok holds its incident open, unless that is resolved. */
+static int hold(struct pager *pager, struct dossier *dossier, int row)
+{
+    const struct alert *alert = &dossier->rows[row].alert;
+    if (alert->state == ALERT_OK || !dossier->known || dossier->row.state == INCIDENT_RESOLVED ||
+        holder_find(pager, alert))
+        return 0;
+    return holder_make(pager, alert, dossier, row) ? 0 : -ENOMEM;
+}
+
+int dossier_hold(struct pager *pager, struct dossier *dossier)
+{
+    int rc = 0;
+    for (size_t i = 0; i < dossier->n_rows && rc == 0; i++)
+        rc = hold(pager, dossier, (int)i);
+    return rc;
+}
+
 /* ---- the clock ---- */
 
 int64_t incident_budget_from(const struct incident *row)
@@ -153,13 +172,44 @@ static bool is_breached(const struct incident *row, int64_t now_us)
     return (told_us > 0 ? told_us : now_us) > deadline_us || (noticed_us > 0 ? noticed_us : now_us) > deadline_us;
 }
 
+/* The error of the latest attempt at telling anybody. NULL: there was none. */
+static const struct page *latest_refusal(const struct dossier *dossier)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->clock == dossier->row.clock && slip->row.kind == PAGE_TRIGGER && slip->row.error[0])
+            return &slip->row;
+    return NULL;
+}
+
+static void write_cause(const struct dossier *dossier, int64_t now_us, char *text, size_t size)
+{
+    const struct incident *row = &dossier->row;
+    const struct page *refused = latest_refusal(dossier);
+    int64_t from_us = incident_budget_from(row);
+    if (row->detected_us - from_us > PAGE_BUDGET_US)
+        snprintf(text, size, "found %" PRId64 " s after it had crossed", (row->detected_us - from_us) / US_PER_S);
+    else if (row->delivered_us - from_us > PAGE_BUDGET_US)
+        snprintf(text, size, "the first page was delivered %" PRId64 " s after it had crossed",
+                 (row->delivered_us - from_us) / US_PER_S);
+    else if (row->delivered_us > 0)
+        snprintf(text, size, "delivered after %" PRId64 " s, and not acknowledged",
+                 (row->delivered_us - from_us) / US_PER_S);
+    else if (refused)
+        snprintf(text, size, "no page was delivered; the last error, of %s by %s: %s", refused->contact,
+                 refused->channel, refused->error);
+    else
+        snprintf(text, size, "no page was delivered within %" PRId64 " s", (now_us - from_us) / US_PER_S);
+}
+
 bool dossier_check_budget(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
     if (row->breached || row->clock == 0 || !is_breached(row, p->now_us))
         return false;
+    char cause[PAGE_NOTE_MAX + 1];
     row->breached = true;
-    tell_step(p, dossier, STEP_BREACHED);
+    write_cause(dossier, p->now_us, cause, sizeof cause);
+    tell_step(p, dossier, STEP_BREACHED, NULL, cause);
     return true;
 }
 
@@ -183,11 +233,13 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
     row->detected_us = detected_us < p->now_us ? detected_us : p->now_us;
     row->crossed_us = crossed_us < row->detected_us ? crossed_us : row->detected_us;
     row->late = row->late || late || row->detected_us - incident_budget_from(row) > PAGE_BUDGET_US;
-    row->delivered_us = row->acknowledged_us = 0;
+    row->delivered_us = row->acknowledged_us = row->expires_us = 0;
     row->acknowledged_by[0] = '\0';
+    row->turn = row->warned_pct = 0;
     snprintf(row->title, sizeof row->title, "%s", title);
-    slips_trigger(p, dossier);
-    tell_step(p, dossier, is_new ? STEP_OPENED : STEP_TRIGGERED_AGAIN);
+    int64_t from_us = incident_budget_from(row);
+    escalate_begin(p, dossier, row->detected_us - from_us > PAGE_BUDGET_US ? row->detected_us : from_us);
+    tell_step(p, dossier, is_new ? STEP_OPENED : STEP_TRIGGERED_AGAIN, NULL, NULL);
     dossier_tell(p, dossier);
 }
 
@@ -195,10 +247,11 @@ void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by)
 {
     dossier->row.state = INCIDENT_RESOLVED;
     dossier->row.resolved_us = p->now_us;
+    dossier->row.expires_us = 0;
     snprintf(dossier->row.resolved_by, sizeof dossier->row.resolved_by, "%s", by);
     leave_group(p->pager, dossier);
     let_go_of_holders(p->pager, dossier);
     slips_resolve(p, dossier);
-    tell_step(p, dossier, dossier->row.clock == 0 && dossier->row.late ? STEP_RECORDED : STEP_RESOLVED);
+    tell_step(p, dossier, dossier->row.clock == 0 && dossier->row.late ? STEP_RECORDED : STEP_RESOLVED, by, NULL);
     dossier_tell(p, dossier);
 }

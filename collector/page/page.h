@@ -9,15 +9,21 @@
  *          Muted ones do nothing until they are unmuted, and their clock begins then.
  *          Alerts that do not page join, but open nothing, unless their scope says so: then without a page, and with
  *          clock 0 until one that pages joins
- * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page a channel took),
+ * Stamps   crossed (first bad sample, never after receipt), detected, delivered (first page to a person that a channel
+ *          took, or to a machine where there are only machines),
  *          acknowledged; the budget from crossed to delivered and to acknowledged is PAGE_BUDGET_US. They are those
  *          of the alert that triggered the clock: an alert that joins moves none; when that alert turns out to have
- *          crossed earlier, so does the incident. Who resolves an incident by hand has acknowledged it Breach the
- *          budget passed while nobody had acknowledged an incident still open, or while no page of it was delivered
+ *          crossed earlier, so does the incident. Who resolves an incident by hand has acknowledged it
+ * Breach   the budget passed while nobody had acknowledged an incident still open, or while no page of it was delivered
  *          and nobody had acknowledged it either. It stays on record
  * Late     an incident found in ticks of a closed gap, or past its budget when detected, is late. A late crossing
  *          past its budget outside an event is only recorded: an incident with clock 0, resolved by "record", without
  *          a page
+ * Steps    a policy's delays count from where the budget runs from, or, when that is over already, from when the
+ *          incident was found. None is taken once it is acknowledged. In a window an acknowledgement lasts
+ *          ACKNOWLEDGED_FOR_US unless it is given again; then the incident is triggered once more, by the same clock
+ *          and with its stamps unmoved, and the steps begin anew. A rota is asked when its step comes. A step that
+ *          reaches nobody gives way to the next one at once, and everybody is told if the last one is none either
  * Pages    one page a contact for a trigger, one for the resolution to whom a trigger was delivered. Recovery does
  *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US from
  *          the page's creation, then come once a minute for an hour: a late page is still better than none; after
@@ -46,7 +52,8 @@
 #include "collector/page/policy.h"
 #include "collector/watch/watch.h"
 
-#define PAGE_BUDGET_US (600 * US_PER_S)
+#define PAGE_BUDGET_US      (600 * US_PER_S)
+#define ACKNOWLEDGED_FOR_US (900 * US_PER_S) /* in a window; outside of one it does not expire */
 enum {
     INCIDENT_ALERTS_MAX = 256,
     PAGE_ERROR_MAX = 159,
@@ -54,6 +61,7 @@ enum {
     PAGE_WAYS_MAX = 4,      /* of a contact */
     PAGE_ADDRESS_MAX = 253, /* a mail address, a robot's word for a user */
     PAGE_TEXT_MAX = 255,
+    PAGE_NOTE_MAX = 500,
     PAGE_TOGETHER_MAX = 20, /* pages in one message */
 };
 
@@ -141,6 +149,10 @@ enum incident_step { /* what is worth a line of its own in the record */
                      STEP_BREACHED,
                      STEP_RESOLVED,
                      STEP_RECORDED, /* as a crossing of the past */
+                     STEP_EXPIRED,  /* an acknowledgement: it pages again */
+                     STEP_ASSIGNED,
+                     STEP_NOTED,
+                     STEP_REOPENED,
                      STEP_COUNT
 };
 /* "opened", "triggered-again"... */
@@ -149,6 +161,8 @@ const char *incident_step_name(enum incident_step step);
 struct incident_taken { /* a step, and the incident as it was then */
     enum incident_step step;
     struct incident incident;
+    char by[64];                  /* a user, "recovery", "record", "collector"... */
+    char text[PAGE_NOTE_MAX + 1]; /* a note; to whom it was assigned; the cause of a breach; else "" */
 };
 
 struct page_effects { /* what a call changed: copies, to be stored; zeroed memory is empty */
@@ -249,12 +263,22 @@ int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, u
  * an alert's. `by` NULL: it recovered. One that is resolved, or not in memory, is left as it is. */
 int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out);
 
-/* -ENOENT: no such incident; -EPERM: it is resolved (ack), or already resolved (resolve). Acknowledging twice keeps the
- * first stamp and is fine. Both end the trigger pages still queued. */
+/* Of all that people do: -ENOENT: no such incident in memory; -EPERM: it is resolved (to be reopened: it is open);
+ * -EINVAL: a text that is none. Acknowledging again keeps the first stamp, is fine, and lets the acknowledgement last
+ * anew. It and resolving end the trigger pages still queued. */
 int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                       struct err *err);
 int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                   struct err *err);
+/* To a name, 63 bytes at most. Nobody is told by it. */
+int pager_assign(struct pager *pager, uint64_t incident, const char *to, const char *by, int64_t now_us,
+                 struct page_effects *out, struct err *err);
+/* PAGE_NOTE_MAX bytes of one line, for the record; also of one that is resolved. */
+int pager_note(struct pager *pager, uint64_t incident, const char *text, const char *by, int64_t now_us,
+               struct page_effects *out, struct err *err);
+/* One that was resolved is not over. It has a new clock, acknowledged by who reopens it, and a person resolves it. */
+int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
+                 struct err *err);
 
 /* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it
  * goes out all the same: it is due from now on. Further calls change nothing. -ENOMEM. */
@@ -273,7 +297,8 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret);
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out);
 
-/* Marks budgets that ran out, and resolves what was put back with all its alerts ok; call each second. */
+/* Takes the steps that are due, marks budgets that ran out, ends acknowledgements that have expired, and resolves what
+ * was put back with all its alerts ok; call each second. */
 void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out);
 
 /* Borrowed until the next call that changes it. NULL: none. Resolved incidents are kept in memory until pager_forget().

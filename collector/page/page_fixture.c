@@ -30,6 +30,66 @@ void set_contacts(struct fixture *f, size_t n, const char *const *names)
     store(f);
 }
 
+static const char *on_duty(void *user, const char *rota, int64_t at_us)
+{
+    const struct fixture *f = user;
+    assert_int_equal(at_us, f->now_us);
+    return strcmp(rota, "desk") == 0 ? f->duty : NULL;
+}
+
+static bool policy_of(void *user, uint64_t tenant, uint64_t event, struct page_policy *ret)
+{
+    const struct fixture *f = user;
+    (void)tenant;
+    (void)event;
+    if (f->policy)
+        assert_int_equal(page_policy_parse(f->policy, strlen(f->policy), ret, NULL), 0);
+    return f->policy != NULL;
+}
+
+static struct page_contact person(const char *name)
+{
+    struct page_contact contact = { .n_ways = 1, .ways = { { .channel = "mail" } } };
+    snprintf(contact.name, sizeof contact.name, "%s", name);
+    snprintf(contact.ways[0].address, sizeof contact.ways[0].address, "%s@example.com", name);
+    return contact;
+}
+
+void set_people(struct fixture *f, const char *policy)
+{
+    struct page_contact contacts[] = { machine("hook", 0), person("alice"), person("bob"), person("lead"),
+                                       person("manager") };
+    contacts[1].n_ways = 2;
+    contacts[1].ways[1] = (struct page_way){ .channel = "robot", .address = "alice" };
+    f->policy = policy;
+    f->duty = "alice";
+    const struct page_ways ways = { .n_contacts = sizeof contacts / sizeof *contacts,
+                                    .contacts = contacts,
+                                    .n_channels = f->n_channels,
+                                    .channels = f->channels,
+                                    .on_duty = on_duty,
+                                    .policy_of = policy_of,
+                                    .user = f };
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_set_ways(f->pager, &ways, f->now_us, &f->out), 0);
+    store(f);
+}
+
+const char *paged(const struct fixture *f)
+{
+    static char text[1024];
+    size_t len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < f->out.n_pages; i++) {
+        const struct page *page = &f->out.pages[i];
+        if (page->kind == PAGE_TRIGGER && page->state == PAGE_QUEUED && page->attempts == 0)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s/%s", len ? " " : "", page->contact,
+                                    page->channel);
+        assert_true(len < sizeof text);
+    }
+    return text;
+}
+
 int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -152,6 +212,7 @@ void tick(struct fixture *f)
 {
     page_effects_clear(&f->out);
     pager_tick(f->pager, f->now_us, &f->out);
+    store(f);
 }
 
 void add_id(void *user, const struct incident *row)

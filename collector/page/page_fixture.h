@@ -23,6 +23,10 @@ struct fixture {
     struct pager *pager;
     struct page_effects out;
     int64_t now_us;
+    size_t n_channels;
+    const struct page_channel *channels; /* for set_people() */
+    const char *policy;                  /* of what opens; NULL: none */
+    const char *duty;                    /* who is on duty by the rota "desk" */
 };
 
 struct change { /* of the CPU alert of web-1, firing since now, unless said otherwise */
@@ -46,6 +50,10 @@ void store(struct fixture *f);
 /* A contact told of everything, with a channel of its own. */
 struct page_contact machine(const char *name, uint64_t tenant);
 void set_contacts(struct fixture *f, size_t n, const char *const *names);
+/* A machine "hook"; alice, by mail and by a robot, bob, lead and manager by mail alone; what opens has the policy. */
+void set_people(struct fixture *f, const char *policy);
+/* Whom the last call has made trigger pages for, in their order: "alice/mail bob/mail". */
+const char *paged(const struct fixture *f);
 int setup(void **state);
 int teardown(void **state);
 uint64_t own(struct fixture *f, const char *title, int64_t crossed_us);

@@ -9,9 +9,6 @@
 #include "base/auto.h"
 #include "collector/page/parts.h"
 
-#define BY_RECOVERY "recovery"
-#define BY_RECORD   "record"
-
 const char *incident_state_name(enum incident_state state)
 {
     static const char *const names[] = { "triggered", "acknowledged", "resolved" };
@@ -20,8 +17,10 @@ const char *incident_state_name(enum incident_state state)
 
 const char *incident_step_name(enum incident_step step)
 {
-    static const char *const names[STEP_COUNT] = { "opened",   "triggered-again", "acknowledged",
-                                                   "breached", "resolved",        "recorded" };
+    static const char *const names[STEP_COUNT] = {
+        "opened",   "triggered-again",         "acknowledged", "breached", "resolved",
+        "recorded", "acknowledgement-expired", "assigned",     "noted",    "reopened",
+    };
     return names[step];
 }
 
@@ -141,6 +140,15 @@ static void trigger(struct paging *p, struct dossier *dossier, const struct tran
     dossier_trigger(p, dossier, title, t->unmuted ? t->detected_us : t->alert.crossed_us, t->detected_us, t->late);
 }
 
+static void take_policy(struct paging *p, struct dossier *dossier)
+{
+    const struct page_ways *ways = &p->pager->ways;
+    struct incident *row = &dossier->row;
+    struct page_policy policy;
+    if (ways->policy_of && ways->policy_of(ways->user, row->tenant, row->event, &policy))
+        page_policy_text(&policy, row->policy, NULL);
+}
+
 static struct dossier *open_dossier(struct paging *p, const struct page_scope *scope)
 {
     struct dossier *dossier = dossier_make(p->pager, p->pager->last_incident + 1);
@@ -153,6 +161,7 @@ static struct dossier *open_dossier(struct paging *p, const struct page_scope *s
     dossier->row.tenant = scope->tenant;
     dossier->row.event = scope->event;
     snprintf(dossier->row.group, sizeof dossier->row.group, "%s", scope->host_group);
+    take_policy(p, dossier);
     return dossier;
 }
 
@@ -189,7 +198,7 @@ static void open_unpaged(struct paging *p, struct dossier *dossier, const struct
     row->crossed_us = t->alert.crossed_us;
     row->detected_us = t->detected_us;
     title_text(row->title, sizeof row->title, scope, &t->alert);
-    tell_step(p, dossier, STEP_OPENED);
+    tell_step(p, dossier, STEP_OPENED, NULL, NULL);
     dossier_tell(p, dossier);
 }
 
@@ -267,7 +276,7 @@ static void is_ok(struct paging *p, struct holder *holder, const struct transiti
     struct dossier *dossier = holder->dossier;
     write_row(p, dossier, holder->row, &t->alert, scope);
     holder_free(p->pager, holder);
-    if (dossier->n_holders == 0)
+    if (dossier->n_holders == 0 && !dossier->row.held)
         dossier_resolve(p, dossier, BY_RECOVERY);
 }
 
@@ -323,61 +332,28 @@ int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64
     return p.rc;
 }
 
-/* ---- people ---- */
-
-static struct dossier *find_for_people(const struct pager *pager, uint64_t id, struct err *err)
-{
-    struct dossier *dossier = dossier_find(pager, id);
-    if (dossier && dossier->known)
-        return dossier;
-    err_set(err, -ENOENT, "there is no open incident %" PRIu64, id);
-    return NULL;
-}
-
-static void stamp_acknowledged(struct dossier *dossier, const char *by, int64_t now_us)
-{
-    if (dossier->row.acknowledged_us > 0)
-        return;
-    dossier->row.acknowledged_us = now_us;
-    snprintf(dossier->row.acknowledged_by, sizeof dossier->row.acknowledged_by, "%s", by);
-}
-
-int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
-                      struct err *err)
-{
-    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    struct dossier *dossier = find_for_people(pager, incident, err);
-    if (!dossier)
-        return -ENOENT;
-    if (dossier->row.state == INCIDENT_RESOLVED)
-        return err_set(err, -EPERM, "incident %" PRIu64 " is resolved, there is nothing to acknowledge", incident);
-    if (dossier->row.state == INCIDENT_ACKNOWLEDGED)
-        return 0;
-    stamp_acknowledged(dossier, by, now_us);
-    dossier->row.state = INCIDENT_ACKNOWLEDGED;
-    slips_cancel(&p, dossier);
-    tell_step(&p, dossier, STEP_ACKNOWLEDGED);
-    dossier_tell(&p, dossier);
-    return p.rc;
-}
-
-int pager_resolve(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
-                  struct err *err)
-{
-    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    struct dossier *dossier = find_for_people(pager, incident, err);
-    if (!dossier)
-        return -ENOENT;
-    if (dossier->row.state == INCIDENT_RESOLVED)
-        return err_set(err, -EPERM, "incident %" PRIu64 " is resolved already, by %s", incident,
-                       dossier->row.resolved_by);
-    stamp_acknowledged(dossier, by, now_us);
-    slips_cancel(&p, dossier);
-    dossier_resolve(&p, dossier, by);
-    return p.rc;
-}
-
 /* ---- time, memory ---- */
+
+static void tick_dossier(struct paging *p, struct dossier *dossier)
+{
+    struct incident *row = &dossier->row;
+    if (row->state == INCIDENT_RESOLVED) { /* it may be that nobody is told of it yet */
+        if (dossier_check_budget(p, dossier))
+            tell_incident(p, dossier);
+        return;
+    }
+    if (row->n_alerts > 0 && dossier->n_holders == 0 && !row->held) { /* put back with nothing that holds it open */
+        dossier_resolve(p, dossier, BY_RECOVERY);
+        return;
+    }
+    unsigned step = row->step;
+    bool changed = expire(p, dossier);
+    if (row->state == INCIDENT_TRIGGERED && dossier->step_us <= p->now_us)
+        escalate(p, dossier);
+    changed |= dossier_check_budget(p, dossier);
+    if (changed || row->step != step)
+        tell_incident(p, dossier);
+}
 
 void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out)
 {
@@ -388,11 +364,7 @@ void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out)
     {
         if (!dossier->known)
             continue;
-        if (dossier_check_budget(&p, dossier))
-            tell_incident(&p, dossier);
-        if (dossier->row.state != INCIDENT_RESOLVED && dossier->row.n_alerts > 0 &&
-            dossier->n_holders == 0) /* put back with nothing that holds it open */
-            dossier_resolve(&p, dossier, BY_RECOVERY);
+        tick_dossier(&p, dossier);
     }
 }
 

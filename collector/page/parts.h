@@ -10,11 +10,15 @@
 
 enum { ROW_NONE = -1, NOT_QUEUED = -1 };
 
-#define WAIT_MAX_US (30 * US_PER_S)
-#define LATE_US     (60 * US_PER_S)   /* between attempts past the budget, and behind a permanent refusal */
-#define LATE_FOR_US (3600 * US_PER_S) /* how long they go on */
-#define CHANCE_US   (30 * US_PER_S)   /* of the budget that no Retry-After takes away */
-#define ASKED_US    (600 * US_PER_S)  /* the most a Retry-After gets */
+#define BY_COLLECTOR "collector"
+#define BY_RECOVERY  "recovery"
+#define BY_RECORD    "record"
+
+#define WAIT_MAX_US  (30 * US_PER_S)
+#define LATE_US      (60 * US_PER_S)   /* between attempts past the budget, and behind a permanent refusal */
+#define LATE_FOR_US  (3600 * US_PER_S) /* how long they go on */
+#define CHANCE_US    (30 * US_PER_S)   /* of the budget that no Retry-After takes away */
+#define ASKED_US     (600 * US_PER_S)  /* the most a Retry-After gets */
 
 struct slip {
     struct page row;
@@ -44,6 +48,7 @@ struct dossier {
     struct incident_alert *rows;
     struct slip *slips; /* newest first */
     size_t n_holders;
+    int64_t step_us; /* nothing of its policy is due before; 0: look */
     UT_hash_handle hh;
     UT_hash_handle hh_group;
 };
@@ -92,7 +97,9 @@ struct paging { /* one call */
 void tell_incident(struct paging *p, const struct dossier *dossier);
 void tell_alert(struct paging *p, const struct incident_alert *row);
 void tell_page(struct paging *p, const struct slip *slip);
-void tell_step(struct paging *p, const struct dossier *dossier, enum incident_step step);
+/* Taken by `by`; NULL: the collector itself. `text` may be NULL. */
+void tell_step(struct paging *p, const struct dossier *dossier, enum incident_step step, const char *by,
+               const char *text);
 
 /* ---- queue.c ---- */
 
@@ -103,8 +110,8 @@ void queue_done(struct slip_queue *queue);
 
 /* ---- slips.c: the pages of an incident ---- */
 
-/* A trigger page for each contact that has none of this clock. */
-void slips_trigger(struct paging *p, struct dossier *dossier);
+/* A trigger page to the contact, unless it has one of this step, turn and clock. */
+void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_contact *contact, unsigned step);
 /* A resolve page by each way that took a trigger page. */
 void slips_resolve(struct paging *p, struct dossier *dossier);
 /* Ends the trigger pages still queued. */
@@ -125,6 +132,25 @@ bool contact_is_for(const struct page_contact *contact, uint64_t tenant);
 const struct page_contact *contact_find(const struct pager *pager, const char *name, uint64_t tenant);
 bool contact_has_way(const struct page_contact *contact, const char *channel, const char *address);
 
+/* Told of everything, whatever the policy says. */
+bool contact_is_machine(const struct pager *pager, const char *name);
+/* Somebody who is no machine hears of the tenant. */
+bool contacts_have_people(const struct pager *pager, uint64_t tenant);
+
+/* ---- escalate.c: the steps of a policy ---- */
+
+/* Begins with the first one. Their delays count from `from_us`. */
+void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us);
+/* Takes those that are due. */
+void escalate(struct paging *p, struct dossier *dossier);
+/* Contacts have changed: those that the steps taken so far name are told, if they were not. */
+void escalate_again(struct paging *p, struct dossier *dossier);
+
+/* ---- people.c ---- */
+
+/* An acknowledgement is over: it pages again. */
+bool expire(struct paging *p, struct dossier *dossier);
+
 /* ---- setback.c ---- */
 
 /* Moves what was stamped by a clock that was ahead of this one. */
@@ -136,6 +162,8 @@ struct dossier *dossier_find(const struct pager *pager, uint64_t id);
 struct dossier *dossier_make(struct pager *pager, uint64_t id); /* found or made; NULL: out of memory */
 /* -ENOMEM. */
 int dossier_join_group(struct pager *pager, struct dossier *dossier);
+/* What is not ok in its rows holds it open again. -ENOMEM. */
+int dossier_hold(struct pager *pager, struct dossier *dossier);
 void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by);
 void dossier_free(struct pager *pager, struct dossier *dossier);
 /* True: its budget is breached, as of now. */

@@ -76,6 +76,56 @@ static void an_alert_still_firing_behind_a_resolution_by_hand_opens_nothing_unti
     assert_int_equal(f->out.incidents[0].id, 2);
 }
 
+static void what_people_note_and_whom_they_assign_it_to_is_on_record(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f);
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_assign(f->pager, 1, "wang", "li", f->now_us, &f->out, NULL), 0);
+    assert_string_equal(f->out.incidents[0].assigned_to, "wang");
+    assert_int_equal(f->out.incidents[0].state, INCIDENT_TRIGGERED);
+    assert_int_equal(pager_note(f->pager, 1, "cache is cold", "wang", f->now_us, &f->out, NULL), 0);
+    assert_int_equal(f->out.n_steps, 2);
+    assert_int_equal(f->out.steps[0].step, STEP_ASSIGNED);
+    assert_string_equal(f->out.steps[0].by, "li");
+    assert_int_equal(f->out.steps[1].step, STEP_NOTED);
+    assert_string_equal(f->out.steps[1].by, "wang");
+    assert_string_equal(f->out.steps[1].text, "cache is cold");
+    assert_int_equal(pager_note(f->pager, 1, "two\nlines", "wang", f->now_us, &f->out, NULL), -EINVAL);
+    assert_int_equal(pager_note(f->pager, 1, "", "wang", f->now_us, &f->out, NULL), -EINVAL);
+    assert_int_equal(pager_note(f->pager, 2, "x", "wang", f->now_us, &f->out, NULL), -ENOENT);
+    assert_int_equal(pager_assign(f->pager, 1, "", "li", f->now_us, &f->out, NULL), -EINVAL);
+    assert_int_equal(f->out.n_steps, 2);
+}
+
+static void who_reopens_has_it_and_recovery_does_not_end_it(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    FIRES(f);
+    deliver(f);
+    assert_int_equal(pager_reopen(f->pager, 1, "li", f->now_us, &f->out, &err), -EPERM);
+    at(f, 30);
+    RECOVERS(f);
+    deliver(f);
+    at(f, 5000);
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_reopen(f->pager, 1, "li", f->now_us, &f->out, NULL), 0);
+    const struct incident *row = incident(f, 1);
+    assert_true(row->state == INCIDENT_ACKNOWLEDGED && row->clock == 2 && row->resolved_us == 0 && !row->breached);
+    assert_string_equal(row->acknowledged_by, "li");
+    assert_true(f->out.n_pages == 0 && f->out.steps[0].step == STEP_REOPENED);
+    tick(f);
+    FIRES(f, .host = 2); /* it joins */
+    assert_int_equal(f->out.n_pages, 0);
+    RECOVERS(f, .host = 2);
+    at(f, 9000);
+    tick(f);
+    assert_true(incident(f, 1)->state == INCIDENT_ACKNOWLEDGED && !incident(f, 1)->breached);
+    assert_int_equal(pager_resolve(f->pager, 1, "li", f->now_us, &f->out, NULL), 0);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+}
+
 static void what_people_may_not_do_is_said_and_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -164,6 +214,8 @@ int main(void)
         TEST(an_acknowledged_incident_still_resolves_by_recovery),
         TEST(who_resolves_by_hand_has_acknowledged),
         TEST(an_alert_still_firing_behind_a_resolution_by_hand_opens_nothing_until_it_fires_anew),
+        TEST(what_people_note_and_whom_they_assign_it_to_is_on_record),
+        TEST(who_reopens_has_it_and_recovery_does_not_end_it),
         TEST(what_people_may_not_do_is_said_and_changes_nothing),
         TEST(the_collectors_own_incidents_are_each_told_by_themselves),
         TEST(the_collectors_own_incident_ends_with_its_cause),

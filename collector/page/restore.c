@@ -15,16 +15,6 @@ void pager_start_ids(struct pager *pager, uint64_t incident, uint64_t page)
     pager->last_page = larger_of(pager->last_page, page);
 }
 
-/* What is not ok holds its incident open, unless that is resolved. */
-static int hold(struct pager *pager, struct dossier *dossier, int row)
-{
-    const struct alert *alert = &dossier->rows[row].alert;
-    if (alert->state == ALERT_OK || !dossier->known || dossier->row.state == INCIDENT_RESOLVED ||
-        holder_find(pager, alert))
-        return 0;
-    return holder_make(pager, alert, dossier, row) ? 0 : -ENOMEM;
-}
-
 int pager_restore_incident(struct pager *pager, const struct incident *incident)
 {
     struct dossier *dossier = dossier_make(pager, incident->id);
@@ -36,9 +26,7 @@ int pager_restore_incident(struct pager *pager, const struct incident *incident)
     pager->last_incident = larger_of(pager->last_incident, incident->id);
     if (incident->state != INCIDENT_RESOLVED && incident->n_alerts > 0)
         rc = dossier_join_group(pager, dossier);
-    for (size_t i = 0; i < dossier->n_rows && rc == 0; i++)
-        rc = hold(pager, dossier, (int)i);
-    return rc;
+    return rc == 0 ? dossier_hold(pager, dossier) : rc;
 }
 
 int pager_restore_alert(struct pager *pager, const struct incident_alert *alert)
@@ -52,7 +40,8 @@ int pager_restore_alert(struct pager *pager, const struct incident_alert *alert)
     dossier->rows = rows;
     dossier->rows_room = dossier->n_rows + 1;
     rows[dossier->n_rows] = *alert;
-    return hold(pager, dossier, (int)dossier->n_rows++);
+    dossier->n_rows++;
+    return dossier_hold(pager, dossier);
 }
 
 int pager_restore_page(struct pager *pager, const struct page *page)

@@ -33,10 +33,13 @@ static bool is_ahead(const struct incident *row, int64_t now_us)
 static void move_stamps(struct paging *p, struct dossier *dossier, int64_t step_us)
 {
     struct incident *row = &dossier->row;
-    int64_t *const stamps[] = { &row->crossed_us,      &row->detected_us, &row->delivered_us,
-                                &row->acknowledged_us, &row->resolved_us, &row->silenced_us };
+    int64_t *const stamps[] = { &row->crossed_us,  &row->detected_us, &row->delivered_us, &row->acknowledged_us,
+                                &row->resolved_us, &row->silenced_us, &row->steps_us };
     for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++)
         move(stamps[i], step_us, p->now_us);
+    row->expires_us -= row->expires_us > 0 ? step_us : 0; /* these lie ahead */
+    row->damped_us -= row->damped_us > 0 ? step_us : 0;
+    dossier->step_us = 0; /* to be looked at anew */
     tell_incident(p, dossier);
 }
 

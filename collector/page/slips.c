@@ -56,14 +56,19 @@ struct aim { /* whom a page is for, and how it gets there */
     unsigned step;
 };
 
+static bool is_same_way(const struct page *row, const struct aim *aim)
+{
+    return row->kind == aim->kind && strcmp(row->contact, aim->contact) == 0 &&
+           strcmp(row->channel, aim->channel) == 0 && strcmp(row->address, aim->address) == 0;
+}
+
+/* Of this clock; a trigger of this turn and step besides. */
 static bool has_slip(const struct dossier *dossier, const struct aim *aim)
 {
-    for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
-        const struct page *row = &slip->row;
-        if (row->kind == aim->kind && slip->clock == dossier->row.clock && strcmp(row->contact, aim->contact) == 0 &&
-            strcmp(row->channel, aim->channel) == 0 && strcmp(row->address, aim->address) == 0)
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->clock == dossier->row.clock && is_same_way(&slip->row, aim) &&
+            (aim->kind == PAGE_RESOLVE || (slip->row.turn == dossier->row.turn && slip->row.step == aim->step)))
             return true;
-    }
     return false;
 }
 
@@ -95,21 +100,13 @@ static void queue_page(struct paging *p, struct dossier *dossier, const struct a
     p->out->urgent = p->out->urgent || row.kind == PAGE_TRIGGER;
 }
 
-static void trigger_contact(struct paging *p, struct dossier *dossier, const struct page_contact *contact)
+void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_contact *contact, unsigned step)
 {
     for (unsigned i = 0; i < contact->n_ways; i++) {
-        const struct aim aim = { PAGE_TRIGGER, contact->name, contact->ways[i].channel, contact->ways[i].address, 0 };
+        const struct page_way *way = &contact->ways[i];
+        const struct aim aim = { PAGE_TRIGGER, contact->name, way->channel, way->address, step };
         if (!has_slip(dossier, &aim))
             queue_page(p, dossier, &aim);
-    }
-}
-
-void slips_trigger(struct paging *p, struct dossier *dossier)
-{
-    for (size_t i = 0; i < p->pager->ways.n_contacts; i++) {
-        const struct page_contact *contact = &p->pager->ways.contacts[i];
-        if (contact_is_for(contact, dossier->row.tenant))
-            trigger_contact(p, dossier, contact);
     }
 }
 
@@ -206,6 +203,12 @@ static int64_t next_attempt_us(const struct page *page, const struct page_outcom
     return now_us + asked_us;
 }
 
+/* A person is told by it; where only machines are configured, they stand for people. */
+static bool counts(const struct pager *pager, const struct page *page)
+{
+    return !contact_is_machine(pager, page->contact) || !contacts_have_people(pager, page->tenant);
+}
+
 static void note_delivery(struct paging *p, struct slip *slip)
 {
     struct dossier *dossier = dossier_find(p->pager, slip->row.incident);
@@ -215,7 +218,7 @@ static void note_delivery(struct paging *p, struct slip *slip)
     tell_page(p, slip);
     if (!dossier || !dossier->known || slip->row.kind != PAGE_TRIGGER)
         return;
-    if (slip->clock == dossier->row.clock && dossier->row.delivered_us == 0) {
+    if (slip->clock == dossier->row.clock && dossier->row.delivered_us == 0 && counts(p->pager, &slip->row)) {
         dossier->row.delivered_us = p->now_us;
         dossier_tell(p, dossier);
     }

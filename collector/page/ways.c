@@ -20,6 +20,22 @@ const struct page_contact *contact_find(const struct pager *pager, const char *n
     return NULL;
 }
 
+bool contact_is_machine(const struct pager *pager, const char *name)
+{
+    for (size_t i = 0; i < pager->ways.n_contacts; i++)
+        if (strcmp(pager->ways.contacts[i].name, name) == 0)
+            return pager->ways.contacts[i].everything;
+    return false;
+}
+
+bool contacts_have_people(const struct pager *pager, uint64_t tenant)
+{
+    for (size_t i = 0; i < pager->ways.n_contacts; i++)
+        if (!pager->ways.contacts[i].everything && contact_is_for(&pager->ways.contacts[i], tenant))
+            return true;
+    return false;
+}
+
 bool contact_has_way(const struct page_contact *contact, const char *channel, const char *address)
 {
     for (unsigned i = 0; i < contact->n_ways; i++)
@@ -69,8 +85,8 @@ int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t no
     HASH_ITER(hh, pager->dossiers, dossier, next)
     {
         slips_cancel_gone(&p, dossier);
-        if (dossier->known && dossier->row.state == INCIDENT_TRIGGERED && dossier->row.clock > 0)
-            slips_trigger(&p, dossier);
+        if (dossier->known)
+            escalate_again(&p, dossier);
     }
     return p.rc;
 }

@@ -283,6 +283,11 @@ class Console(unittest.TestCase):
         found = wait_for("its first round finds a host that never reported",
                          lambda: self.world.must("incident", "list", "--tenant", "sirius")["incidents"])[0]
         self.assertEqual(self.form("incident ack", found["id"])["incident"]["state"], "acknowledged")
+        self.assertEqual(self.form("incident assign", found["id"], "li")["incident"]["assigned_to"], "li")
+        self.assertEqual(self.form("incident note", found["id"], "the cache is cold")["incident"]["state"], "acknowledged")
+        self.assertEqual(self.form("incident resolve", found["id"])["incident"]["state"], "resolved")
+        reopened = self.form("incident reopen", found["id"])["incident"]
+        self.assertEqual((reopened["state"], reopened["acknowledged_until"] is None), ("acknowledged", False))
         self.assertEqual(self.form("incident resolve", found["id"])["incident"]["state"], "resolved")
         self.assertEqual(self.form("event end", "walk")["event"]["state"], "closed")
 
@@ -413,7 +418,7 @@ class Console(unittest.TestCase):
 
     def test_words_that_are_not_understood(self):
         self.assert_fails(2, 'do you mean "status"?', "statsu")
-        self.assert_fails(2, "there are: incident list, incident show, incident ack, incident resolve", "incident")
+        self.assert_fails(2, "there are: incident list, incident show, incident ack, incident assign", "incident")
         self.assert_fails(2, "--tenant NAME is missing", "host", "enroll", "x")
         self.assert_fails(2, "one word too many", "status", "please")
 

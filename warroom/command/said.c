@@ -30,6 +30,9 @@ static const struct sentence {
       "{lead}]" },
     { "document", NULL, "written in its document: {changed}[; because: {reason}]" },
     { "gate", NULL, "gate {gate} {state}[: {evidence}][; because: {reason}]" },
+    { "incident", "noted", "noted: {text}" },
+    { "incident", "assigned", "assigned to {text}: {title}" },
+    { "incident", "breached", "breached, {severity}: {title}[; {text}]" },
     { "incident", NULL, "{what}, {severity}: {title}[; found late{late?}][; its ten minutes were broken{breached?}]" },
     { "page", NULL,
       "page {page} ({for}) to {contact}, attempt {attempt}: {what}[: {error}][; maybe a second copy{possible_copy?}]"

@@ -137,7 +137,8 @@ static const char *arg_of(const struct param *param)
     static const struct {
         const char *key, *arg;
     } others[] = { { "metrics", "metric" }, { "having", "labels" }, { "document", "file" },  { "notice_kind", "kind" },
-                   { "starts", "from" },    { "ends", "to" },       { "rule_file", "file" }, { "named", "hosts" } };
+                   { "starts", "from" },    { "ends", "to" },       { "rule_file", "file" }, { "named", "hosts" },
+                   { "colleague", "to" },   { "words", "text" } };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(param->key, others[i].key) == 0)
             return others[i].arg;

@@ -1,0 +1,115 @@
+/* The steps of an incident's policy. Their delays count from the clock that the incident is judged by, so that what was
+ * found late is told to more people sooner; once the budget cannot be kept any more there is nothing to be gained by
+ * that, and they count from when it was found. A step that reaches nobody is no step: the next one is taken at once,
+ * and everybody is told when the last one is none either. */
+#include <string.h>
+
+#include "collector/page/parts.h"
+
+/* The row's text is one that page_policy_text() has written, or a file was damaged: then everybody is told. */
+static struct page_policy policy_of(const struct incident *row)
+{
+    struct page_policy policy = { .n_steps = 0 };
+    page_policy_parse(row->policy, strlen(row->policy), &policy, NULL);
+    return policy;
+}
+
+static unsigned count_steps(const struct page_policy *policy)
+{
+    return policy->n_steps > 0 ? policy->n_steps : 1;
+}
+
+static int64_t due_us(const struct incident *row, const struct page_policy *policy)
+{
+    int64_t at_us = row->steps_us + (policy->n_steps > 0 ? policy->steps[row->step].after_us : 0);
+    return at_us > row->damped_us ? at_us : row->damped_us;
+}
+
+/* Whoever hears of the tenant. */
+static void tell_all(struct paging *p, struct dossier *dossier, bool machines_alone, unsigned step)
+{
+    for (size_t i = 0; i < p->pager->ways.n_contacts; i++) {
+        const struct page_contact *contact = &p->pager->ways.contacts[i];
+        if (contact_is_for(contact, dossier->row.tenant) && (contact->everything || !machines_alone))
+            slips_trigger(p, dossier, contact, step);
+    }
+}
+
+static bool tell_name(struct paging *p, struct dossier *dossier, const char *name, unsigned step)
+{
+    const struct page_contact *contact = contact_find(p->pager, name, dossier->row.tenant);
+    if (!contact || contact->n_ways == 0)
+        return false;
+    slips_trigger(p, dossier, contact, step);
+    return true;
+}
+
+static const char *on_duty(struct paging *p, const char *name)
+{
+    const struct page_ways *ways = &p->pager->ways;
+    return ways->on_duty ? ways->on_duty(ways->user, name, p->now_us) : NULL;
+}
+
+/* False: it reached nobody. */
+static bool take_step(struct paging *p, struct dossier *dossier, const struct page_policy *policy)
+{
+    const struct page_policy_step *step = &policy->steps[dossier->row.step];
+    bool told = false;
+    for (unsigned i = 0; i < step->n; i++) {
+        const char *person = on_duty(p, step->whom[i]);
+        told |= tell_name(p, dossier, person ? person : step->whom[i], dossier->row.step);
+    }
+    return told;
+}
+
+static bool has_told_people(const struct paging *p, const struct dossier *dossier)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->row.kind == PAGE_TRIGGER && slip->clock == dossier->row.clock &&
+            slip->row.turn == dossier->row.turn && !contact_is_machine(p->pager, slip->row.contact))
+            return true;
+    return false;
+}
+
+void escalate(struct paging *p, struct dossier *dossier)
+{
+    struct incident *row = &dossier->row;
+    if (row->state != INCIDENT_TRIGGERED || row->clock == 0 || p->now_us < row->damped_us)
+        return;
+    tell_all(p, dossier, true, 0);
+    if (dossier->step_us > p->now_us)
+        return;
+    const struct page_policy policy = policy_of(row);
+    bool at_once = false;
+    for (; row->step < count_steps(&policy) && (at_once || p->now_us >= due_us(row, &policy)); row->step++) {
+        if (policy.n_steps == 0)
+            tell_all(p, dossier, false, 0);
+        else
+            at_once = !take_step(p, dossier, &policy);
+    }
+    bool last = row->step >= count_steps(&policy);
+    if (last && at_once && !has_told_people(p, dossier))
+        tell_all(p, dossier, false, 0);
+    dossier->step_us = last ? INT64_MAX : due_us(row, &policy);
+}
+
+void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us)
+{
+    dossier->row.step = 0;
+    dossier->row.steps_us = from_us;
+    dossier->step_us = 0;
+    escalate(p, dossier);
+}
+
+void escalate_again(struct paging *p, struct dossier *dossier)
+{
+    const struct incident *row = &dossier->row;
+    if (row->state != INCIDENT_TRIGGERED || row->clock == 0 || p->now_us < row->damped_us)
+        return;
+    const struct page_policy policy = policy_of(row);
+    tell_all(p, dossier, policy.n_steps > 0 || row->step == 0, 0);
+    for (unsigned i = 0; i < row->step && i < policy.n_steps; i++)
+        for (unsigned k = 0; k < policy.steps[i].n; k++)
+            if (!on_duty(p, policy.steps[i].whom[k])) /* who was on duty then has been told */
+                tell_name(p, dossier, policy.steps[i].whom[k], i);
+}

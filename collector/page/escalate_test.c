@@ -1,0 +1,227 @@
+#include "collector/page/page_fixture.h"
+
+static const char three[] = "0s desk; 3m lead; 6m manager, bob";
+
+static void through(struct fixture *f, int64_t from_s, int64_t to_s)
+{
+    for (int64_t s = from_s; s <= to_s; s++) {
+        at(f, s);
+        tick(f);
+        if (s < to_s)
+            assert_string_equal(paged(f), "");
+    }
+}
+
+static void the_steps_of_its_policy_are_taken_after_their_delays(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot");
+    assert_string_equal(incident(f, 1)->policy, three);
+    through(f, 1, 180);
+    assert_string_equal(paged(f), "lead/mail");
+    assert_true(f->out.pages[0].step == 1 && f->out.urgent);
+    assert_true(f->out.n_incidents == 1 && f->out.incidents[0].step == 2); /* the row says so, too */
+    through(f, 181, 360);
+    assert_string_equal(paged(f), "manager/mail bob/mail");
+    assert_key(f->out.pages[0].key, "1-trigger-1-2-", "manager-mail");
+    through(f, 361, 900);
+    assert_string_equal(paged(f), "");
+}
+
+static void delays_count_from_the_crossing_while_the_budget_can_be_kept(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    at(f, 200);
+    FIRES(f, .crossed_s = 1);
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot lead/mail");
+    through(f, 201, 361);
+    assert_string_equal(paged(f), "manager/mail bob/mail");
+    at(f, 1000);
+    FIRES(f, .event = SALE, .host = 2, .crossed_s = 300); /* lost already: nothing is won by haste */
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot");
+}
+
+static void no_step_is_taken_of_what_is_acknowledged_or_over(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    FIRES(f, .event = SALE, .host = 2);
+    at(f, 100);
+    acknowledge(f, 1);
+    RECOVERS(f, .host = 2);
+    through(f, 101, 700);
+    assert_string_equal(paged(f), "");
+}
+
+static void an_edit_of_the_policy_changes_no_open_incident(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    set_people(f, "0s manager");
+    assert_string_equal(paged(f), "");
+    through(f, 1, 180);
+    assert_string_equal(paged(f), "lead/mail");
+    FIRES(f, .event = SALE, .host = 2);
+    assert_string_equal(paged(f), "hook/hook manager/mail");
+}
+
+static void a_rota_is_asked_when_its_step_comes(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s alice; 3m desk");
+    FIRES(f);
+    f->duty = "bob";
+    through(f, 1, 180);
+    assert_string_equal(paged(f), "bob/mail");
+    f->duty = "lead";
+    set_people(f, "0s alice; 3m desk");
+    assert_string_equal(paged(f), ""); /* who was on duty then has been told */
+}
+
+static void a_step_that_reaches_nobody_gives_way_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s nobody; 3m lead");
+    FIRES(f);
+    assert_string_equal(paged(f), "hook/hook lead/mail");
+    set_people(f, "0s nobody; 3m noone");
+    FIRES(f, .event = SALE, .host = 2); /* everybody */
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot bob/mail lead/mail manager/mail");
+}
+
+static void everybody_is_told_where_there_is_no_policy(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, NULL);
+    FIRES(f);
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot bob/mail lead/mail manager/mail");
+}
+
+static void machines_do_not_stand_for_people(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    assert_string_equal(take(f)->contact, "hook");
+    outcome(f, 1, (struct page_outcome){ .delivered = true });
+    assert_int_equal(incident(f, 1)->delivered_us, 0);
+    at(f, 7);
+    deliver(f);
+    assert_int_equal(incident(f, 1)->delivered_us, f->now_us);
+}
+
+static void an_acknowledgement_in_a_window_expires_and_pages_again(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f, .event = SALE);
+    at(f, 60);
+    acknowledge(f, 1);
+    through(f, 61, 959);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_ACKNOWLEDGED);
+    through(f, 960, 960);
+    const struct incident *row = incident(f, 1);
+    assert_int_equal(row->state, INCIDENT_TRIGGERED);
+    assert_true(row->clock == 1 && row->turn == 1 && row->acknowledged_us == T0 + 60 * S && !row->breached);
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot");
+    assert_true(f->out.n_steps == 1 && f->out.steps[0].step == STEP_EXPIRED);
+    assert_true(f->out.n_incidents == 1 && f->out.urgent);
+    through(f, 961, 960 + 180);
+    assert_string_equal(paged(f), "lead/mail");
+    acknowledge(f, 1);
+    assert_int_equal(incident(f, 1)->acknowledged_us, T0 + 60 * S);
+    RECOVERS(f);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
+    through(f, 2000, 3000);
+    assert_string_equal(paged(f), "");
+}
+
+static void who_acknowledges_again_has_it_for_longer(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f, .event = SALE);
+    acknowledge(f, 1);
+    at(f, 800);
+    acknowledge(f, 1);
+    assert_true(f->out.n_steps == 1 && f->out.n_incidents == 1);
+    through(f, 801, 1700);
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot");
+}
+
+static void outside_of_a_window_an_acknowledgement_lasts(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    acknowledge(f, 1);
+    through(f, 1, 7200);
+    assert_string_equal(paged(f), "");
+}
+
+static void put_back(struct fixture *f, const struct incident *row, size_t n, const struct page *pages)
+{
+    f->pager = pager_free(f->pager);
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(pager_restore_page(f->pager, &pages[i]), 0);
+    assert_int_equal(pager_restore_incident(f->pager, row), 0);
+    set_people(f, f->policy);
+}
+
+static void steps_go_on_where_they_were_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct page pages[3];
+    set_people(f, three);
+    uint64_t id = own(f, "The disk is full", T0);
+    struct incident row = *incident(f, id);
+    memcpy(pages, f->out.pages, sizeof pages);
+    at(f, 100);
+    put_back(f, &row, 3, pages);
+    assert_string_equal(paged(f), "");
+    through(f, 101, 180);
+    assert_string_equal(paged(f), "lead/mail");
+}
+
+static void a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    at(f, 7200);
+    FIRES(f, .event = SALE);
+    acknowledge(f, 1);
+    tick(f);
+    at(f, 0);
+    tick(f);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_ACKNOWLEDGED);
+    through(f, 1, 899);
+    assert_string_equal(paged(f), "");
+    through(f, 900, 900);
+    assert_string_equal(paged(f), "hook/hook alice/mail alice/robot");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_steps_of_its_policy_are_taken_after_their_delays),
+        TEST(delays_count_from_the_crossing_while_the_budget_can_be_kept),
+        TEST(no_step_is_taken_of_what_is_acknowledged_or_over),
+        TEST(an_edit_of_the_policy_changes_no_open_incident),
+        TEST(a_rota_is_asked_when_its_step_comes),
+        TEST(a_step_that_reaches_nobody_gives_way_to_the_next),
+        TEST(everybody_is_told_where_there_is_no_policy),
+        TEST(machines_do_not_stand_for_people),
+        TEST(an_acknowledgement_in_a_window_expires_and_pages_again),
+        TEST(who_acknowledges_again_has_it_for_longer),
+        TEST(outside_of_a_window_an_acknowledgement_lasts),
+        TEST(steps_go_on_where_they_were_over_a_restart),
+        TEST(a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer),
+    };
+    return cmocka_run_group_tests_name("collector.page.escalate", tests, NULL, NULL);
+}
