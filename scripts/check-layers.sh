@@ -9,7 +9,8 @@ set -euo pipefail
 
 # What a room may include of ours: folders or single headers. A room may always include itself; "!x" takes x away again.
 # The longest path that matches a file is its room; a folder without a row here has no place in the house. A test beside
-# the code may play the other rooms of its program.
+# the code may play the other rooms of its program. One room of the console, warroom/trial, looks at pure ones of the
+# collector, header by header: rules over a file are judged by what judges them everywhere.
 rooms='
 base
 proto/metric        base
@@ -37,7 +38,8 @@ collector/store/upkeep base proto/codec proto/ledger collector/ingest/fleet.h co
 collector/control   base proto collector
 collector           base proto collector
 warroom/carry       base proto/metric proto/codec
-warroom/command     base proto warroom/carry
+warroom/trial       base proto/metric proto/codec warroom/carry/source.h warroom/carry/bundle.h collector/watch/replay.h collector/watch/overlay.h
+warroom/command     base proto warroom/carry warroom/trial
 warroom/report      base proto
 warroom/httpd       base proto warroom/report
 warroom             base proto warroom

@@ -143,6 +143,54 @@ class Rules(unittest.TestCase):
         status, _, error = self.world.console("rule", "export", "--event", "sale")
         self.assertEqual((status, "host by host" in error), (2, True), error)
 
+    # ---- a file of history
+
+    def test_a_file_is_told_the_same_as_the_host_into_which_it_was_imported(self):
+        rules = self.world.folder / "rules.yaml"
+        for host, group in (("web-1", "shop"), ("job-1", "batch"), ("db-1", "db-1")):
+            stored = self.world.must("rule", "test", host, "-f", rules)
+            given = self.world.must("rule", "test", "--data", self.series, "-f", rules, "--group", group)
+            self.assertEqual([row | {"host": None} for row in stored["firings"]], given["firings"])
+            for key in ("rules", "not_judged", "ticks", "truncated"):
+                self.assertEqual(stored[key], given[key], key)
+            self.assertEqual(set(given), set(stored) | {"data"})
+
+    def test_a_file_and_its_rules_need_no_collector(self):
+        def of_file(*args):
+            return self.world.must("--control", self.world.folder / "nobody.sock", "rule", "test", "-f",
+                                   self.world.folder / "rules.yaml", "--data", *args)
+        text = self.world.folder / "series.om"
+        status, _, error = self.world.console("export", "--host", "web-1", "--from", "-1h", "--format", "openmetrics", "-o", text)
+        self.assertEqual((status, error), (0, ""))
+        self.assertEqual(of_file(text, "--format", "openmetrics")["firings"], of_file(self.series)["firings"])
+        live = of_file(self.series, "--event-state", "live", "--egress", "1MB")
+        self.assertEqual(self.fired(live)[:2], [("out", 0, None, "warning"), ("window_only", 30, 60, "info")])
+        later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.start_s + 70 * STEP_S))
+        self.assertEqual(self.fired(of_file(self.series, "--from", later)), [("memory_full", 70, 90, "warning")])
+        self.assertEqual(of_file(self.series, "--to", later)["ticks"], 70)
+        status, out, error = self.world.console("rule", "test", "--data", self.series, "-f", self.world.folder / "rules.yaml")
+        self.assertEqual((status, error), (0, ""))
+        self.assertTrue(out.startswith(f"{self.series}: 2 of 3 rules over 120 ticks would have fired 1 time\n"), out)
+        self.assertTrue(out.endswith("not judged, no egress declared: out\n"), out)
+
+    def test_what_a_file_cannot_be_tested_with_is_refused(self):
+        broken = self.world.folder / "broken.csv"
+        broken.write_text("time_s,system.cpu.utilization\n1795400000,0.5\n1795400010,much\n")
+        rules = self.world.folder / "rules.yaml"
+        bad = self.world.folder / "bad.yaml"
+        bad.write_text(RULES.replace("above: 0.9, clear: 0.8", "above: 90"))
+        for status, says, args in ((1, f"{broken}: line 3", ("--data", broken, "-f", rules)),
+                                   (2, f"{bad}:3", ("--data", self.series, "-f", bad)),
+                                   (2, "wants a rule file", ("--data", self.series)),
+                                   (2, "leave host out", ("web-1", "--data", self.series, "-f", rules)),
+                                   (2, "csv or openmetrics", ("--data", self.series, "-f", rules, "--format", "xml")),
+                                   (2, "group goes with --data", ("web-1", "--group", "shop")),
+                                   (2, "whose ticks", ("-f", rules)),
+                                   (2, "there is no dead", ("--data", self.series, "-f", rules, "--event-state", "dead")),
+                                   (1, "cannot read", ("--data", self.world.folder / "none.csv", "-f", rules))):
+            got, out, error = self.world.console("rule", "test", *args)
+            self.assertEqual((got, out, says in error), (status, "", True), error)
+
 
 if __name__ == "__main__":
     unittest.main()

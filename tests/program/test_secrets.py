@@ -59,7 +59,7 @@ VERBS = {  # of `warroom --help`, in an order in which all of them work: what th
     "notice answer <notice>": "1 --reason none",
     "ledger list": "--tenant acme",
     "rule list": "--host web-1",
-    "rule test <host>": "web-1 --event sale",
+    "rule test [host]": "web-1 --event sale",
     "rule export": "",
     "patrol log <event>": "sale --findings",
     "patrol handover <event>": "sale --note quiet",

@@ -12,6 +12,7 @@ run_fn *run_find(const char *control)
         { "backup", run_backup },
         { "export", run_export },
         { "import", run_import },
+        { "rule test", run_rule_test },
     };
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
         if (strcmp(runs[i].control, control) == 0)

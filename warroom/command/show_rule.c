@@ -140,14 +140,14 @@ static void put_all_not_judged(const json_t *rows, const struct sheet *sheet)
 
 static void put_test_title(const json_t *data, const struct sheet *sheet)
 {
-    const char *host = field_text(data, "host");
+    const char *of = field_text(data, json_object_get(data, "data") ? "data" : "host");
     size_t fired = json_array_size(field_list(data, "firings"));
     size_t left_out = json_array_size(field_list(data, "not_judged"));
     int64_t rules = 0;
     int64_t ticks = 0;
     field_count(data, "rules", &rules);
     field_count(data, "ticks", &ticks);
-    sheet_put(sheet, TONE_STRONG, "%s: ", host);
+    sheet_put(sheet, TONE_STRONG, "%s: ", of);
     if (left_out > 0)
         sheet_put(sheet, TONE_STRONG, "%" PRId64 " of ", rules - (int64_t)left_out);
     sheet_put(sheet, TONE_STRONG, "%" PRId64 " rules over %" PRId64 " ticks would have fired %zu %s", rules, ticks,

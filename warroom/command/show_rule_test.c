@@ -87,6 +87,14 @@ static void what_was_not_judged_stands_behind_it_by_its_reason(void **state)
            "not judged, off: cpu\n");
 }
 
+static void a_file_that_was_tested_is_named_in_the_place_of_a_host(void **state)
+{
+    prints(*state, "warroom rule test web-1",
+           "{'ok':true,'data':{'host':null,'data':'peak.csv','from':null,'to':null,'truncated':false,'rules':3,"
+           "'ticks':0,'firings':[],'not_judged':[]}}",
+           "peak.csv: 3 rules over 0 ticks would have fired 0 times\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
@@ -98,6 +106,7 @@ int main(void)
         TEST(the_rule_file_is_printed_as_it_came),
         TEST(what_would_have_fired_is_told_with_its_times),
         TEST(what_was_not_judged_stands_behind_it_by_its_reason),
+        TEST(a_file_that_was_tested_is_named_in_the_place_of_a_host),
     };
     return cmocka_run_group_tests_name("show_rule", tests, NULL, NULL);
 }

@@ -78,6 +78,8 @@ static const struct param params[] = {
     { "rule_file", "file", "FILE", PARAM_TEXT, NULL, "other rules than its own (YAML), - is standard input; also -f" },
     { "state", "event-state", "STATE", PARAM_TEXT, NULL, "of an event: armed, live...; no-event if not given" },
     { "file", "file", "FILE", PARAM_TEXT, NULL, "the file; - is standard input" },
+    { "data", "data", "FILE", PARAM_TEXT, NULL,
+      "history in a file in the place of a host's, with -f; - is standard input" },
     { "format", "format", "FORMAT", PARAM_TEXT, "csv", "csv or openmetrics" },
     { "metrics", "metric", "GLOB", PARAM_TEXT, NULL, "metrics that match: 'system.cpu.*'" },
     { "invitation", "invitation", "ID", PARAM_TEXT, NULL, "an invitation's id, as `host invitations` shows it" },
@@ -87,8 +89,9 @@ static const struct param params[] = {
     { "output", "output", "FILE", PARAM_TEXT, NULL, "where to write it, - is standard output; also -o" },
 };
 
-#define PAGES  "tiers limits demand contacts escalation runbooks notes"
-#define LIMITS "group labels egress ingress connections new_connections disk_read disk_write"
+#define PAGES      "tiers limits demand contacts escalation runbooks notes"
+#define QUANTITIES "egress ingress connections new_connections disk_read disk_write"
+#define LIMITS     "group labels " QUANTITIES
 
 static const struct verb verbs[] = {
     { "status", "", "status", show_status, "what the collector sees right now, on one screen" },
@@ -158,8 +161,8 @@ static const struct verb verbs[] = {
       "what is on record: transitions, gates, rounds, pages, the newest first" },
     { "rule list", "tenant host event", "rule list", show_rules,
       "the rules, or those that hold for a host or in a window" },
-    { "rule test <host>", "tenant event rule_file from? to? state", "rule test", show_rule_test,
-      "what rules would have said of what is stored of a host" },
+    { "rule test [host]", "tenant event rule_file from? to? state data format? group " QUANTITIES, "rule test",
+      show_rule_test, "what rules would have said of what is stored of a host, or of a file" },
     { "rule export", "tenant host event state", "rule export", show_rule_file,
       "the rules as a rule file of Prometheus" },
     { "patrol log <event>", "tenant findings oldest", "patrol log", show_rounds,
