@@ -11,7 +11,8 @@
  *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
  *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
- *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file
+ *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file,
+ *          people*.c who is told as that has it
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -33,6 +34,7 @@
 #include "collector/ingest/keyring.h"
 #include "collector/limits.h"
 #include "collector/page/page.h"
+#include "collector/people.h"
 #include "collector/store/store.h"
 #include "collector/watch/overlay.h"
 #include "collector/watch/watch.h"
@@ -83,8 +85,9 @@ struct collector_config { /* texts live in the arena it was read into */
     struct store_retention retention; /* 0: as the store has it */
     struct limits_config limits;      /* 0: as limits_default() has it */
     struct config_list webhooks;      /* of struct webhook_config */
-    struct config_list roles;         /* of struct role_config; none: all are commanders */
-    struct rule *rule_rows;           /* read from `rules` */
+    struct people_config people;
+    struct config_list roles; /* of struct role_config; none: all are commanders */
+    struct rule *rule_rows;   /* read from `rules` */
     size_t n_rules;
     struct overlays *overlays; /* likewise; NULL: none */
     struct plans plans;        /* read from `plans_folder` */

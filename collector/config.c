@@ -221,6 +221,34 @@ static const struct config_field fields[] = {
       .items = webhook_fields,
       .item_size = sizeof(struct webhook_config),
       .line_at = 1 + offsetof(struct webhook_config, line) },
+    { .key = "channels",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct collector_config, people.channels),
+      .most = PEOPLE_CHANNELS_MAX,
+      .items = people_channel_fields,
+      .item_size = sizeof(struct channel_config),
+      .line_at = 1 + offsetof(struct channel_config, line) },
+    { .key = "contacts",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct collector_config, people.contacts),
+      .most = PEOPLE_CONTACTS_MAX,
+      .items = people_contact_fields,
+      .item_size = sizeof(struct contact_config),
+      .line_at = 1 + offsetof(struct contact_config, line) },
+    { .key = "oncall",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct collector_config, people.rotas),
+      .most = PEOPLE_ROTAS_MAX,
+      .items = people_rota_fields,
+      .item_size = sizeof(struct rota_config),
+      .line_at = 1 + offsetof(struct rota_config, line) },
+    { .key = "escalations",
+      .kind = CONFIG_LIST,
+      .at = offsetof(struct collector_config, people.escalations),
+      .most = PEOPLE_ESCALATIONS_MAX,
+      .items = people_escalation_fields,
+      .item_size = sizeof(struct escalation_config),
+      .line_at = 1 + offsetof(struct escalation_config, line) },
     { .key = "roles",
       .kind = CONFIG_LIST,
       .at = offsetof(struct collector_config, roles),
@@ -244,6 +272,15 @@ static int check_webhooks(const char *path, const struct collector_config *confi
                 rc = config_fault(faults, path, webhooks[i].line, "`name`: %s stands twice", webhooks[i].name);
     }
     return rc;
+}
+
+static int check_people(const char *path, struct collector_config *config, struct config_faults *faults)
+{
+    struct people_named names[COLLECTOR_WEBHOOKS_MAX];
+    const struct webhook_config *webhooks = config->webhooks.at;
+    for (size_t i = 0; i < config->webhooks.n; i++)
+        names[i] = (struct people_named){ webhooks[i].name, webhooks[i].line };
+    return people_check(path, &config->people, names, config->webhooks.n, faults);
 }
 
 static int check_roles(const char *path, const struct collector_config *config, struct config_faults *faults)
@@ -379,7 +416,7 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     rc = check_listen(path, &config, faults);
     if (check_public(path, &config, faults) < 0)
         rc = -EINVAL;
-    if (check_roles(path, &config, faults) < 0)
+    if (check_roles(path, &config, faults) < 0 || check_people(path, &config, faults) < 0)
         rc = -EINVAL;
     if (check_webhooks(path, &config, faults) < 0 || check_backup(path, &config, faults) < 0)
         rc = -EINVAL;

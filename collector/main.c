@@ -131,7 +131,7 @@ static void reload(struct program *program)
     free_config(program->loaded);
     program->loaded = loaded;
     log_event(&program->log, LOG_INFO, "reloaded", KV_COUNT("rules", loaded->config.n_rules),
-              KV_COUNT("webhooks", loaded->config.webhooks.n));
+              KV_COUNT("webhooks", loaded->config.webhooks.n), KV_COUNT("contacts", loaded->config.people.contacts.n));
 }
 
 static void leave_port(struct program *program)
@@ -376,8 +376,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (options.check) {
-        printf("%s: ok, %zu rules, %zu webhooks\n", options.config, program.loaded->config.n_rules,
-               program.loaded->config.webhooks.n);
+        printf("%s: ok, %zu rules, %zu webhooks, %zu contacts\n", options.config, program.loaded->config.n_rules,
+               program.loaded->config.webhooks.n, program.loaded->config.people.contacts.n);
         free_config(program.loaded);
         return EXIT_SUCCESS;
     }

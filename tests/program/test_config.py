@@ -109,7 +109,7 @@ class Check(unittest.TestCase):
 
     def test_a_good_file_of_the_collector(self):
         text = self.collector_file("webhooks:\n  - {name: ops, url: 'https://example.com/hook'}\n")
-        self.assertEqual(self.check("warroom-collector", text), (0, f"{self.file}: ok, 1 rules, 1 webhooks\n", ""))
+        self.assertEqual(self.check("warroom-collector", text), (0, f"{self.file}: ok, 1 rules, 1 webhooks, 0 contacts\n", ""))
 
     def test_faults_of_the_collectors_file(self):
         for more, faults in COLLECTOR_FAULTS.items():
