@@ -70,6 +70,7 @@ void collector_tick(struct collector *collector)
     life_tick(collector);
     notices_tick(collector);
     silences_tick(collector);
+    oncall_tick(collector);
     rounds_tick(collector);
     excuse_those_who_wait(collector, now);
     watch_tick(collector->watch, now, &collector->transitions);
@@ -257,6 +258,7 @@ static void free_collector(uv_handle_t *handle)
     rounds_free(collector);
     silences_free(collector);
     notices_free(collector);
+    oncall_free(collector);
     for (size_t i = 0; i < collector->n_events; i++) {
         struct assured *assured = (struct assured *)collector->events[i];
         free(assured->document);

@@ -12,7 +12,7 @@
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
  *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
  *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file,
- *          people*.c who is told as that has it
+ *          people*.c who is told as that has it · oncall.c who is on duty
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -254,6 +254,22 @@ const struct notice *collector_next_notice(const struct collector *collector, co
 /* The events, from requested to live, whose windows it stands against: the next behind `after` (NULL: the first). */
 const struct event *collector_notice_against(const struct collector *collector, const struct notice *notice,
                                              const struct event *after);
+
+/* ---- who is on duty (oncall.c, docs/contacts.md) ---- */
+
+enum { COLLECTOR_OVERRIDES_MAX = 256 };
+
+/* As rota_duty(), by the configuration and the overrides in memory: those that are over are not. An override by a
+ * contact that a reload has taken away counts no more. -ENOENT: there is no such rota. */
+int collector_duty(const struct collector *collector, const char *rota, int64_t at_us, struct rota_duty *ret,
+                   struct err *err);
+/* `wanted` is rota_override_init()'s. -ENOENT: no such rota or contact; -EPERM: its members hear of other tenants'
+ * incidents than the contact does; -ENOSPC. */
+int collector_override_rota(struct collector *collector, const struct rota_override *wanted,
+                            const struct rota_override **ret_row, struct err *err);
+/* Those that are not over, by id; NULL: no more, start with NULL. */
+const struct rota_override *collector_next_override(const struct collector *collector,
+                                                    const struct rota_override *after);
 
 /* ---- contracts (contract.c, docs/entitlement.md) ---- */
 

@@ -183,7 +183,9 @@ struct collector {
     struct host_state *hosts;
     struct kept_silence *silences; /* in force: silences.c */
     struct kept_notice *notices;   /* not over yet: notices.c */
-    uint64_t last_silence, last_notice;
+    uint64_t last_silence, last_notice, last_override;
+    struct rota_override *overrides[COLLECTOR_OVERRIDES_MAX]; /* of rotas, not over yet: oncall.c */
+    size_t n_overrides;
     struct tenant_book *books; /* contract.c */
     struct event **events;     /* in the order of their ids, each in a struct assured */
     size_t n_events;
@@ -366,7 +368,8 @@ int ledger_open_key(struct collector *collector, struct err *err);
 /* Adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
  * be. In either case there is none. */
 struct ledger_note {
-    const char *kind;  /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice",
+    const char
+        *kind; /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice", "oncall",
                           "incident", "page" */
     uint64_t event;    /* 0: none */
     uint64_t incident; /* 0: none */
@@ -404,6 +407,11 @@ size_t notices_conflict(const struct collector *collector, const struct event *e
 void notices_tick(struct collector *collector);
 int notices_restore(struct collector *collector, const struct notice *row);
 void notices_free(struct collector *collector);
+
+/* oncall.c */
+void oncall_tick(struct collector *collector); /* overrides whose time is over are let go */
+int oncall_restore(struct collector *collector, const struct rota_override *row);
+void oncall_free(struct collector *collector);
 
 /* trouble.c: what is wrong with the disk, told to people as incidents of the collector's own. */
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */

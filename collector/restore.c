@@ -132,6 +132,12 @@ static void on_notice(void *user, const struct notice *row)
     failed(loading, notices_restore(loading->collector, row));
 }
 
+static void on_rota_override(void *user, const struct rota_override *row)
+{
+    struct loading *loading = user;
+    failed(loading, oncall_restore(loading->collector, row));
+}
+
 static void on_contract(void *user, const struct contract *row)
 {
     struct loading *loading = user;
@@ -382,6 +388,7 @@ int restore_all(struct collector *collector, struct err *err)
         .contract = on_contract,
         .silence = on_silence,
         .notice = on_notice,
+        .rota_override = on_rota_override,
         .pack = on_pack,
         .draw = on_draw,
         .user = &loading,

@@ -168,6 +168,12 @@ int verb_notice_add(struct call *call, struct err *err);
 int verb_notice_list(struct call *call, struct err *err);
 int verb_notice_answer(struct call *call, struct err *err);
 
+int verb_contact_list(struct call *call, struct err *err); /* contacts.c */
+int verb_contact_show(struct call *call, struct err *err);
+int verb_oncall_list(struct call *call, struct err *err); /* oncall.c */
+int verb_oncall_show(struct call *call, struct err *err);
+int verb_oncall_override(struct call *call, struct err *err);
+
 int verb_ledger_list(struct call *call, struct err *err); /* ledger.c */
 
 int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */

@@ -40,7 +40,6 @@ struct rota_override { /* a row */
     char by[ROTA_BY_MAX + 1];
     char reason[ROTA_REASON_MAX + 1];
     int64_t made_us;
-    bool over; /* the row is to be deleted */
 };
 
 struct rota_duty {

@@ -206,7 +206,7 @@ static void a_registry_of_before_there_were_heads_gets_one_for_each_ledger(void 
     struct fixture *f = *state;
     put(f, 4);
     close_store(f);
-    run_sql(f, "registry.db", "DROP TABLE ledger_head; PRAGMA user_version = 3");
+    run_sql(f, "registry.db", "DROP TABLE ledger_head; DROP TABLE rota_override; PRAGMA user_version = 3");
     start_anew(f);
     assert_int_equal(f->loaded.tenants, 2);
     assert_int_equal(signed_now(f), 4);

@@ -53,6 +53,8 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->notice(to->user, row);
     if (kind == ROW_LEDGER_HEAD && to->ledger_head)
         to->ledger_head(to->user, row);
+    if (kind == ROW_ROTA_OVERRIDE && to->rota_override)
+        to->rota_override(to->user, row);
 }
 
 static int load_rows(const struct load *load, enum row_kind kind, const char *where, struct err *err)
@@ -72,6 +74,7 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct contract contract;
         struct silence silence;
         struct notice notice;
+        struct rota_override rota_override;
         struct pack pack;
         struct draw draw;
         struct store_head ledger_head;
@@ -170,6 +173,8 @@ static int load_registry(const struct load *load, struct store_marks *marks, str
         rc = load_rows(load, ROW_TOKEN, "ORDER BY created_us", err);
     if (rc == 0)
         rc = load_rows(load, ROW_LEDGER_HEAD, "ORDER BY tenant", err);
+    if (rc == 0)
+        rc = load_rows(load, ROW_ROTA_OVERRIDE, "ORDER BY id", err);
     if (rc == 0)
         rc = raise_mark(load, "SELECT max(id) FROM tenant", marks ? &marks->tenant : NULL, err);
     if (rc == 0)

@@ -11,6 +11,7 @@
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
 #include "collector/event/notice.h"
+#include "collector/event/rota.h"
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
@@ -285,6 +286,13 @@ static const struct field ledger_head_fields[] = {
     BLOB("signature", store_head, head.signature),
 };
 
+static const struct field rota_override_fields[] = {
+    INT64("id", rota_override, id, KEY),     TEXT("rota", rota_override, rota),
+    TEXT("contact", rota_override, contact), INT64("from_us", rota_override, from_us),
+    INT64("to_us", rota_override, to_us),    TEXT("made_by", rota_override, by),
+    TEXT("reason", rota_override, reason),   INT64("made_us", rota_override, made_us),
+};
+
 static const struct row {
     const char *table;
     size_t size;
@@ -313,6 +321,7 @@ static const struct row {
     [ROW_NOTICE] = ROW(notice),
     [ROW_LEDGER_HEAD] = { "ledger_head", sizeof(struct store_head),
                           sizeof ledger_head_fields / sizeof *ledger_head_fields, ledger_head_fields },
+    [ROW_ROTA_OVERRIDE] = ROW(rota_override),
 };
 _Static_assert(sizeof rows / sizeof *rows == ROW_KIND_COUNT, "a description for each kind");
 

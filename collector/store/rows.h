@@ -30,6 +30,7 @@ enum row_kind {
     ROW_SILENCE,
     ROW_NOTICE,
     ROW_LEDGER_HEAD,
+    ROW_ROTA_OVERRIDE,
     ROW_KIND_COUNT
 };
 enum { ROW_KEY_MAX = 512, ROW_SQL_MAX = 768 };

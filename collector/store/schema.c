@@ -30,6 +30,10 @@ static const char *const registry_steps[] = {
     "CREATE TABLE ledger_head (tenant INTEGER PRIMARY KEY, n INTEGER NOT NULL /* entries, the last one... */,"
     "  hash BLOB NOT NULL /* ...with this hash... */, at_us INTEGER NOT NULL /* ...at this time, says the owner of */,"
     "  key BLOB NOT NULL /* public, Ed25519 */, signature BLOB NOT NULL);",
+
+    "CREATE TABLE rota_override (id INTEGER PRIMARY KEY /* of those over one time the highest counts */,"
+    "  rota TEXT NOT NULL, contact TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,"
+    "  made_by TEXT NOT NULL, reason TEXT NOT NULL, made_us INTEGER NOT NULL);",
 };
 
 static const char *const tenant_steps[] = {

@@ -330,6 +330,13 @@ static void on_ledger_head(void *user, const struct store_head *row)
         ids->out_of_memory = true;
 }
 
+static void on_rota_override(void *user, const struct rota_override *row)
+{
+    const struct store_loader *loader = ((struct ids *)user)->loader;
+    if (loader->rota_override)
+        loader->rota_override(loader->user, row);
+}
+
 /* 0: loaded, or there is no file yet, or it was left out. */
 static int load_tenant(struct store *store, uint64_t tenant, const struct store_loader *loader, bool *left_out,
                        struct err *err)
@@ -356,6 +363,7 @@ int store_load(struct store *store, const struct store_loader *loader, struct st
                                      .host_key = on_host_key,
                                      .token = on_token,
                                      .ledger_head = on_ledger_head,
+                                     .rota_override = on_rota_override,
                                      .user = &ids };
     int rc = file_read(store->registry, &registry, &store->marks, err);
     if (rc == 0 && ids.out_of_memory)
@@ -480,6 +488,11 @@ int store_put_host_key(struct store *store, const struct host_key *row)
 int store_put_token(struct store *store, const struct token *row)
 {
     return put_row(store, STORE_REGISTRY, 0, ROW_TOKEN, row);
+}
+
+int store_put_rota_override(struct store *store, const struct rota_override *row)
+{
+    return put_row(store, STORE_REGISTRY, 0, ROW_ROTA_OVERRIDE, row);
 }
 
 /* The marks go along, so that ids stay unique in the collector even when the file that holds the highest one cannot be

@@ -28,6 +28,7 @@
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
 #include "collector/event/notice.h"
+#include "collector/event/rota.h"
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
@@ -102,7 +103,8 @@ struct store_loader {
     void (*draw)(void *user, const struct draw *row);
     void (*silence)(void *user, const struct silence *row); /* in force, and the one of the highest id */
     void (*notice)(void *user, const struct notice *row);
-    void (*ledger_head)(void *user, const struct store_head *row); /* the store's own: nobody else needs it */
+    void (*ledger_head)(void *user, const struct store_head *row);      /* the store's own: nobody else needs it */
+    void (*rota_override)(void *user, const struct rota_override *row); /* all there ever were, by id */
     void *user;
 };
 
@@ -150,6 +152,7 @@ int store_put_tenant(struct store *store, const struct tenant *row);
 int store_put_host(struct store *store, const struct host *row);
 int store_put_host_key(struct store *store, const struct host_key *row); /* forgotten ones are deleted */
 int store_put_token(struct store *store, const struct token *row);       /* used up ones likewise */
+int store_put_rota_override(struct store *store, const struct rota_override *row);
 int store_put_beat(struct store *store, int64_t now_us);
 int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row);
 int store_put_alert(struct store *store, uint64_t tenant, const struct alert *row); /* ok ones are deleted */

@@ -162,6 +162,11 @@ static void on_token(void *user, const struct token *row)
     KEEP((struct loaded *)user, token, tokens);
 }
 
+static void on_rota_override(void *user, const struct rota_override *row)
+{
+    KEEP((struct loaded *)user, rota_override, rota_overrides);
+}
+
 static void on_interval(void *user, uint64_t tenant, const struct store_interval *row)
 {
     struct loaded *loaded = user;
@@ -235,6 +240,7 @@ int load_store(struct fixture *f)
         .host = on_host,
         .host_key = on_host_key,
         .token = on_token,
+        .rota_override = on_rota_override,
         .interval = on_interval,
         .anchor = on_anchor,
         .alert = on_alert,

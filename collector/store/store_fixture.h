@@ -16,12 +16,14 @@
 enum { FIXTURE_KEPT = 64 };
 
 struct loaded { /* counts may exceed what is kept */
-    size_t tenants, hosts, host_keys, tokens, intervals, anchors, alerts, events, incidents, incident_alerts, pages;
+    size_t tenants, hosts, host_keys, tokens, rota_overrides, intervals, anchors, alerts, events, incidents,
+        incident_alerts, pages;
     size_t contracts, packs, draws, event_documents, gates;
     struct tenant tenant[FIXTURE_KEPT];
     struct host host[FIXTURE_KEPT];
     struct host_key host_key[FIXTURE_KEPT];
     struct token token[FIXTURE_KEPT];
+    struct rota_override rota_override[FIXTURE_KEPT];
     uint64_t interval_tenant[FIXTURE_KEPT];
     struct store_interval interval[FIXTURE_KEPT];
     struct store_anchor anchor[FIXTURE_KEPT];

@@ -90,6 +90,24 @@ static void keys_and_invitations_come_back_until_they_are_gone(void **state)
     assert_int_equal(f->loaded.tokens, 0);
 }
 
+static void overrides_of_rotas_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct rota_override row = { .id = 2,
+                                 .rota = "desk",
+                                 .contact = "dave",
+                                 .from_us = 10,
+                                 .to_us = 20,
+                                 .by = "lin",
+                                 .reason = "ill",
+                                 .made_us = 5 };
+    assert_int_equal(store_put_rota_override(f->store, &row), 0);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+    reopen_store(f);
+    assert_int_equal(f->loaded.rota_overrides, 1);
+    assert_memory_equal(&f->loaded.rota_override[0], &row, sizeof row);
+}
+
 static void add_tenant(struct fixture *f, uint64_t id)
 {
     struct tenant tenant = { .id = id, .name = "tenant" };
@@ -574,7 +592,7 @@ static void a_registry_of_a_newer_warroom_is_left_alone(void **state)
     run_sql(f, "registry.db", "PRAGMA user_version = 99");
     assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -ENOTSUP);
     assert_non_null(strstr(f->err.text, "newer Warroom"));
-    run_sql(f, "registry.db", "PRAGMA user_version = 4");
+    run_sql(f, "registry.db", "PRAGMA user_version = 5");
     uv_run(&f->loop, UV_RUN_DEFAULT);
     open_store(f);
 }
@@ -604,6 +622,7 @@ static void a_registry_of_before_there_were_keys_is_taken_over(void **state)
     assert_string_equal(f->loaded.host[0].labels, "");
     assert_int_equal(f->loaded.host_keys, 0);
     assert_int_equal(f->loaded.tokens, 0);
+    assert_int_equal(f->loaded.rota_overrides, 0);
     assert_int_equal(f->loaded.marks.beat_us, 12345);
 }
 
@@ -642,6 +661,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(tenants_and_hosts_come_back_as_they_were),
         STORE_TEST(keys_and_invitations_come_back_until_they_are_gone),
+        STORE_TEST(overrides_of_rotas_come_back),
         STORE_TEST(alerts_events_incidents_and_pages_come_back_as_they_were),
         STORE_TEST(gates_and_documents_of_events_come_back_as_they_were),
         STORE_TEST(contracts_packs_and_draws_come_back_as_they_were),

@@ -62,6 +62,14 @@ def documented():
 
 
 FORMS = documented()
+PEOPLE = """channels:
+  - {name: pager, kind: webhook, url: 'http://127.0.0.1:1/pager'}
+contacts:
+  - {name: alice, ways: [{channel: pager}]}
+  - {name: bob, ways: [{channel: pager}]}
+oncall:
+  - {name: desk, zone: Asia/Shanghai, members: [alice, bob], from: 2026-11-23, at: '08:00', turn: 12h}
+"""
 
 
 class Console(unittest.TestCase):
@@ -71,6 +79,7 @@ class Console(unittest.TestCase):
         world.start_receiver()
         world.configure()
         world.shelve()
+        world.people(PEOPLE)
         world.start_collector()
         world.live_event()
         world.must("tenant", "add", "globex")
@@ -83,6 +92,9 @@ class Console(unittest.TestCase):
                        "--hosts", "web-*,db-1", "--drill")
         world.host.use_memory(0.97)
         cls.incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
+
+    def tomorrow(self):
+        return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86400))
 
     def keys(self, form, data, prefix=""):
         """Names of an object's keys are those of the docs, no more and no fewer."""
@@ -98,7 +110,8 @@ class Console(unittest.TestCase):
         self.keys(f"{verb}:", data)
         plural = {"hosts": "host", "events": "event", "incidents": "incident", "alerts": "alert", "pages": "page",
                   "tenants": "tenant", "invitations": "outstanding", "gates": "gate", "entries": "entry", "plans": "plan",
-                  "contracts": "contract", "packs": "pack", "draws": "draw", "silences": "silence", "notices": "notice"}
+                  "contracts": "contract", "packs": "pack", "draws": "draw", "silences": "silence", "notices": "notice",
+                  "contacts": "contact", "rotas": "rota", "turns": "duty", "overrides": "override"}
         for name, value in data.items():
             if isinstance(value, list) and name in plural:
                 for row in value:
@@ -290,6 +303,22 @@ class Console(unittest.TestCase):
         self.assertEqual((reopened["state"], reopened["acknowledged_until"] is None), ("acknowledged", False))
         self.assertEqual(self.form("incident resolve", found["id"])["incident"]["state"], "resolved")
         self.assertEqual(self.form("event end", "walk")["event"]["state"], "closed")
+
+    def test_contacts_and_rotas(self):
+        contacts = self.form("contact list")["contacts"]
+        self.assertEqual([row["name"] for row in contacts], ["alice", "bob"])
+        self.assertIn("pager", self.human("contact", "list"))
+        self.assertEqual(self.form("contact show", "alice")["contact"], contacts[0])
+        self.assertIn("rota desk", self.human("contact", "show", "alice"))
+        made = self.form("oncall override", "desk", "bob", "--from", "now", "--to", f"{self.tomorrow()}T00:00:00Z", "--reason", "a wedding")
+        rotas = self.form("oncall list")["rotas"]
+        self.keys("duty", rotas[0]["on_duty"])
+        self.assertEqual(rotas[0]["on_duty"]["override"], made["override"])
+        self.assertIn("bob (override)", self.human("oncall", "list"))
+        self.assertEqual(self.form("oncall show", "desk")["overrides"], [made["override"]])
+        self.assertIn("a wedding", self.human("oncall", "show", "desk"))
+        self.assertIn("bob is on duty for desk", self.human("oncall", "override", "desk", "bob", "--from", f"{self.tomorrow()}T00:00:00Z",
+                                                            "--to", f"{self.tomorrow()}T01:00:00Z", "--reason", "a wedding"))
 
     def test_silences_and_notices(self):
         hosts = ("--tenant", "globex", "--hosts", "web-*")

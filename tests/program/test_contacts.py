@@ -1,7 +1,12 @@
-"""Who is told, as the configuration has it: every fault of it is read aloud with its line."""
+"""Who is told, as the configuration has it: every fault of it is read aloud with its line; who is on duty, over hand-overs,
+overrides, reloads and a kill."""
+import contextlib
+import datetime
+import signal
+import sqlite3
 import unittest
 
-from world import World
+from world import World, wait_for
 
 GOOD = """channels:
   - {name: mail, kind: webhook, url: 'https://mail.example.com/gate'}
@@ -100,6 +105,102 @@ class Faults(unittest.TestCase):
                 for line, fault in zip(lines, faults):
                     self.assertTrue(line.startswith(f"{self.file}{fault}"), f"{line}\nwanted {fault}")
                 self.assertNotIn("secret-key", error)
+
+
+class OnCall(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.configure(webhooks=[])
+        (self.world.folder / "robot.url").write_text("https://robot.example.com/secret-key\n")
+        file = self.world.folder / "collector.yaml"
+        self.without = file.read_text()
+        self.people(GOOD)
+        self.world.start_collector()
+        self.without = file.read_text().removesuffix(GOOD)
+
+    def people(self, text):
+        (self.world.folder / "collector.yaml").write_text(self.without + text)
+
+    def reload(self, text, said):
+        """A changed file is taken up, or is not: what the collector says then is in its log."""
+        before = self.world.log("collector").count(said)
+        self.people(text)
+        self.world.signal("collector", signal.SIGHUP)
+        wait_for(said, lambda: self.world.log("collector").count(said) > before)
+
+    def turns(self, rota, *more):
+        return [(turn["contact"], turn["from"], turn["to"]) for turn in self.world.must("oncall", "show", rota, *more)["turns"]]
+
+    def refused(self, *args, status=1):
+        found, out, error = self.world.console(*args)
+        self.assertEqual((found, out), (status, ""), error)
+        return error
+
+    def test_contacts_are_shown_with_their_ways(self):
+        contacts = self.world.must("contact", "list")["contacts"]
+        self.assertEqual([(row["name"], row["channels"], row["tenant"]) for row in contacts],
+                         [("alice", 2, None), ("bob", 1, None), ("carol", 1, "acme")])
+        page = self.world.must("contact", "show", "alice")
+        self.assertEqual(page["contact"]["ways"], [{"channel": "mail", "kind": "webhook", "address": None},
+                                                   {"channel": "robot", "kind": "webhook", "address": None}])
+        self.assertEqual([row["rota"] for row in page["oncall"]], ["desk", "acme-desk"])
+        self.assertIn("there is no contact eve", self.refused("contact", "show", "eve"))
+        self.assertNotIn("secret-key", str(contacts))
+
+    def test_who_is_on_duty_over_a_hand_over(self):
+        # 2026-11-23 08:00 in Shanghai is 00:00 UTC; twelve hours each.
+        self.assertEqual(self.turns("desk", "--from", "2026-11-23T11:59:00Z", "--to", "2026-11-24T00:01:00Z"),
+                         [("alice", "2026-11-23T00:00:00.000Z", "2026-11-23T12:00:00.000Z"),
+                          ("bob", "2026-11-23T12:00:00.000Z", "2026-11-24T00:00:00.000Z"),
+                          ("alice", "2026-11-24T00:00:00.000Z", "2026-11-24T12:00:00.000Z")])
+        turns = self.turns("desk")
+        self.assertTrue(14 <= len(turns) <= 15, turns)
+        self.assertTrue(all(one[2] == other[1] for one, other in zip(turns, turns[1:])), turns)
+        listed = {row["name"]: row["on_duty"]["contact"] for row in self.world.must("oncall", "list")["rotas"]}
+        self.assertEqual(listed, {"desk": turns[0][0], "acme-desk": self.turns("acme-desk")[0][0]})
+        self.assertIn("there is no rota night", self.refused("oncall", "show", "night"))
+
+    def test_an_override_holds_for_its_time_and_over_a_kill(self):
+        start = datetime.datetime.now(datetime.timezone.utc).replace(minute=0, second=0, microsecond=0) + datetime.timedelta(days=1)
+        begins, ends = f"{start:%Y-%m-%dT%H:00:00.000Z}", f"{start + datetime.timedelta(hours=2):%Y-%m-%dT%H:00:00.000Z}"
+        on_turn = self.turns("desk", "--from", begins)[0][0]
+        other = {"alice": "bob", "bob": "alice"}[on_turn]
+        row = self.world.must("oncall", "override", "desk", other, "--from", begins, "--to", ends, "--reason", "a wedding")["override"]
+        self.assertEqual((row["contact"], row["from"], row["to"], row["reason"]), (other, begins, ends, "a wedding"))
+        self.world.kill("collector")
+        self.world.start_collector()
+        self.assertEqual(self.turns("desk", "--from", begins)[0], (other, begins, ends))
+        shown = self.world.must("oncall", "show", "desk", "--from", begins)
+        self.assertEqual((shown["turns"][0]["override"]["reason"], shown["turns"][1]["override"]), ("a wedding", None))
+        self.assertEqual(self.turns("desk", "--from", ends)[0][0], shown["turns"][1]["contact"])
+        entry = self.world.must("ledger", "list", "--tenant", "warroom", "--kind", "oncall")["entries"][0]
+        self.assertEqual((entry["body"]["rota"], entry["body"]["contact"], entry["body"]["reason"]), ("desk", other, "a wedding"))
+        with contextlib.closing(sqlite3.connect(f"file:{self.world.folder}/state/registry.db?mode=ro", uri=True)) as db:
+            self.assertEqual(db.execute("SELECT id, rota, contact FROM rota_override").fetchall(), [(1, "desk", other)])
+        self.reload(GOOD.replace("bob", "rob").replace("alice", "alicia"), "event=reloaded")  # who was put on duty is gone
+        self.assertEqual(self.turns("desk", "--from", begins)[0][0], {"alice": "alicia", "bob": "rob"}[on_turn])
+
+    def test_what_is_no_override_is_refused(self):
+        day = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+        begins, ends = f"{day:%Y-%m-%dT10:00:00Z}", f"{day:%Y-%m-%dT12:00:00Z}"
+
+        def override(rota, contact, *times, status=1):
+            return self.refused("oncall", "override", rota, contact, "--from", times[0], "--to", times[1], "--reason", "x", status=status)
+        self.assertIn("there is no rota night", override("night", "bob", begins, ends))
+        self.assertIn("there is no contact eve", override("desk", "eve", begins, ends))
+        self.assertIn("carol hears of the incidents of acme alone", override("desk", "carol", begins, ends))
+        self.assertIn("from is", override("desk", "bob", ends, begins, status=2))
+        self.assertIn("31 days", override("desk", "bob", begins, f"{day + datetime.timedelta(days=40):%Y-%m-%dT10:00:00Z}", status=2))
+        self.assertIn("in the time to come", override("desk", "bob", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", status=2))
+        self.assertEqual(self.world.must("oncall", "show", "desk")["overrides"], [])
+
+    def test_a_reload_takes_up_a_good_file_and_leaves_a_bad_one(self):
+        self.reload(GOOD.replace("[alice, bob], from", "[alice, eve], from"), "rota desk: there is no contact eve")
+        self.assertEqual(self.world.must("oncall", "list")["rotas"][0]["members"], ["alice", "bob"])
+        self.reload(GOOD.replace("[alice, bob], from", "[bob, alice, bob], from"), "event=reloaded")
+        self.assertEqual(self.world.must("oncall", "list")["rotas"][0]["members"], ["bob", "alice", "bob"])
+        self.reload("", "event=reloaded")
+        self.assertEqual((self.world.must("oncall", "list"), self.world.must("contact", "list")), ({"rotas": []}, {"contacts": []}))
 
 
 if __name__ == "__main__":

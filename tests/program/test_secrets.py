@@ -11,11 +11,19 @@ import uplink
 from sought import seen
 from world import Failed, World, wait_for
 
-HOOKS = {"kept": b"s3cr3t-of-the-file", "dead": b"s3cr3t-of-the-dead", "missing": b"s3cr3t-of-the-missing"}
+HOOKS = {"kept": b"s3cr3t-of-the-file", "dead": b"s3cr3t-of-the-dead", "missing": b"s3cr3t-of-the-missing",
+         "robot": b"s3cr3t-of-the-robot"}
 BAD_HOOKS = (b"url: [s3cr3t-of-the-list]", b"url: 'gopher://s3cr3t-of-gopher'", b"url_file: {folder}/bad.url",
              b"ulr: s3cr3t-of-the-typo")
 BAD_FILE = b"http://127.0.0.1:1/s3cr3t-of-the-nul\0"
 
+PEOPLE = """channels:
+  - {{name: robot, kind: dingtalk, url: 'http://127.0.0.1:1/{robot}', secret: {robot}}}
+contacts:
+  - {{name: alice, ways: [{{channel: robot, address: alice}}]}}
+oncall:
+  - {{name: desk, zone: UTC, members: [alice], from: 2026-11-23, at: '08:00', turn: 12h}}
+"""
 REFUSED = {"event report <event>"}  # it is for one whose day was lived through
 VERBS = {  # of `warroom --help`, in an order in which all of them work: what they are given, once or several times
     "status": "",
@@ -57,6 +65,11 @@ VERBS = {  # of `warroom --help`, in an order in which all of them work: what th
     "notice add": "--tenant acme --hosts * --from {today}T00:00:00Z --to {later}T00:00:00Z --kind change --title switch --impact none",
     "notice list": "",
     "notice answer <notice>": "1 --reason none",
+    "contact list": "",
+    "contact show <contact>": "alice",
+    "oncall list": "",
+    "oncall override <rota> <contact>": "desk alice --from {today}T00:00:00Z --to {later}T00:00:00Z --reason tests",
+    "oncall show <rota>": "desk",
     "ledger list": "--tenant acme",
     "rule list": "--host web-1",
     "rule test [host]": "web-1 --event sale",
@@ -100,6 +113,7 @@ class Secrets(unittest.TestCase):
                                   ("missing", world.url("missing", HOOKS["missing"].decode()))])
         with open(world.folder / "collector.yaml", "a", encoding="utf-8") as file:
             file.write(f"  - {{name: kept, url_file: {secret}}}\nbackup: {world.folder}/backup\n")
+        world.people(PEOPLE.format(robot=HOOKS["robot"].decode()))
         world.start_collector()
         world.must("tenant", "add", "acme")
         world.start_event()

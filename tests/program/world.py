@@ -185,6 +185,11 @@ class World:
         return ("tenant", "set", tenant, "--plan", "large", "--from", f"{time.gmtime().tm_year}-01-01", "--years", "3", "--zone", "UTC",
                 "--calendar", "all")
 
+    def people(self, text):
+        """Channels, contacts, rotas, escalations, as they stand in the collector's file."""
+        with open(self.folder / "collector.yaml", "a", encoding="utf-8") as file:
+            file.write(text)
+
     def start_collector(self):
         self.start("collector", BIN / "warroom-collector", "--config", self.folder / "collector.yaml")
         status = wait_for("the collector answers", lambda: self.alive("collector") and self.ask("status"))

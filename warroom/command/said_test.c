@@ -89,6 +89,15 @@ static void rounds_and_hand_overs_say_what_was_found(void **state)
     says("handover", "{'note':'mind db-1\\nit is slow','rounds':{}}", "mind db-1");
 }
 
+static void an_override_of_a_rota_says_who_is_on_duty_until_when(void **state)
+{
+    (void)state;
+    says("oncall",
+         "{'what':'override','override':1,'rota':'desk','contact':'dave','reason':'ill','from_us':1795400000000000,"
+         "'to_us':1795403600000000}",
+         "dave on duty for desk from 10:13:20 to 11:13:20: ill");
+}
+
 static void silences_and_notices_say_over_what_and_until_when(void **state)
 {
     (void)state;
@@ -142,6 +151,7 @@ int main(void)
         cmocka_unit_test(documents_and_gates_say_what_turned),
         cmocka_unit_test(incidents_and_pages_say_what_went_wrong),
         cmocka_unit_test(rounds_and_hand_overs_say_what_was_found),
+        cmocka_unit_test(an_override_of_a_rota_says_who_is_on_duty_until_when),
         cmocka_unit_test(silences_and_notices_say_over_what_and_until_when),
         cmocka_unit_test(contracts_and_draws_count_their_days),
         cmocka_unit_test(what_is_missing_or_not_known_is_no_fault),

@@ -34,6 +34,11 @@ show_fn show_silences;
 show_fn show_silence_line;
 show_fn show_notices;
 show_fn show_notice_line;
+show_fn show_contacts;
+show_fn show_contact_page;
+show_fn show_rotas;
+show_fn show_rota_page; /* with its turns */
+show_fn show_rota_override;
 show_fn show_ledger;
 show_fn show_rules;
 show_fn show_rule_file;
