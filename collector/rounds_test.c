@@ -35,10 +35,11 @@ static const struct event_patrol *patrol_of(const struct fixture *f, uint64_t ev
     return &collector_event(f->collector, event)->patrol;
 }
 
-/* Lets a round that is being made come to record. */
+/* Lets a round come to record, and on the disk: if minutes passed while it is being written, that disk would hang. */
 static void run_round(struct fixture *f, uint64_t event, unsigned rounds)
 {
     RUN_UNTIL(f, patrol_of(f, event)->rounds >= rounds);
+    commit(f, f->tenant);
 }
 
 /* Second by second to `us` of the clock, with each round made when it is due. */
@@ -51,6 +52,7 @@ static void live_until(struct fixture *f, uint64_t event, int64_t until_us)
         pass(f, wait_us > 0 ? wait_us / US_PER_S : 1);
         if (patrol_due(collector_event(f->collector, event), now_us(f->collector), &round))
             RUN_UNTIL(f, patrol_next_us(collector_event(f->collector, event)) != next_us);
+        commit(f, f->tenant);
     }
 }
 
@@ -206,6 +208,7 @@ static void report_to_the_next_round(struct fixture *f, struct agent *agent, uin
     uint64_t next = 1;
     for (uint32_t left = TEN_MINUTES, n; left > 0; left -= n) {
         n = left > 30 ? 30 : 2;
+        commit(f, f->tenant);
         pass(f, n);
         REPORT(agent, .first = next, .n = n, .cpu = 0.6, .interval_us = US_PER_S);
         next += n;
