@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/scan.h"
 #include "collector/control/call.h"
+#include "proto/text/base64.h"
 
-enum { ENTRIES_SHOWN = 100, ENTRIES_MAX = 100000 };
+enum { ENTRIES_SHOWN = 100, ENTRIES_MAX = 100000, ENTRIES_EXPORTED = 400 };
 
 struct listing { /* lives in the call's token: where to go on, and how many entries are still wanted */
     uint64_t behind;
@@ -136,5 +138,62 @@ int verb_ledger_list(struct call *call, struct err *err)
     query.behind = listing.behind;
     query.most = listing.left < ENTRIES_SHOWN ? (size_t)listing.left : ENTRIES_SHOWN;
     rc = store_ledger(collector_store(call->collector), &query, on_entries, call, err);
+    return rc < 0 ? rc : CALL_LATER;
+}
+
+/* ---- all of it, as it lies there: whoever asks checks it himself ---- */
+
+static json_t *form_bytes(const uint8_t *bytes, size_t len)
+{
+    AUTO(auto_free) char *text = malloc(BASE64_TEXT(len));
+    return text ? json_stringn(text, base64_encode(text, bytes, len)) : NULL;
+}
+
+static void on_rows(void *user, const struct store_ledger *result, const struct err *err)
+{
+    struct call *call = user;
+    if (err) {
+        call_finish(call, err);
+        return;
+    }
+    json_t *entries = json_array();
+    for (size_t i = 0; i < result->n; i++) {
+        const struct store_ledger_row *row = &result->at[i];
+        json_array_append_new(entries, json_pack("[o, o, b]", form_bytes(row->bytes.at, row->bytes.len),
+                                                 form_bytes(row->hash.bytes, LEDGER_HASH_BYTES), row->whole));
+    }
+    json_object_set_new(call->data, "entries", entries);
+    if (result->more && asprintf(&call->more, "%" PRIu64, result->at[result->n - 1].entry.n) < 0)
+        call->more = NULL;
+    call_finish(call, NULL);
+}
+
+/* The head is of before the rows are read: they can only be more. */
+static json_t *form_signed(const struct call *call, uint64_t tenant)
+{
+    struct store *store = collector_store(call->collector);
+    struct store_head head;
+    char line[LEDGER_HEAD_TEXT + 1], key[LEDGER_KEY_TEXT + 1];
+    bool is_signed = store_ledger_head(store, tenant, &head) == 0;
+    return json_pack("{s:I, s:s, s:s?, s:s?, s:b, s:o}", "id", (json_int_t)tenant, "tenant",
+                     tenant == TENANT_RESERVED ? TENANT_RESERVED_NAME : form_tenant_name(call->collector, tenant),
+                     "head", is_signed ? ledger_head_print(line, &head.head) : NULL, "key",
+                     is_signed ? ledger_public_print(key, &head.key) : NULL, "broken",
+                     store_ledger_broken(store, tenant), "now", form_instant(collector_now_us(call->collector)));
+}
+
+int verb_ledger_export(struct call *call, struct err *err)
+{
+    struct store_ledger_query query = { .oldest_first = true, .raw = true, .most = ENTRIES_EXPORTED };
+    const struct event *event = NULL;
+    const char *next = call->next ? call->next : "0";
+    struct scan scan = scan_over(next, strlen(next));
+    int rc = find_chain(call, &event, &query.tenant, err);
+    if (rc < 0)
+        return rc;
+    if (!scan_u64(&scan, &query.behind) || !scan_done(&scan))
+        return err_set(err, -EINVAL, "\"next\" is not one that ledger export has given");
+    call->data = form_signed(call, query.tenant);
+    rc = store_ledger(collector_store(call->collector), &query, on_rows, call, err);
     return rc < 0 ? rc : CALL_LATER;
 }

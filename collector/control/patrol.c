@@ -232,12 +232,17 @@ static void add_open(void *user, const struct incident *row)
 static json_t *form_handover(struct handover *handover)
 {
     struct open_list open = { handover->event, json_array() };
+    struct store_head head;
+    char line[LEDGER_HEAD_TEXT + 1];
+    const struct event *event = collector_event(handover->call->collector, handover->event);
+    bool is_signed = event && store_ledger_head(collector_store(handover->call->collector), event->tenant, &head) == 0;
     pager_each(collector_pager(handover->call->collector), add_open, &open);
-    return json_pack("{s:O, s:s, s:{s:I, s:I, s:I, s:I}, s:O, s:I, s:O, s:I, s:o, s:o}", "since", handover->since,
-                     "note", call_text(handover->call, "note"), "rounds", "kept", handover->kept, "late",
-                     handover->late, "missed", handover->missed, "with_findings", handover->found, "happened",
-                     handover->happened, "happened_left_out", handover->happened_left_out, "findings",
-                     handover->findings, "findings_left_out", handover->findings_left_out, "open", open.list, "watch",
+    return json_pack("{s:s?, s:O, s:s, s:{s:I, s:I, s:I, s:I}, s:O, s:I, s:O, s:I, s:o, s:o}", "ledger_head",
+                     is_signed ? ledger_head_print(line, &head.head) : NULL, "since", handover->since, "note",
+                     call_text(handover->call, "note"), "rounds", "kept", handover->kept, "late", handover->late,
+                     "missed", handover->missed, "with_findings", handover->found, "happened", handover->happened,
+                     "happened_left_out", handover->happened_left_out, "findings", handover->findings,
+                     "findings_left_out", handover->findings_left_out, "open", open.list, "watch",
                      handover->watch ? json_incref(handover->watch) : json_array());
 }
 

@@ -183,6 +183,7 @@ static const struct verb verbs[] = {
         { "oldest", ARG_BOOL, false },
         { "entries", ARG_INT, false } },
       ROLES_ALL },
+    { "ledger export", verb_ledger_export, { { "tenant", ARG_TEXT, false } }, ROLES_ALL },
     { "patrol log",
       verb_patrol_log,
       { { "event", ARG_TEXT, true },

@@ -334,12 +334,15 @@ struct store_ledger_query {
     bool steps;                     /* none of the many: rounds, incidents, pages */
     bool oldest_first;
     uint64_t behind; /* go on behind the entry of this number, in that order; 0: from the beginning */
+    bool raw;        /* rows as they lie there, whatever was done to them */
     size_t most;     /* 1..STORE_LEDGER_MOST; no more than STORE_LEDGER_PAGE_BYTES of them in any case, but one */
 };
 
 struct store_ledger_row {
-    struct ledger_entry entry;
+    struct ledger_entry entry; /* raw: zeroed but for n, which is the row's */
     struct ledger_hash hash;
+    struct bytes bytes; /* raw alone, as the next one */
+    bool whole;         /* there is a hash, and the other columns say what the bytes say */
 };
 
 struct store_ledger { /* borrowed during the callback */

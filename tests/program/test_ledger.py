@@ -2,6 +2,7 @@
 import contextlib
 import hashlib
 import json
+import random
 import sqlite3
 import subprocess
 import unittest
@@ -95,6 +96,102 @@ class Ledger(unittest.TestCase):
         done = subprocess.run([BIN / "warroom-collector", "--fsck", "all", "--config", self.world.folder / "collector.yaml"],
                               capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout.count("ledger")), (0, 0), done.stdout + done.stderr)
+
+EDITS = 1000
+
+
+def frames(data):
+    """The entries of an export, each with its length and its hash: docs/ledger.md, in Python."""
+    at, found = START, []
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at:at + 4], "big") + 32
+        found.append(data[at:end])
+        at = end
+    return found
+
+
+START = 24 + 32 + 120
+
+
+def edited(data, chance):
+    """The export with one thing done to it that makes another file of it."""
+    entries = frames(data)
+    while True:
+        i, k = chance.randrange(len(entries)), chance.randrange(len(entries))
+        at = chance.randrange(len(data))
+        how = chance.choice(["flip", "drop", "insert", "swap", "truncate"])
+        changed = list(entries)
+        if how == "drop":
+            del changed[i]
+        elif how == "insert":
+            changed.insert(i, entries[k])
+        elif how == "swap":
+            changed[i], changed[k] = changed[k], changed[i]
+        done = data[:START] + b"".join(changed)
+        if how == "flip":
+            done = data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1:]
+        elif how == "truncate":
+            done = data[:at]
+        if done != data:
+            return how, done
+
+
+class Verified(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.begin()
+        self.world.host.use_memory(0.97)
+        incident = wait_for("the page is delivered", lambda: self.world.incident_with("delivered"))
+        self.world.must("incident", "ack", incident["id"])
+        self.world.must("incident", "resolve", incident["id"])
+
+    def verify(self, *words):
+        done = subprocess.run([BIN / "warroom", "ledger", "verify", "--json", *words, "--control",
+                               self.world.folder / "control.sock"], capture_output=True, text=True)
+        return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+    def export(self):
+        file = self.world.folder / "acme.ledger"
+        return file, self.world.must("ledger", "export", "acme", file)
+
+    def test_an_export_is_verified_without_a_collector_and_no_edit_of_it_passes(self):
+        file, told = self.export()
+        self.world.kill("collector")
+        code, verdict = self.verify("--file", file, "--key", told["key"], "--head", told["head"])
+        self.assertEqual((code, verdict["state"], verdict["signed"]), (0, "ok", len(frames(file.read_bytes()))), verdict)
+        chance, passed = random.Random(20261123), []
+        for _ in range(EDITS):
+            how, done = edited(file.read_bytes(), chance)
+            other = self.world.folder / "edited.ledger"
+            other.write_bytes(done)
+            code, verdict = self.verify("--file", other, "--key", told["key"])
+            if code != 2 or verdict["state"] != "critical":
+                passed.append((how, code, verdict))
+        self.assertEqual(passed, [])
+        self.assertEqual(self.verify("--file", self.world.folder / "none")[0], 3)
+        self.assertEqual(self.verify("--file", file, "--key", "none")[0], 3)
+        self.assertEqual(self.verify("--no-such-option")[0], 3)
+
+    def test_what_is_done_to_the_file_of_a_running_collector_is_named(self):
+        file, told = self.export()
+        self.assertEqual(self.verify("--head", told["head"])[0], 0)
+        path = self.world.folder / "state/tenant-1.db"
+        for sql, says in (("UPDATE ledger SET actor = 'bob' WHERE n = 3", "entry 3 was altered"),
+                          ("UPDATE ledger SET bytes = x'01' WHERE n = 2", "entry 2 was altered"),
+                          ("DELETE FROM ledger WHERE n = 2", "entry 2 is missing: entry 3 stands in its place"),
+                          ("DELETE FROM ledger WHERE n >= 3", "its tail was cut off")):
+            with contextlib.closing(sqlite3.connect(path, timeout=30)) as db:
+                db.execute("CREATE TEMP TABLE kept AS SELECT * FROM ledger")
+                db.execute(sql)
+                db.commit()
+                code, verdict = self.verify()
+                self.assertEqual(code, 2, verdict)
+                self.assertIn(says, verdict["says"])
+                db.execute("DELETE FROM ledger")
+                db.execute("INSERT INTO ledger SELECT * FROM kept")
+                db.execute("DROP TABLE kept")
+                db.commit()
+        self.assertEqual(self.verify("--key", told["key"])[0], 0)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
+#include <string.h>
 
 #include "base/auto.h"
 #include "warroom/command/attach.h"
 #include "warroom/command/exchange.h"
+#include "warroom/command/field.h"
 #include "warroom/command/follow.h"
 #include "warroom/command/help.h"
 #include "warroom/command/run.h"
@@ -56,6 +58,26 @@ static enum command_exit show(const struct console *console, const struct reques
     return COMMAND_FAILED;
 }
 
+static bool is_plugin(const struct verb *verb)
+{
+    return verb && strcmp(verb->control, "ledger verify") == 0;
+}
+
+static enum command_exit refuse(const struct console *console, const struct verb *verb, const struct err *err)
+{
+    enum command_exit failed = complain(console, err);
+    return is_plugin(verb) ? (enum command_exit)PLUGIN_UNKNOWN : failed;
+}
+
+static enum command_exit plugin_exit(const json_t *data)
+{
+    static const char *const states[] = { "ok", "warning", "critical" };
+    for (int i = 0; i < 3; i++)
+        if (field_is(data, "state", states[i]))
+            return (enum command_exit)i;
+    return (enum command_exit)PLUGIN_UNKNOWN;
+}
+
 static enum command_exit carry_out(const struct console *console, const struct request *request,
                                    const struct settings *settings)
 {
@@ -71,8 +93,9 @@ static enum command_exit carry_out(const struct console *console, const struct r
     if (rc == 0 && !verb_run)
         rc = exchange(&console->line, settings->control, request->verb->control, request->args, &data, &err);
     if (rc < 0)
-        return complain(console, &err);
-    return data ? show(console, request, data) : COMMAND_OK;
+        return refuse(console, request->verb, &err);
+    enum command_exit shown = data ? show(console, request, data) : COMMAND_OK;
+    return is_plugin(request->verb) && shown == COMMAND_OK ? plugin_exit(data) : shown;
 }
 
 static enum command_exit run(const struct console *console, const struct request *request, struct arena *arena)
@@ -102,7 +125,7 @@ enum command_exit command_run(const struct console *console, int argc, char *arg
     AUTO(request_done) struct request request = { 0 };
     struct err err = { 0 };
     if (words_parse(&request, argc, argv, clock_wall_us(&console->clock), &err) < 0)
-        return complain(console, &err);
+        return refuse(console, request.verb, &err);
     AUTO(arena_done) struct arena arena;
     arena_init(&arena, SETTINGS_MEMORY);
     return run(console, &request, &arena);

@@ -36,5 +36,7 @@ struct console { /* all borrowed */
 };
 
 enum command_exit { COMMAND_OK = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
+/* Those of a verb that is a monitoring plugin; 0 as above. */
+enum { PLUGIN_WARNING = 1, PLUGIN_CRITICAL = 2, PLUGIN_UNKNOWN = 3 };
 
 enum command_exit command_run(const struct console *console, int argc, char *argv[]);

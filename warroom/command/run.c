@@ -12,6 +12,8 @@ run_fn *run_find(const char *control)
         { "backup", run_backup },
         { "export", run_export },
         { "import", run_import },
+        { "ledger export", run_ledger_export },
+        { "ledger verify", run_ledger_verify },
         { "rule test", run_rule_test },
     };
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)

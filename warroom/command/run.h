@@ -14,6 +14,8 @@ typedef int run_fn(const struct console *console, const char *control, const jso
 run_fn run_import;
 run_fn run_export;
 run_fn run_backup;
+run_fn run_ledger_export;
+run_fn run_ledger_verify;
 run_fn run_rule_test;
 
 /* The one of a verb, by what the collector calls it. NULL: it is asked once, and its show function shows the answer. */

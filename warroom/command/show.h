@@ -40,6 +40,8 @@ show_fn show_rotas;
 show_fn show_rota_page; /* with its turns */
 show_fn show_rota_override;
 show_fn show_ledger;
+show_fn show_verdict;
+show_fn show_exported;
 show_fn show_rules;
 show_fn show_rule_file;
 show_fn show_rule_test; /* what would have fired */

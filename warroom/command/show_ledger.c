@@ -36,3 +36,21 @@ void show_ledger(const json_t *data, const struct sheet *sheet)
     static const struct listing listing = { "no entries", columns, sizeof columns / sizeof columns[0], entry_row };
     show_listing(field_list(data, "entries"), &listing, sheet);
 }
+
+static const char *sure(const json_t *data)
+{
+    return field_true(data, "compared") ? "" : " (the one it came with: compare it with the one you keep)";
+}
+
+void show_verdict(const json_t *data, const struct sheet *sheet)
+{
+    fprintf(sheet->out, "ledger %s: %s\n", field_text(data, "state"), field_text(data, "says"));
+    fprintf(sheet->out, "  key   %s%s\n", field_text(data, "key"), sure(data));
+    fprintf(sheet->out, "  head  %s\n", field_text(data, "head"));
+}
+
+void show_exported(const json_t *data, const struct sheet *sheet)
+{
+    fprintf(sheet->out, "%s: %s\n", field_text(data, "file"), field_text(data, "says"));
+    fprintf(sheet->out, "  key   %s\n  head  %s\n", field_text(data, "key"), field_text(data, "head"));
+}

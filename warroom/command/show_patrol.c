@@ -258,6 +258,8 @@ static void put_summary(const json_t *handover, const struct sheet *sheet)
               field_instant(handover, "since", &at_us) ? human_instant(text, at_us) : "the beginning");
     fputc('\n', sheet->out);
     sheet_put(sheet, TONE_PLAIN, "  note    %s", field_text(handover, "note"));
+    if (*field_text(handover, "ledger_head") != *FIELD_NONE)
+        sheet_put(sheet, TONE_PLAIN, "\n  ledger  %s", field_text(handover, "ledger_head"));
     fputc('\n', sheet->out);
     sheet_put(sheet, TONE_PLAIN,
               "  rounds  %" PRId64 " kept, %" PRId64 " late, %" PRId64 " missed; %" PRId64 " with findings",

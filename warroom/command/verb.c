@@ -88,6 +88,8 @@ static const struct param params[] = {
     { "uses", "uses", "N", PARAM_ID, NULL, "instead of a name: good for this many hosts that are new, for images" },
     { "expires_s", "expires", "SPAN", PARAM_SPAN, NULL,
       "how long it may be joined by: 30m, 24h, 7d; a day if not given" },
+    { "public_key", "key", "KEY", PARAM_TEXT, NULL, "the public key you know, 44 letters" },
+    { "head", "head", "HEAD", PARAM_TEXT, NULL, "a head you have kept: the whole line" },
     { "output", "output", "FILE", PARAM_TEXT, NULL, "where to write it, - is standard output; also -o" },
 };
 
@@ -167,6 +169,10 @@ static const struct verb verbs[] = {
       "put somebody else on duty for a while" },
     { "ledger list", "tenant event kind oldest entries", "ledger list", show_ledger,
       "what is on record: transitions, gates, rounds, pages, the newest first" },
+    { "ledger verify [tenant]", "file public_key head", "ledger verify", show_verdict,
+      "is it what was signed, to the last entry; exits as a monitoring plugin" },
+    { "ledger export <tenant> <file>", "", "ledger export", show_exported,
+      "all of it into a file that can be verified anywhere" },
     { "rule list", "tenant host event", "rule list", show_rules,
       "the rules, or those that hold for a host or in a window" },
     { "rule test [host]", "tenant event rule_file from? to? state data format? group " QUANTITIES, "rule test",

@@ -395,8 +395,10 @@ int words_parse(struct request *ret, int argc, char *argv[], int64_t now_us, str
     if (!undo.args)
         return err_set(err, -ENOMEM, "out of memory");
     int rc = read_all(&reading, argc, argv, err);
-    if (rc < 0)
+    if (rc < 0) {
+        ret->verb = reading.request.verb;
         return rc;
+    }
     undo.args = NULL;
     *ret = reading.request;
     return 0;

@@ -23,7 +23,8 @@ struct request {
 
 /* Options may stand anywhere behind the verb, those that all verbs have before it too. `now_us` is for instants like
  * -1h. argv is put into another order.
- * -EINVAL: the text says what is wrong and where the help is; *ret is untouched. */
+ * -EINVAL: the text says what is wrong and where the help is; *ret is untouched, but has the verb if that was
+ * understood. */
 int words_parse(struct request *ret, int argc, char *argv[], int64_t now_us, struct err *err);
 
 void request_done(struct request *request);

@@ -13,7 +13,9 @@ enum { SQL_MAX = 256 };
 static void select_sql(char sql[SQL_MAX], const struct store_ledger_query *query)
 {
     snprintf(
-        sql, SQL_MAX, "SELECT bytes, hash FROM ledger WHERE n %s ?1%s%s%s ORDER BY n %s LIMIT ?4",
+        sql, SQL_MAX,
+        "SELECT bytes, hash, n, at_us, kind, event, incident, actor FROM ledger WHERE n %s ?1%s%s%s ORDER BY n %s "
+        "LIMIT ?4",
         query->oldest_first ? ">" : "<", query->event ? " AND event = ?2" : "", query->kind[0] ? " AND kind = ?3" : "",
         query->steps ? " AND kind NOT IN ('round', 'incident', 'page')" : "", query->oldest_first ? "ASC" : "DESC");
 }
@@ -48,6 +50,40 @@ static int read_row(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger
     return ledger_decode(copy, len, &ret->entry, err);
 }
 
+static bool is_text(sqlite3_stmt *stmt, int column, const char *text)
+{
+    const char *there = (const char *)sqlite3_column_text(stmt, column);
+    return there && strcmp(there, text) == 0;
+}
+
+static bool says_the_same(sqlite3_stmt *stmt, const struct ledger_entry *entry)
+{
+    return entry->n == (uint64_t)sqlite3_column_int64(stmt, 2) && entry->at_us == sqlite3_column_int64(stmt, 3) &&
+           is_text(stmt, 4, entry->kind) && entry->event == (uint64_t)sqlite3_column_int64(stmt, 5) &&
+           entry->incident == (uint64_t)sqlite3_column_int64(stmt, 6) && is_text(stmt, 7, entry->actor);
+}
+
+static int read_raw(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger_row *ret, struct err *err)
+{
+    struct ledger_entry entry;
+    const void *hash = sqlite3_column_blob(stmt, 1);
+    size_t hash_len = (size_t)sqlite3_column_bytes(stmt, 1);
+    const void *bytes = sqlite3_column_blob(stmt, 0);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+    uint8_t *copy = arena_alloc(arena, 1, len + 1);
+    if (!copy)
+        return err_set(err, -ENOMEM, "store: the answer is too large");
+    *ret = (struct store_ledger_row){ .bytes = { copy, len < LEDGER_BYTES_MAX ? len : LEDGER_BYTES_MAX } };
+    if (bytes)
+        memcpy(copy, bytes, len);
+    if (hash && hash_len == LEDGER_HASH_BYTES)
+        memcpy(ret->hash.bytes, hash, LEDGER_HASH_BYTES);
+    ret->entry.n = (uint64_t)sqlite3_column_int64(stmt, 2);
+    ret->whole = hash && hash_len == LEDGER_HASH_BYTES && ledger_decode(copy, len, &entry, NULL) == 0 &&
+                 says_the_same(stmt, &entry);
+    return 0;
+}
+
 int query_ledger(sqlite3 *db, const struct store_ledger_query *query, struct arena *arena, struct store_ledger *ret,
                  struct err *err)
 {
@@ -64,7 +100,7 @@ int query_ledger(sqlite3 *db, const struct store_ledger_query *query, struct are
         full = n == query->most || (n > 0 && bytes > STORE_LEDGER_PAGE_BYTES);
         if (full)
             break;
-        rc = read_row(stmt, arena, &rows[n++], err);
+        rc = query->raw ? read_raw(stmt, arena, &rows[n++], err) : read_row(stmt, arena, &rows[n++], err);
     }
     if (rc < 0)
         return rc;
