@@ -170,7 +170,7 @@ static void a_relay_that_hangs_holds_up_nobody_and_is_given_up(void **state)
         bool taken = strcmp(commands[i], "QUIT") == 0; /* nobody waits for the answer to a goodbye */
         unsigned waiting = relay_waiting(f->relay);
         rule(f, commands[i], NULL);
-        channel_sender_set_timeout(f->sender, taken ? CHANNEL_TIMEOUT_US : 100 * US_PER_MS);
+        channel_sender_set_timeout(f->sender, taken ? CHANNEL_TIMEOUT_US : 500 * US_PER_MS);
         mail(f);
         while (relay_waiting(f->relay) == waiting)
             uv_run(&f->loop, UV_RUN_ONCE);
