@@ -243,10 +243,11 @@ void desk_host_changed(struct collector *collector, uint64_t host)
 
 /* ---- pages out ---- */
 
-struct sending {
+struct sending { /* one message */
     struct collector *collector;
     struct sending *next, *prev;
-    uint64_t page;
+    size_t n;
+    uint64_t pages[PAGE_TOGETHER_MAX]; /* the first one leads */
     char contact[CONTACT_NAME_MAX + 1];
 };
 
@@ -258,13 +259,22 @@ static void count_attempt(struct collector *collector, const struct page *page, 
     rounds_note_attempt(collector, page, outcome);
 }
 
-/* What became of an attempt: into the pager, on record, and on. */
-static void settle_outcome(struct collector *collector, uint64_t page, const struct page_outcome *outcome)
+static bool was_sent(const struct sending *sending, uint64_t page)
 {
+    for (size_t i = 0; i < sending->n; i++)
+        if (sending->pages[i] == page)
+            return true;
+    return false;
+}
+
+/* What became of an attempt: into the pager, on record, and on. */
+static void settle_outcome(struct sending *sending, const struct page_outcome *outcome)
+{
+    struct collector *collector = sending->collector;
     struct page_effects *effects = &collector->effects;
-    pager_outcome(collector->pager, page, outcome, now_us(collector), effects);
+    pager_outcome(collector->pager, sending->pages[0], outcome, now_us(collector), effects);
     for (size_t i = 0; i < effects->n_pages; i++)
-        if (effects->pages[i].id == page)
+        if (was_sent(sending, effects->pages[i].id))
             count_attempt(collector, &effects->pages[i], outcome);
     desk_settle(collector);
 }
@@ -275,13 +285,14 @@ static void on_outcome(void *user, const struct page_outcome *outcome)
     struct collector *collector = sending->collector;
     DL_DELETE(collector->sendings, sending);
     if (outcome->delivered)
-        log_event(&collector->log, LOG_INFO, "page_delivered", KV_COUNT("page", sending->page),
-                  KV_TEXT("contact", sending->contact), KV_INT("status", outcome->status));
+        log_event(&collector->log, LOG_INFO, "page_delivered", KV_COUNT("page", sending->pages[0]),
+                  KV_COUNT("pages", sending->n), KV_TEXT("contact", sending->contact),
+                  KV_INT("status", outcome->status));
     else
-        log_event(&collector->log, LOG_WARN, "page_refused", KV_COUNT("page", sending->page),
-                  KV_TEXT("contact", sending->contact), KV_INT("status", outcome->status),
-                  KV_TEXT("error", outcome->error));
-    settle_outcome(collector, sending->page, outcome);
+        log_event(&collector->log, LOG_WARN, "page_refused", KV_COUNT("page", sending->pages[0]),
+                  KV_COUNT("pages", sending->n), KV_TEXT("contact", sending->contact),
+                  KV_INT("status", outcome->status), KV_TEXT("error", outcome->error));
+    settle_outcome(sending, outcome);
 }
 
 static const struct webhook_config *webhook_named(const struct collector *collector, const char *name)
@@ -293,60 +304,87 @@ static const struct webhook_config *webhook_named(const struct collector *collec
     return NULL;
 }
 
-static int send_page(struct collector *collector, const struct page *page, struct sending *sending, struct err *err)
+/* False: its incident is gone. */
+static bool fill_item(struct collector *collector, const struct page *page, struct message_item *ret)
 {
-    const struct webhook_config *webhook = webhook_named(collector, page->channel);
     const struct incident *incident = pager_incident(collector->pager, page->incident);
-    if (!webhook || !incident)
-        return err_set(err, -ENOENT, "no webhook %s in the configuration", page->channel);
+    if (!incident)
+        return false;
     const struct tenant *tenant = fleet_tenant(collector->fleet, page->tenant);
     const struct event *event = scope_event(collector, incident->event);
-    struct message_item item = {
+    *ret = (struct message_item){
         .incident = incident,
         .tenant_name = tenant ? tenant->name : TENANT_RESERVED_NAME,
         .event_name = event ? event->name : "",
         .drill = event && event->drill,
         .unrecorded = pager_is_unrecorded(collector->pager, page->id),
     };
-    item.alerts = pager_alerts(collector->pager, incident->id, &item.n_alerts);
-    const struct message message = {
-        .kind = page->kind == PAGE_RESOLVE ? MESSAGE_RESOLVE : MESSAGE_TRIGGER,
-        .key = page->key,
-        .contact = page->contact,
-        .address = "",
-        .possible_copy = page->possible_copy,
-        .n_items = 1,
-        .items = &item,
+    ret->alerts = pager_alerts(collector->pager, incident->id, &ret->n_alerts);
+    return true;
+}
+
+static int send_message(struct collector *collector, const struct page_due *due, struct sending *sending,
+                        struct err *err)
+{
+    const struct page *lead = due->at[0];
+    const struct webhook_config *webhook = webhook_named(collector, lead->channel);
+    struct message_item items[PAGE_TOGETHER_MAX];
+    struct message message = {
+        .kind = lead->kind == PAGE_RESOLVE ? MESSAGE_RESOLVE : MESSAGE_TRIGGER,
+        .key = due->key,
+        .contact = lead->contact,
+        .address = lead->address,
+        .n_items = due->n,
+        .items = items,
         .now_us = now_us(collector),
     };
+    if (!webhook)
+        return err_set(err, -ENOENT, "no webhook %s in the configuration", lead->channel);
+    for (size_t i = 0; i < due->n; i++) {
+        message.possible_copy = message.possible_copy || due->at[i]->possible_copy;
+        if (!fill_item(collector, due->at[i], &items[i]))
+            return err_set(err, -ENOENT, "its incident is gone");
+    }
     struct channel_route route = { .kind = CHANNEL_WEBHOOK, .url = webhook->url };
     snprintf(route.name, sizeof route.name, "%s", webhook->name);
     return channel_send(collector->sender, &route, &message, on_outcome, sending, err);
 }
 
+static void take_sending(struct sending *ret, struct collector *collector, const struct page_due *due)
+{
+    ret->collector = collector;
+    ret->n = due->n;
+    for (size_t i = 0; i < due->n; i++)
+        ret->pages[i] = due->at[i]->id;
+    snprintf(ret->contact, sizeof ret->contact, "%s", due->at[0]->contact);
+}
+
+static void send_due(struct collector *collector, const struct page_due *due)
+{
+    struct err err = { .text = "out of memory" };
+    struct sending *sending = calloc(1, sizeof *sending);
+    if (sending) {
+        take_sending(sending, collector, due);
+        if (send_message(collector, due, sending, &err) == 0) {
+            DL_APPEND(collector->sendings, sending);
+            return;
+        }
+        free(sending);
+    }
+    struct sending failed = { .n = 0 };
+    struct page_outcome outcome = { .delivered = false };
+    take_sending(&failed, collector, due);
+    log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", due->at[0]->id),
+              KV_TEXT("error", err.text));
+    snprintf(outcome.error, sizeof outcome.error, "%s", err.text);
+    settle_outcome(&failed, &outcome);
+}
+
 void desk_send_due(struct collector *collector)
 {
     struct page_due due;
-    while (!collector->closing && pager_take_due(collector->pager, now_us(collector), &due)) {
-        const struct page *page = due.at[0];
-        struct sending *sending = calloc(1, sizeof *sending);
-        struct page_outcome outcome = { .delivered = false };
-        struct err err = { .text = "out of memory" };
-        uint64_t id = page->id;
-        if (sending) {
-            sending->collector = collector;
-            sending->page = id;
-            snprintf(sending->contact, sizeof sending->contact, "%s", page->contact);
-            if (send_page(collector, page, sending, &err) == 0) {
-                DL_APPEND(collector->sendings, sending);
-                continue;
-            }
-            free(sending);
-        }
-        log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", id), KV_TEXT("error", err.text));
-        snprintf(outcome.error, sizeof outcome.error, "%s", err.text);
-        settle_outcome(collector, id, &outcome);
-    }
+    while (!collector->closing && pager_take_due(collector->pager, now_us(collector), &due))
+        send_due(collector, &due);
 }
 
 void desk_forget_sendings(struct collector *collector)

@@ -80,7 +80,8 @@ void dossier_free(struct pager *pager, struct dossier *dossier)
     leave_group(pager, dossier);
     for (struct slip *slip = dossier->slips, *next; slip; slip = next) {
         next = slip->next;
-        queue_remove(&pager->queue, slip);
+        queue_remove(slip);
+        assert(pager->slips);
         HASH_DELETE(hh, pager->slips, slip);
         free(slip);
     }

@@ -57,13 +57,16 @@ static struct page_contact person(const char *name)
 
 void set_people(struct fixture *f, const char *policy)
 {
-    struct page_contact contacts[] = { machine("hook", 0), person("alice"), person("bob"), person("lead"),
-                                       person("manager") };
-    contacts[1].n_ways = 2;
-    contacts[1].ways[1] = (struct page_way){ .channel = "robot", .address = "alice" };
+    const bool with_machine = f->n_channels == 0;
+    struct page_contact contacts[5] = { person("alice"), person("bob"), person("lead"), person("manager"),
+                                        machine("hook", 0) };
+    if (!with_machine) {
+        contacts[0].n_ways = 2;
+        contacts[0].ways[1] = (struct page_way){ .channel = "robot", .address = "alice" };
+    }
     f->policy = policy;
     f->duty = "alice";
-    const struct page_ways ways = { .n_contacts = sizeof contacts / sizeof *contacts,
+    const struct page_ways ways = { .n_contacts = with_machine ? 5 : 4,
                                     .contacts = contacts,
                                     .n_channels = f->n_channels,
                                     .channels = f->channels,
@@ -198,7 +201,7 @@ int64_t fail_once(struct fixture *f, struct page_outcome o)
 {
     uint64_t id = take(f)->id;
     outcome(f, id, o);
-    assert_int_equal(f->out.n_pages, 1);
+    assert_true(f->out.n_pages > 0 && f->out.pages[0].id == id);
     return f->out.pages[0].state == PAGE_QUEUED ? (f->out.pages[0].next_us - f->now_us) / S : -1;
 }
 

@@ -50,7 +50,8 @@ void store(struct fixture *f);
 /* A contact told of everything, with a channel of its own. */
 struct page_contact machine(const char *name, uint64_t tenant);
 void set_contacts(struct fixture *f, size_t n, const char *const *names);
-/* A machine "hook"; alice, by mail and by a robot, bob, lead and manager by mail alone; what opens has the policy. */
+/* alice, bob, lead and manager, by mail; what opens has the policy. With channels alice has a robot besides, without
+ * there is a machine "hook". */
 void set_people(struct fixture *f, const char *policy);
 /* Whom the last call has made trigger pages for, in their order: "alice/mail bob/mail". */
 const char *paged(const struct fixture *f);

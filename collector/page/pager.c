@@ -47,6 +47,7 @@ int pager_new(struct pager **ret_pager, struct err *err)
     struct pager *pager = calloc(1, sizeof *pager);
     if (!pager)
         return err_set(err, -ENOMEM, "pager: out of memory");
+    pager->queue.is_before = slip_is_earlier;
     *ret_pager = pager;
     return 0;
 }
@@ -59,6 +60,7 @@ struct pager *pager_free(struct pager *pager)
     HASH_ITER(hh, pager->dossiers, dossier, next)
     dossier_free(pager, dossier);
     queue_done(&pager->queue);
+    lanes_done(pager);
     ways_done(&pager->ways);
     free(pager);
     return NULL;
@@ -366,6 +368,7 @@ void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out)
             continue;
         tick_dossier(&p, dossier);
     }
+    lanes_consider(&p, NULL);
 }
 
 const struct incident *pager_incident(const struct pager *pager, uint64_t id)

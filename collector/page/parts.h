@@ -8,26 +8,36 @@
 #include "collector/page/page.h"
 #include "uthash.h"
 
-enum { ROW_NONE = -1, NOT_QUEUED = -1 };
+enum { ROW_NONE = -1 };
 
-#define BY_COLLECTOR "collector"
-#define BY_RECOVERY  "recovery"
-#define BY_RECORD    "record"
+#define BY_COLLECTOR   "collector"
+#define BY_RECOVERY    "recovery"
+#define BY_RECORD      "record"
 
-#define WAIT_MAX_US  (30 * US_PER_S)
-#define LATE_US      (60 * US_PER_S)   /* between attempts past the budget, and behind a permanent refusal */
-#define LATE_FOR_US  (3600 * US_PER_S) /* how long they go on */
-#define CHANCE_US    (30 * US_PER_S)   /* of the budget that no Retry-After takes away */
-#define ASKED_US     (600 * US_PER_S)  /* the most a Retry-After gets */
+#define WAIT_MAX_US    (30 * US_PER_S)
+#define LATE_US        (60 * US_PER_S)   /* between attempts past the budget, and behind a permanent refusal */
+#define LATE_FOR_US    (3600 * US_PER_S) /* how long they go on */
+#define CHANCE_US      (30 * US_PER_S)   /* of the budget that no Retry-After takes away */
+#define SPILL_AFTER_US (120 * US_PER_S)  /* how long a page waits before the next way is asked, too */
+#define US_PER_MINUTE  (60 * US_PER_S)
+#define ASKED_US       (600 * US_PER_S) /* the most a Retry-After gets */
+
+enum { DOWN_AFTER = 2 /* failures in a row */ };
 
 struct slip {
     struct page row;
+    struct lane *lane;
     unsigned clock;  /* of its incident */
     bool recorded;   /* its row is on disk, or the disk is at fault: before that it is not due */
     bool unrecorded; /* the latter */
     bool sending;
-    bool unwanted; /* while being sent: not to be tried again */
-    int queue_at;  /* place in the heap, or NOT_QUEUED */
+    bool unwanted;            /* while being sent: not to be tried again */
+    bool refused;             /* for good, as the channel says */
+    bool spilled;             /* its next way, if there is one, has been asked */
+    int64_t deadline_us;      /* while it is in its lane's queue */
+    struct slip_queue *queue; /* it stands in; NULL: none */
+    size_t queue_at;          /* its place there */
+    struct slip *with;        /* while being sent: goes with it */
     struct slip *next;
     UT_hash_handle hh;
 };
@@ -67,19 +77,34 @@ struct holder {
     UT_hash_handle hh;
 };
 
-struct slip_queue { /* a binary heap, the earliest first */
+struct slip_queue { /* a binary heap */
+    bool (*is_before)(const struct slip *a, const struct slip *b);
     size_t n;
     size_t room;
     struct slip **at;
 };
 
+struct lane { /* a channel, and what waits for it */
+    char name[CONTACT_NAME_MAX + 1];
+    unsigned together;
+    unsigned per_minute;
+    int64_t *sent_us;   /* the latest per_minute messages, a ring; 0: none */
+    unsigned oldest;    /* of them */
+    int64_t blocked_us; /* it has asked to be left alone until then */
+    unsigned failures;  /* messages in a row */
+    char error[PAGE_ERROR_MAX + 1];
+    struct slip_queue ready; /* those due, the most urgent first */
+    UT_hash_handle hh;
+};
+
 struct pager {
+    struct lane *lanes;       /* by name */
     struct dossier *dossiers; /* by id */
     struct dossier *groups;   /* the open ones by group */
     struct holder *holders;   /* by alert */
     struct slip *slips;       /* by id */
-    struct slip_queue queue;
-    struct page_ways ways; /* contacts and channels are copies, owned */
+    struct slip_queue queue;  /* those that wait, the earliest first */
+    struct page_ways ways;    /* contacts and channels are copies, owned */
     uint64_t last_incident;
     uint64_t last_page;
     int64_t ticked_us; /* 0: not yet */
@@ -104,7 +129,8 @@ void tell_step(struct paging *p, const struct dossier *dossier, enum incident_st
 /* ---- queue.c ---- */
 
 int queue_add(struct slip_queue *queue, struct slip *slip); /* -ENOMEM */
-void queue_remove(struct slip_queue *queue, struct slip *slip);
+void queue_remove(struct slip *slip);                       /* from where it stands, if it does */
+bool slip_is_earlier(const struct slip *a, const struct slip *b);
 struct slip *queue_first(const struct slip_queue *queue); /* NULL: empty */
 void queue_done(struct slip_queue *queue);
 
@@ -120,6 +146,8 @@ void slips_cancel(struct paging *p, struct dossier *dossier);
 void slips_cancel_gone(struct paging *p, struct dossier *dossier);
 /* Puts a slip at the incident, not in the queue. NULL: out of memory. */
 struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock);
+/* A page by the contact's next way, because of `why`. NULL: there is no further way, or it has been asked. */
+struct slip *slip_spill(struct paging *p, struct dossier *dossier, const struct slip *slip, const char *why);
 /* It may be sent from now on. -ENOMEM. */
 int slip_record(struct pager *pager, struct slip *slip, bool unrecorded);
 unsigned slip_clock_of_key(const char *key);
@@ -150,6 +178,19 @@ void escalate_again(struct paging *p, struct dossier *dossier);
 
 /* An acknowledgement is over: it pages again. */
 bool expire(struct paging *p, struct dossier *dossier);
+
+/* ---- lane.c: channels, and what goes by them when ---- */
+
+struct lane *lane_make(struct pager *pager, const char *name); /* found or made; NULL: out of memory */
+int lanes_set(struct pager *pager);                            /* as the channels say. -ENOMEM */
+void lanes_move(struct pager *pager, int64_t step_us);         /* the clock went back */
+void lanes_done(struct pager *pager);
+/* What became of a message. */
+void lane_note(struct paging *p, struct lane *lane, const struct page_outcome *outcome);
+/* Spills the page if its channel cannot take it in time. */
+void slip_consider(struct paging *p, struct slip *slip);
+/* All of a lane; NULL: of every lane. */
+void lanes_consider(struct paging *p, const struct lane *lane);
 
 /* ---- setback.c ---- */
 

@@ -3,7 +3,7 @@
 
 #include "collector/page/parts.h"
 
-static bool is_before(const struct slip *a, const struct slip *b)
+bool slip_is_earlier(const struct slip *a, const struct slip *b)
 {
     if (a->row.next_us != b->row.next_us)
         return a->row.next_us < b->row.next_us;
@@ -13,13 +13,14 @@ static bool is_before(const struct slip *a, const struct slip *b)
 static void put(struct slip_queue *queue, size_t at, struct slip *slip)
 {
     queue->at[at] = slip;
-    slip->queue_at = (int)at;
+    slip->queue = queue;
+    slip->queue_at = at;
 }
 
 static void move_up(struct slip_queue *queue, size_t at)
 {
     struct slip *slip = queue->at[at];
-    for (; at > 0 && is_before(slip, queue->at[(at - 1) / 2]); at = (at - 1) / 2)
+    for (; at > 0 && queue->is_before(slip, queue->at[(at - 1) / 2]); at = (at - 1) / 2)
         put(queue, at, queue->at[(at - 1) / 2]);
     put(queue, at, slip);
 }
@@ -28,9 +29,9 @@ static void move_down(struct slip_queue *queue, size_t at)
 {
     struct slip *slip = queue->at[at];
     for (size_t child; (child = at * 2 + 1) < queue->n; at = child) {
-        if (child + 1 < queue->n && is_before(queue->at[child + 1], queue->at[child]))
+        if (child + 1 < queue->n && queue->is_before(queue->at[child + 1], queue->at[child]))
             child++;
-        if (!is_before(queue->at[child], slip))
+        if (!queue->is_before(queue->at[child], slip))
             break;
         put(queue, at, queue->at[child]);
     }
@@ -52,18 +53,19 @@ int queue_add(struct slip_queue *queue, struct slip *slip)
     return 0;
 }
 
-void queue_remove(struct slip_queue *queue, struct slip *slip)
+void queue_remove(struct slip *slip)
 {
-    if (slip->queue_at == NOT_QUEUED)
+    struct slip_queue *queue = slip->queue;
+    if (!queue)
         return;
-    size_t at = (size_t)slip->queue_at;
-    slip->queue_at = NOT_QUEUED;
+    size_t at = slip->queue_at;
+    slip->queue = NULL;
     struct slip *last = queue->at[--queue->n];
     if (last == slip)
         return;
     put(queue, at, last);
     move_up(queue, at);
-    move_down(queue, (size_t)last->queue_at);
+    move_down(queue, last->queue_at);
 }
 
 struct slip *queue_first(const struct slip_queue *queue)
@@ -74,5 +76,6 @@ struct slip *queue_first(const struct slip_queue *queue)
 void queue_done(struct slip_queue *queue)
 {
     free(queue->at);
-    *queue = (struct slip_queue){ 0 };
+    queue->at = NULL;
+    queue->n = queue->room = 0;
 }

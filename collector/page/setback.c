@@ -48,8 +48,10 @@ void pager_follow_clock(struct paging *p)
     struct pager *pager = p->pager;
     int64_t step_us = pager->ticked_us > p->now_us ? pager->ticked_us - p->now_us : 0;
     pager->ticked_us = p->now_us;
-    if (step_us > 0)
+    if (step_us > 0) {
         move_pages(pager, step_us);
+        lanes_move(pager, step_us);
+    }
     for (struct dossier *dossier = pager->dossiers; dossier; dossier = dossier->hh.next)
         if (dossier->known && is_ahead(&dossier->row, p->now_us))
             move_stamps(p, dossier, step_us);

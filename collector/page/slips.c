@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/scan.h"
 #include "collector/page/parts.h"
 
@@ -25,7 +26,11 @@ struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struc
         return NULL;
     slip->row = *row;
     slip->clock = clock;
-    slip->queue_at = NOT_QUEUED;
+    slip->lane = lane_make(pager, row->channel);
+    if (!slip->lane) {
+        free(slip);
+        return NULL;
+    }
     HASH_ADD(hh, pager->slips, row.id, sizeof slip->row.id, slip);
     if (!slip->hh.tbl) {
         free(slip);
@@ -54,6 +59,7 @@ struct aim { /* whom a page is for, and how it gets there */
     const char *channel;
     const char *address;
     unsigned step;
+    const char *why; /* of a spill; NULL: the first way */
 };
 
 static bool is_same_way(const struct page *row, const struct aim *aim)
@@ -72,7 +78,8 @@ static bool has_slip(const struct dossier *dossier, const struct aim *aim)
     return false;
 }
 
-static void queue_page(struct paging *p, struct dossier *dossier, const struct aim *aim)
+/* NULL: out of memory, told. */
+static struct slip *queue_page(struct paging *p, struct dossier *dossier, const struct aim *aim)
 {
     struct page row = {
         .id = p->pager->last_page + 1,
@@ -84,7 +91,9 @@ static void queue_page(struct paging *p, struct dossier *dossier, const struct a
         .next_us = p->now_us,
         .step = aim->step,
         .turn = dossier->row.turn,
+        .class = aim->why ? PAGE_SPILL : PAGE_FIRST,
     };
+    snprintf(row.text, sizeof row.text, "%s", aim->why ? aim->why : "");
     snprintf(row.contact, sizeof row.contact, "%s", aim->contact);
     snprintf(row.channel, sizeof row.channel, "%s", aim->channel);
     snprintf(row.address, sizeof row.address, "%s", aim->address);
@@ -93,21 +102,55 @@ static void queue_page(struct paging *p, struct dossier *dossier, const struct a
     struct slip *slip = slip_make(p->pager, dossier, &row, dossier->row.clock);
     if (!slip) {
         p->rc = -ENOMEM;
-        return;
+        return NULL;
     }
     p->pager->last_page = row.id;
     tell_page(p, slip);
     p->out->urgent = p->out->urgent || row.kind == PAGE_TRIGGER;
+    return slip;
+}
+
+/* A page of this step is under way to the contact, or has got there. */
+static bool has_page_of(const struct dossier *dossier, const char *contact, unsigned step)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->row.kind == PAGE_TRIGGER && slip->clock == dossier->row.clock &&
+            slip->row.turn == dossier->row.turn && slip->row.step == step && !slip->unwanted &&
+            slip->row.state != PAGE_CANCELLED && strcmp(slip->row.contact, contact) == 0)
+            return true;
+    return false;
 }
 
 void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_contact *contact, unsigned step)
 {
-    for (unsigned i = 0; i < contact->n_ways; i++) {
-        const struct page_way *way = &contact->ways[i];
-        const struct aim aim = { PAGE_TRIGGER, contact->name, way->channel, way->address, step };
-        if (!has_slip(dossier, &aim))
-            queue_page(p, dossier, &aim);
-    }
+    if (contact->n_ways == 0 || has_page_of(dossier, contact->name, step))
+        return;
+    const struct page_way *way = &contact->ways[0];
+    const struct aim aim = { PAGE_TRIGGER, contact->name, way->channel, way->address, step, NULL };
+    struct slip *slip = queue_page(p, dossier, &aim);
+    if (slip)
+        slip_consider(p, slip);
+}
+
+/* The way behind the one that the page goes by. NULL: there is none. */
+static const struct page_way *way_behind(const struct page_contact *contact, const struct page *page)
+{
+    for (unsigned i = 0; i + 1 < contact->n_ways; i++)
+        if (strcmp(contact->ways[i].channel, page->channel) == 0 &&
+            strcmp(contact->ways[i].address, page->address) == 0)
+            return &contact->ways[i + 1];
+    return NULL;
+}
+
+struct slip *slip_spill(struct paging *p, struct dossier *dossier, const struct slip *slip, const char *why)
+{
+    const struct page *page = &slip->row;
+    const struct page_contact *contact = contact_find(p->pager, page->contact, page->tenant);
+    const struct page_way *way = contact ? way_behind(contact, page) : NULL;
+    if (!way)
+        return NULL;
+    const struct aim aim = { PAGE_TRIGGER, contact->name, way->channel, way->address, page->step, why };
+    return has_slip(dossier, &aim) ? NULL : queue_page(p, dossier, &aim);
 }
 
 /* Whom a page goes to can be told of the tenant still, by the way that it goes. */
@@ -122,7 +165,7 @@ void slips_resolve(struct paging *p, struct dossier *dossier)
     /* New ones are put before those that are gone through. */
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
         const struct page *told = &slip->row;
-        const struct aim aim = { PAGE_RESOLVE, told->contact, told->channel, told->address, told->step };
+        const struct aim aim = { PAGE_RESOLVE, told->contact, told->channel, told->address, told->step, NULL };
         if (told->kind == PAGE_TRIGGER && told->state == PAGE_DELIVERED && is_aimed(p->pager, told) &&
             !has_slip(dossier, &aim))
             queue_page(p, dossier, &aim);
@@ -137,7 +180,7 @@ static void cancel(struct paging *p, struct slip *slip)
         slip->unwanted = true;
         return;
     }
-    queue_remove(&p->pager->queue, slip);
+    queue_remove(slip);
     slip->row.state = PAGE_CANCELLED;
     tell_page(p, slip);
 }
@@ -170,19 +213,6 @@ bool pager_is_unrecorded(const struct pager *pager, uint64_t page)
     struct slip *slip;
     HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
     return slip && slip->unrecorded;
-}
-
-bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
-{
-    struct slip *slip = queue_first(&pager->queue);
-    if (!slip || slip->row.next_us > now_us)
-        return false;
-    queue_remove(&pager->queue, slip);
-    slip->sending = true;
-    ret->n = 1;
-    ret->at[0] = &slip->row;
-    memcpy(ret->key, slip->row.key, sizeof ret->key);
-    return true;
 }
 
 static int64_t next_attempt_us(const struct page *page, const struct page_outcome *outcome, int64_t now_us)
@@ -243,6 +273,20 @@ static void note_failure(struct paging *p, struct slip *slip, const struct page_
     tell_page(p, slip);
 }
 
+static void note_outcome(struct paging *p, struct slip *slip, const struct page_outcome *outcome)
+{
+    slip->sending = false;
+    slip->row.attempts++;
+    slip->row.status = outcome->status;
+    slip->refused = outcome->permanent;
+    if (outcome->delivered)
+        note_delivery(p, slip);
+    else
+        note_failure(p, slip, outcome);
+    slip->unwanted = false;
+    slip_consider(p, slip);
+}
+
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out)
 {
@@ -251,12 +295,10 @@ void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome
     HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
     if (!slip || !slip->sending)
         return;
-    slip->sending = false;
-    slip->row.attempts++;
-    slip->row.status = outcome->status;
-    if (outcome->delivered)
-        note_delivery(&p, slip);
-    else
-        note_failure(&p, slip, outcome);
-    slip->unwanted = false;
+    struct lane *lane = slip->lane;
+    for (struct slip *next; slip; slip = next) {
+        next = TAKE(slip->with);
+        note_outcome(&p, slip, outcome);
+    }
+    lane_note(&p, lane, outcome);
 }

@@ -72,7 +72,7 @@ static int take_ways(struct pager *pager, const struct page_ways *ways)
     pager->ways = *ways;
     pager->ways.contacts = contacts;
     pager->ways.channels = channels;
-    return 0;
+    return lanes_set(pager);
 }
 
 int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t now_us, struct page_effects *out)
