@@ -211,6 +211,17 @@ static void reload_limits(struct collector *collector, const struct collector_co
     collector->limits.config = is;
 }
 
+/* The pager asks at once who is on duty, by the new file. */
+static int told_feed_of(struct collector *collector, const struct collector_config *config, struct err *err)
+{
+    const struct collector_config *before = collector->config;
+    collector->config = config;
+    int rc = told_feed(collector, err);
+    if (rc < 0)
+        collector->config = before;
+    return rc;
+}
+
 int collector_reload(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
@@ -230,9 +241,8 @@ int collector_reload(struct collector *collector, const struct collector_config 
     int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
                              &collector->transitions, err);
     if (rc == 0)
-        rc = restore_contacts(collector, config, err);
+        rc = told_feed_of(collector, config, err);
     if (rc == 0) {
-        collector->config = config;
         collector->log.least = (enum log_level)config->log_level;
         store_retain(collector->store, &config->retention);
         for (size_t i = 0; i < collector->n_events; i++)

@@ -12,7 +12,7 @@
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
  *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
  *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file,
- *          people*.c who is told as that has it · oncall.c who is on duty
+ *          people*.c who is told as that has it · oncall.c who is on duty, told.c what comes of both
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */

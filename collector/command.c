@@ -34,7 +34,7 @@ int collector_add_tenant(struct collector *collector, const char *name, const st
     if (rc < 0)
         return rc;
     collector->last_tenant = row.id;
-    rc = restore_contacts(collector, collector->config, err); /* a webhook may have waited for it */
+    rc = told_feed(collector, err); /* a webhook may have waited for it */
     desk_settle(collector);
     return rc < 0 ? rc : store_put_tenant(collector->store, &row);
 }

@@ -295,15 +295,6 @@ static void on_outcome(void *user, const struct page_outcome *outcome)
     settle_outcome(sending, outcome);
 }
 
-static const struct webhook_config *webhook_named(const struct collector *collector, const char *name)
-{
-    const struct webhook_config *webhooks = collector->config->webhooks.at;
-    for (size_t i = 0; i < collector->config->webhooks.n; i++)
-        if (strcmp(webhooks[i].name, name) == 0)
-            return &webhooks[i];
-    return NULL;
-}
-
 /* False: its incident is gone. */
 static bool fill_item(struct collector *collector, const struct page *page, struct message_item *ret)
 {
@@ -327,26 +318,25 @@ static int send_message(struct collector *collector, const struct page_due *due,
                         struct err *err)
 {
     const struct page *lead = due->at[0];
-    const struct webhook_config *webhook = webhook_named(collector, lead->channel);
+    struct channel_route route;
     struct message_item items[PAGE_TOGETHER_MAX];
     struct message message = {
         .kind = lead->kind == PAGE_RESOLVE ? MESSAGE_RESOLVE : MESSAGE_TRIGGER,
         .key = due->key,
         .contact = lead->contact,
         .address = lead->address,
+        .language = told_language(collector, lead->contact),
         .n_items = due->n,
         .items = items,
         .now_us = now_us(collector),
     };
-    if (!webhook)
-        return err_set(err, -ENOENT, "no webhook %s in the configuration", lead->channel);
+    if (!told_route(collector, lead->channel, &route))
+        return err_set(err, -ENOENT, "no channel %s in the configuration", lead->channel);
     for (size_t i = 0; i < due->n; i++) {
         message.possible_copy = message.possible_copy || due->at[i]->possible_copy;
         if (!fill_item(collector, due->at[i], &items[i]))
             return err_set(err, -ENOENT, "its incident is gone");
     }
-    struct channel_route route = { .kind = CHANNEL_WEBHOOK, .url = webhook->url };
-    snprintf(route.name, sizeof route.name, "%s", webhook->name);
     return channel_send(collector->sender, &route, &message, on_outcome, sending, err);
 }
 

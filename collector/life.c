@@ -139,6 +139,13 @@ static void judge_notices(struct collector *collector, struct assured *assured)
     judge(collector, assured, GATE_NOTICES, n == 0, evidence);
 }
 
+static void judge_contacts(struct collector *collector, struct assured *assured)
+{
+    char evidence[GATE_TEXT_MAX + 1];
+    bool reached = told_reached(collector, &assured->row, evidence);
+    judge(collector, assured, GATE_CONTACTS, reached, evidence);
+}
+
 static void judge_entitlement(struct collector *collector, struct assured *assured)
 {
     struct contract_finding finding;
@@ -269,6 +276,15 @@ static bool begins_window(const struct event *event, enum event_verb verb)
     return verb == EVENT_ARM || (verb == EVENT_START && event->drill);
 }
 
+/* Those who cannot be reached are named where arming is refused: somebody is waiting for it. */
+static void say_whom(const struct assured *assured, struct err *err)
+{
+    const struct gate *gate = &assured->gates[GATE_CONTACTS];
+    struct err refusal = *err;
+    if (!gate_lets(gate) && !assured->row.drill)
+        err_set(err, -EBUSY, "%.140s; contacts: %.100s", refusal.text, gate->evidence);
+}
+
 static int take(struct collector *collector, struct assured *assured, struct event_ask *ask,
                 const struct decision *decision, struct contract_finding *finding, struct event_change *ret,
                 struct err *err)
@@ -289,12 +305,16 @@ static int take(struct collector *collector, struct assured *assured, struct eve
     int rc = event_may(&after, ask->verb, ask->role, err);
     if (rc == 0 && ask->verb == EVENT_ACCEPT)
         judge_entitlement(collector, assured);
-    if (rc == 0 && ask->verb == EVENT_ARM)
+    if (rc == 0 && ask->verb == EVENT_ARM) {
         judge_notices(collector, assured);
+        judge_contacts(collector, assured);
+    }
     if (rc == 0 && begins_window(&after, ask->verb))
         rc = describe_check_rules(collector, assured, err);
     if (rc == 0)
         rc = event_do(&after, ask, ret, err);
+    if (rc == -EBUSY && ask->verb == EVENT_ARM)
+        say_whom(assured, err);
     if (rc == 0 && ask->verb == EVENT_REQUEST)
         rc = describe_check_hosts(assured, &gathered, err);
     if (rc == 0 && ask->verb == EVENT_REQUEST && !after.drill)
@@ -336,6 +356,7 @@ static void tick(struct collector *collector, struct assured *assured, int64_t n
     if (assured->row.state == EVENT_CHECKED && assured->row.arming_us != 0) {
         judge_hosts(collector, assured);
         judge_notices(collector, assured);
+        judge_contacts(collector, assured);
     }
     while (event_tick(&assured->row, assured->gates, now, &change))
         follow(collector, &assured->row, &change, "");

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "collector/channel/channel.h"
+#include "collector/channel/message.h"
 #include "collector/collector.h"
 #include "collector/event/lead.h"
 #include "collector/ingest/ingest.h"
@@ -408,6 +409,20 @@ void notices_tick(struct collector *collector);
 int notices_restore(struct collector *collector, const struct notice *row);
 void notices_free(struct collector *collector);
 
+/* told.c */
+enum told { TOLD_BY_POLICY = 0, TOLD_EVERYBODY = 1 };
+/* Contacts and channels of the configuration, to the pager. */
+int told_feed(struct collector *collector, struct err *err);
+/* What an incident of this tenant and event (0: none) is escalated by: the event's document, its tenant's escalation,
+ * that of all. TOLD_EVERYBODY: nothing is said. Negative: the document says what cannot be. */
+int told_policy(const struct collector *collector, uint64_t tenant, uint64_t event, struct page_policy *ret,
+                struct err *err);
+/* Of a channel, or of a webhook that is its own. False: the configuration has none of that name. */
+bool told_route(const struct collector *collector, const char *name, struct channel_route *ret);
+enum language told_language(const struct collector *collector, const char *name);
+/* Whether everybody that the event would have told is there and can be by two channels; in words, with who is not. */
+bool told_reached(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);
+
 /* oncall.c */
 void oncall_tick(struct collector *collector); /* overrides whose time is over are let go */
 int oncall_restore(struct collector *collector, const struct rota_override *row);
@@ -420,4 +435,3 @@ void trouble_free(struct collector *collector);
 
 /* restore.c */
 int restore_all(struct collector *collector, struct err *err);
-int restore_contacts(struct collector *collector, const struct collector_config *config, struct err *err);

@@ -83,3 +83,22 @@ bool people_may_tell(const struct contact_config *contact, const char *tenant)
 {
     return !contact->tenant || (tenant && strcmp(contact->tenant, tenant) == 0);
 }
+
+int people_policy(const struct escalation_config *escalation, struct page_policy *ret, struct err *err)
+{
+    char text[PAGE_POLICY_TEXT_MAX + 1];
+    const struct step_config *steps = escalation->steps.at;
+    struct page_policy policy = { .n_steps = (unsigned)escalation->steps.n };
+    for (size_t i = 0; i < escalation->steps.n; i++) {
+        policy.steps[i].after_us = steps[i].after_us;
+        policy.steps[i].n = (unsigned)steps[i].contacts.n;
+        for (size_t j = 0; j < steps[i].contacts.n; j++)
+            snprintf(policy.steps[i].whom[j], sizeof policy.steps[i].whom[j], "%s", steps[i].contacts.at[j]);
+    }
+    int rc = page_policy_text(&policy, text, err);
+    if (rc == 0)
+        *ret = policy;
+    return rc;
+}
+_Static_assert((int)PEOPLE_STEPS_MAX == (int)PAGE_STEPS_MAX && (int)PEOPLE_STEP_NAMES_MAX == (int)PAGE_WHOM_MAX,
+               "as much as the pager takes");

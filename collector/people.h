@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "collector/channel/route.h"
 #include "collector/event/rota.h"
+#include "collector/page/policy.h"
 
 enum {
     PEOPLE_CHANNELS_MAX = 32,
@@ -101,6 +102,9 @@ const struct escalation_config *people_escalation(const struct people_config *pe
 /* Views: borrowed from the configuration. */
 struct rota people_rota_view(const struct rota_config *config);
 struct channel_route people_route(const struct channel_config *config);
+
+/* As the pager has it. -E2BIG: its canonical text is too long. */
+int people_policy(const struct escalation_config *escalation, struct page_policy *ret, struct err *err);
 
 /* Over how many channels that differ it can be told. */
 size_t people_count_channels(const struct contact_config *contact);

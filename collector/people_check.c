@@ -239,7 +239,11 @@ static void check_escalations(struct checking *c)
 {
     const struct escalation_config *rows = c->people->escalations.at;
     for (size_t i = 0; i < c->people->escalations.n; i++) {
+        struct page_policy ignored;
+        struct err err;
         check_steps(c, &rows[i]);
+        if (people_policy(&rows[i], &ignored, &err) < 0)
+            FAULT(c, rows[i].line, "escalation %s: %s", rows[i].name, err.text);
         for (size_t j = 0; j < i; j++)
             if (same_tenant(rows[i].tenant, rows[j].tenant))
                 FAULT(c, rows[i].line, "escalation %s: line %d has that of %s already", rows[i].name, rows[j].line,

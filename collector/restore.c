@@ -292,29 +292,6 @@ static void tell_downtime(struct collector *collector, int64_t beat_us)
     desk_settle(collector);
 }
 
-int restore_contacts(struct collector *collector, const struct collector_config *config, struct err *err)
-{
-    struct page_contact contacts[COLLECTOR_WEBHOOKS_MAX];
-    const struct webhook_config *webhooks = config->webhooks.at;
-    for (size_t i = 0; i < config->webhooks.n; i++) {
-        memset(&contacts[i], 0, sizeof contacts[i]);
-        snprintf(contacts[i].name, sizeof contacts[i].name, "%s", webhooks[i].name);
-        contacts[i].everything = true;
-        contacts[i].n_ways = 1; /* a channel of its own */
-        memcpy(contacts[i].ways[0].channel, contacts[i].name, sizeof contacts[i].name);
-        if (!webhooks[i].tenant)
-            continue;
-        const struct tenant *tenant = fleet_tenant_named(collector->fleet, webhooks[i].tenant);
-        contacts[i].tenant = tenant ? tenant->id : NOBODY_TENANT;
-        if (!tenant)
-            log_event(&collector->log, LOG_WARN, "webhook_waits_for_tenant", KV_TEXT("webhook", webhooks[i].name),
-                      KV_TEXT("tenant", webhooks[i].tenant));
-    }
-    const struct page_ways ways = { .n_contacts = config->webhooks.n, .contacts = contacts };
-    int rc = pager_set_ways(collector->pager, &ways, now_us(collector), &collector->effects);
-    return rc < 0 ? err_sys(err, rc, "cannot take the webhooks") : 0;
-}
-
 /* Its rule is gone since: it holds no incident open any more. */
 static int end_alert(struct collector *collector, const struct alert *alert)
 {
@@ -401,7 +378,7 @@ int restore_all(struct collector *collector, struct err *err)
         collector->last_tenant = marks.tenant;
         collector->last_event = marks.event;
         pager_start_ids(collector->pager, marks.incident, marks.page);
-        rc = restore_contacts(collector, collector->config, err); /* behind the rows, see pager_set_ways() */
+        rc = told_feed(collector, err); /* behind the rows, see pager_set_ways() */
     }
     if (rc == 0)
         rc = put_back_watch(collector, &loading, err);

@@ -203,5 +203,74 @@ class OnCall(unittest.TestCase):
         self.assertEqual((self.world.must("oncall", "list"), self.world.must("contact", "list")), ({"rotas": []}, {"contacts": []}))
 
 
+TOLD = """channels:
+  - {{name: one, kind: webhook, url: '{one}'}}
+  - {{name: two, kind: webhook, url: '{two}'}}
+contacts:
+  - {{name: alice, ways: [{{channel: one}}, {{channel: two}}]}}
+  - {{name: bob, ways: [{{channel: two}}{more}]}}
+oncall:
+  - {{name: desk, zone: UTC, members: [alice, bob], from: 2026-11-23, at: '08:00', turn: 31d}}
+escalations:
+  - {{name: default, steps: [{{after: 0s, contacts: [desk]}}]}}
+"""
+
+
+class Told(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.start_receiver()
+        self.world.configure(webhooks=[])
+
+    def told(self, more=""):
+        return TOLD.format(one=self.world.url(path="one"), two=self.world.url(path="two"), more=more)
+
+    def gate(self):
+        return next(gate for gate in self.world.must("event", "show", "sale")["gates"] if gate["gate"] == "contacts")
+
+    def test_an_event_is_not_armed_while_somebody_has_one_channel(self):
+        self.world.shelve()
+        good = self.world.folder / "collector.yaml"
+        self.world.people(self.told())
+        self.world.start_collector()
+        day = str(datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=20))
+        self.world.must("tenant", "add", "acme")
+        self.world.must("host", "enroll", "web-1", "--tenant", "acme")
+        self.world.must("event", "create", "sale", "--tenant", "acme", "--zone", "UTC", "--from", day, "--hosts", "web-*")
+        self.world.must("event", "request", "sale")
+        for gate in "entitlement", "verdict", "rehearsal", "lint":
+            self.world.must("event", "override", "sale", gate, "--reason", f"no {gate} yet")
+        self.world.must("event", "accept", "sale", "--reason", "late")
+        self.world.must("event", "check", "sale")
+        status, _, error = self.world.console("event", "arm", "sale")
+        self.assertEqual(status, 1)
+        self.assertIn("contacts: not by two channels: bob has one channel", error)
+        self.assertEqual(self.gate()["state"], "failed")
+        self.assertNotIn("alice", self.gate()["evidence"])
+        # A contact that an event names and that is none is told, too.
+        self.world.must("event", "set", "sale", "--escalation", "[{after: 0s, contacts: 'alice, eve'}]")
+        self.assertIn("eve is no contact and no rota", self.world.console("event", "arm", "sale")[2])
+        self.world.must("event", "set", "sale", "--escalation", "")
+        good.write_text(good.read_text().replace(self.told(), self.told(", {channel: one}")))
+        before = self.world.log("collector").count("event=reloaded")
+        self.world.signal("collector", signal.SIGHUP)
+        wait_for("it is reloaded", lambda: self.world.log("collector").count("event=reloaded") > before)
+        for gate in "rehearsal", "lint":  # they rested on whom it told
+            self.world.must("event", "override", "sale", gate, "--reason", f"no {gate} yet")
+        self.world.must("event", "arm", "sale")
+        self.assertEqual((self.gate()["state"], self.gate()["evidence"]), ("passed", "2 can be told by two channels"))
+
+    def test_who_is_on_duty_is_paged(self):
+        self.world.people(self.told())
+        self.world.start_collector()
+        on_duty = self.world.must("oncall", "list")["rotas"][0]["on_duty"]["contact"]
+        self.world.live_event()
+        self.world.host.use_memory(0.97)
+        incident = wait_for("the page is delivered", lambda: self.world.incident_with("delivered"))
+        pages = self.world.must("incident", "show", incident["id"])["pages"]
+        self.assertEqual({page["contact"] for page in pages}, {on_duty}, pages)
+        self.assertIn({"alice": "/one", "bob": "/two"}[on_duty], [page["path"] for page in self.world.pages()])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -120,7 +120,7 @@ class OneTenants(unittest.TestCase):
                                       ("globex-ops", world.url("globex"), "globex"), ("war-room", world.url())])
             world.signal("collector", signal.SIGHUP)
             wait_for("the webhooks are taken", lambda: "event=reloaded" in world.log("collector"))
-            self.assertIn("event=webhook_waits_for_tenant webhook=globex-ops tenant=globex", world.log("collector"))
+            self.assertIn("event=contact_waits_for_tenant contact=globex-ops tenant=globex", world.log("collector"))
             world.must("tenant", "add", "globex")
             world.host.use_memory(0.97)
             incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
