@@ -318,23 +318,30 @@ static int send_message(struct collector *collector, const struct page_due *due,
                         struct err *err)
 {
     const struct page *lead = due->at[0];
+    static const enum message_kind kinds[] = {
+        [PAGE_TRIGGER] = MESSAGE_TRIGGER, [PAGE_RESOLVE] = MESSAGE_RESOLVE, [PAGE_CHATTER] = MESSAGE_CHATTER
+    };
     struct channel_route route;
     struct message_item items[PAGE_TOGETHER_MAX];
+    char text[PAGE_TOGETHER_MAX * (PAGE_TEXT_MAX + 1) + 1] = "";
     struct message message = {
-        .kind = lead->kind == PAGE_RESOLVE ? MESSAGE_RESOLVE : MESSAGE_TRIGGER,
+        .kind = kinds[lead->kind],
         .key = due->key,
         .contact = lead->contact,
         .address = lead->address,
         .language = told_language(collector, lead->contact),
-        .n_items = due->n,
+        .n_items = lead->kind == PAGE_CHATTER ? 0 : due->n,
         .items = items,
+        .text = text,
         .now_us = now_us(collector),
     };
     if (!told_route(collector, lead->channel, &route))
         return err_set(err, -ENOENT, "no channel %s in the configuration", lead->channel);
     for (size_t i = 0; i < due->n; i++) {
         message.possible_copy = message.possible_copy || due->at[i]->possible_copy;
-        if (!fill_item(collector, due->at[i], &items[i]))
+        if (lead->kind == PAGE_CHATTER)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i > 0 ? "\n" : "", due->at[i]->text);
+        else if (!fill_item(collector, due->at[i], &items[i]))
             return err_set(err, -ENOENT, "its incident is gone");
     }
     return channel_send(collector->sender, &route, &message, on_outcome, sending, err);

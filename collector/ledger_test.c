@@ -92,8 +92,11 @@ static void a_breach_is_on_record_once(void **state)
     pages_out(f);
     pass(f, PAGE_BUDGET_US / US_PER_S + 5);
     struct recorded recorded[8];
-    assert_int_equal(read_record(f, f->tenant, "incident", recorded, 8), 2);
-    assert_string_equal(recorded[1].what, "breached");
+    assert_int_equal(read_record(f, f->tenant, "incident", recorded, 8), 4);
+    assert_string_equal(recorded[1].what, "warned"); /* at half of the budget, and at four fifths */
+    assert_string_equal(recorded[2].what, "warned");
+    assert_string_equal(recorded[3].what, "breached");
+    assert_non_null(strstr(recorded[3].body, "not acknowledged"));
 }
 
 static void what_happens_in_a_fault_of_the_disk_is_on_record_in_its_order_after_it(void **state)

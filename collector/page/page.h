@@ -24,6 +24,8 @@
  *          ACKNOWLEDGED_FOR_US unless it is given again; then the incident is triggered once more, by the same clock
  *          and with its stamps unmoved, and the steps begin anew. A rota is asked when its step comes. A step that
  *          reaches nobody gives way to the next one at once, and everybody is told if the last one is none either
+ * Warned   when 50 % and 80 % of the budget are gone and nobody has acknowledged: a step on record, and chatter
+ * Chatter  what nobody has to act upon: a page of no incident, whose row has its text, to contacts that hear it
  * Pages    one page a contact for a trigger, one for the resolution to whom a trigger was delivered. Recovery does
  *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US from
  *          the page's creation, then come once a minute for an hour: a late page is still better than none; after
@@ -160,6 +162,7 @@ enum incident_step { /* what is worth a line of its own in the record */
                      STEP_ASSIGNED,
                      STEP_NOTED,
                      STEP_REOPENED,
+                     STEP_WARNED, /* half of its budget, or four fifths, are gone */
                      STEP_COUNT
 };
 /* "opened", "triggered-again"... */
@@ -168,8 +171,9 @@ const char *incident_step_name(enum incident_step step);
 struct incident_taken { /* a step, and the incident as it was then */
     enum incident_step step;
     struct incident incident;
-    char by[64];                  /* a user, "recovery", "record", "collector"... */
-    char text[PAGE_NOTE_MAX + 1]; /* a note; to whom it was assigned; the cause of a breach; else "" */
+    char by[64]; /* a user, "recovery", "record", "collector"... */
+    char
+        text[PAGE_NOTE_MAX + 1]; /* a note; to whom it was assigned; the cause of a breach; how much is gone; else "" */
 };
 
 struct page_effects { /* what a call changed: copies, to be stored; zeroed memory is empty */
@@ -193,6 +197,7 @@ struct page_contact { /* a person, a group, or a machine */
     char name[CONTACT_NAME_MAX + 1];
     uint64_t tenant; /* whose incidents it is told of; 0: all, the collector's own too */
     bool everything; /* a machine: at once, whatever the policy is */
+    bool hears;      /* chatter, too: the course of its tenant's events */
     unsigned n_ways; /* 1..PAGE_WAYS_MAX, in the order of preference */
     struct page_way ways[PAGE_WAYS_MAX];
 };
@@ -286,6 +291,9 @@ int pager_note(struct pager *pager, uint64_t incident, const char *text, const c
 /* One that was resolved is not over. It has a new clock, acknowledged by who reopens it, and a person resolves it. */
 int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                  struct err *err);
+
+/* Tells the contacts of the tenant that hear such things, behind all pages. `text` is cut at PAGE_TEXT_MAX. -ENOMEM. */
+int pager_chatter(struct pager *pager, uint64_t tenant, const char *text, int64_t now_us, struct page_effects *out);
 
 /* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it
  * goes out all the same: it is due from now on. Further calls change nothing. -ENOMEM. */

@@ -18,8 +18,8 @@ const char *incident_state_name(enum incident_state state)
 const char *incident_step_name(enum incident_step step)
 {
     static const char *const names[STEP_COUNT] = {
-        "opened",   "triggered-again",         "acknowledged", "breached", "resolved",
-        "recorded", "acknowledgement-expired", "assigned",     "noted",    "reopened",
+        "opened",   "triggered-again", "acknowledged", "breached", "resolved", "recorded", "acknowledgement-expired",
+        "assigned", "noted",           "reopened",     "warned",
     };
     return names[step];
 }
@@ -59,6 +59,7 @@ struct pager *pager_free(struct pager *pager)
         return NULL;
     HASH_ITER(hh, pager->dossiers, dossier, next)
     dossier_free(pager, dossier);
+    chatter_forget(pager, INT64_MAX);
     queue_done(&pager->queue);
     lanes_done(pager);
     ways_done(&pager->ways);
@@ -353,6 +354,7 @@ static void tick_dossier(struct paging *p, struct dossier *dossier)
     if (row->state == INCIDENT_TRIGGERED && dossier->step_us <= p->now_us)
         escalate(p, dossier);
     changed |= dossier_check_budget(p, dossier);
+    changed |= dossier_warn(p, dossier);
     if (changed || row->step != step)
         tell_incident(p, dossier);
 }
@@ -442,6 +444,7 @@ static bool is_settled(const struct dossier *dossier)
 void pager_forget(struct pager *pager, int64_t before_us)
 {
     struct dossier *dossier, *next;
+    chatter_forget(pager, before_us);
     HASH_ITER(hh, pager->dossiers, dossier, next)
     {
         if (dossier->row.state == INCIDENT_RESOLVED && dossier->row.resolved_us < before_us && is_settled(dossier))

@@ -144,7 +144,10 @@ void slips_resolve(struct paging *p, struct dossier *dossier);
 void slips_cancel(struct paging *p, struct dossier *dossier);
 /* Ends those to contacts and by ways that there are no more. */
 void slips_cancel_gone(struct paging *p, struct dossier *dossier);
-/* Puts a slip at the incident, not in the queue. NULL: out of memory. */
+/* It can be sent to its contact by its way. */
+bool slip_is_aimed(const struct pager *pager, const struct page *page);
+void slip_cancel(struct paging *p, struct slip *slip);
+/* Puts a slip at the incident (NULL: none), not in the queue. NULL: out of memory. */
 struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock);
 /* A page by the contact's next way, because of `why`. NULL: there is no further way, or it has been asked. */
 struct slip *slip_spill(struct paging *p, struct dossier *dossier, const struct slip *slip, const char *why);
@@ -192,6 +195,14 @@ void slip_consider(struct paging *p, struct slip *slip);
 /* All of a lane; NULL: of every lane. */
 void lanes_consider(struct paging *p, const struct lane *lane);
 
+/* ---- chatter.c ---- */
+
+void chatter_cancel_gone(struct paging *p);
+/* Lets go of what was said before; of all when INT64_MAX. */
+void chatter_forget(struct pager *pager, int64_t before_us);
+/* True: it goes on record that so much of the budget is gone. */
+bool dossier_warn(struct paging *p, struct dossier *dossier);
+
 /* ---- setback.c ---- */
 
 /* Moves what was stamped by a clock that was ahead of this one. */
@@ -220,6 +231,9 @@ struct holder *holder_make(struct pager *pager, const struct alert *alert, struc
 void holder_free(struct pager *pager, struct holder *holder);
 
 /* ---- title.c ---- */
+
+/* Copies what fits, never a part of a character. */
+void cut_text(char *to, size_t size, const char *text);
 
 /* The summary with its threshold spelled out: "CPU utilisation above 90 %". Cut at `size`. Returns `text`. */
 char *summary_text(char *text, size_t size, const char *summary, const struct alert *alert);

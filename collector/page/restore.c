@@ -46,9 +46,9 @@ int pager_restore_alert(struct pager *pager, const struct incident_alert *alert)
 
 int pager_restore_page(struct pager *pager, const struct page *page)
 {
-    struct dossier *dossier = dossier_make(pager, page->incident);
+    struct dossier *dossier = page->incident ? dossier_make(pager, page->incident) : NULL; /* chatter is of none */
     struct page row = *page;
-    if (!dossier)
+    if (page->incident && !dossier)
         return -ENOMEM;
     if (row.state == PAGE_QUEUED) {
         row.possible_copy = true;

@@ -36,8 +36,10 @@ struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struc
         free(slip);
         return NULL;
     }
-    slip->next = dossier->slips;
-    dossier->slips = slip;
+    if (dossier) {
+        slip->next = dossier->slips;
+        dossier->slips = slip;
+    }
     return slip;
 }
 
@@ -154,7 +156,7 @@ struct slip *slip_spill(struct paging *p, struct dossier *dossier, const struct 
 }
 
 /* Whom a page goes to can be told of the tenant still, by the way that it goes. */
-static bool is_aimed(const struct pager *pager, const struct page *page)
+bool slip_is_aimed(const struct pager *pager, const struct page *page)
 {
     const struct page_contact *contact = contact_find(pager, page->contact, page->tenant);
     return contact && contact_has_way(contact, page->channel, page->address);
@@ -166,13 +168,13 @@ void slips_resolve(struct paging *p, struct dossier *dossier)
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
         const struct page *told = &slip->row;
         const struct aim aim = { PAGE_RESOLVE, told->contact, told->channel, told->address, told->step, NULL };
-        if (told->kind == PAGE_TRIGGER && told->state == PAGE_DELIVERED && is_aimed(p->pager, told) &&
+        if (told->kind == PAGE_TRIGGER && told->state == PAGE_DELIVERED && slip_is_aimed(p->pager, told) &&
             !has_slip(dossier, &aim))
             queue_page(p, dossier, &aim);
     }
 }
 
-static void cancel(struct paging *p, struct slip *slip)
+void slip_cancel(struct paging *p, struct slip *slip)
 {
     if (slip->row.state != PAGE_QUEUED)
         return;
@@ -189,14 +191,14 @@ void slips_cancel(struct paging *p, struct dossier *dossier)
 {
     for (struct slip *slip = dossier->slips; slip; slip = slip->next)
         if (slip->row.kind == PAGE_TRIGGER)
-            cancel(p, slip);
+            slip_cancel(p, slip);
 }
 
 void slips_cancel_gone(struct paging *p, struct dossier *dossier)
 {
     for (struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (!is_aimed(p->pager, &slip->row))
-            cancel(p, slip);
+        if (!slip_is_aimed(p->pager, &slip->row))
+            slip_cancel(p, slip);
 }
 
 /* ---- attempts ---- */

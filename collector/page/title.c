@@ -18,6 +18,12 @@ static void append(char *to, size_t size, const char *text, size_t len)
     to[used + len] = '\0';
 }
 
+void cut_text(char *to, size_t size, const char *text)
+{
+    to[0] = '\0';
+    append(to, size, text, strlen(text));
+}
+
 static const char *unit_of(const struct alert *alert)
 {
     const struct metric *metric = metric_find(alert->metric);

@@ -88,5 +88,6 @@ int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t no
         if (dossier->known)
             escalate_again(&p, dossier);
     }
+    chatter_cancel_gone(&p);
     return p.rc;
 }

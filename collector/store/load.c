@@ -213,7 +213,8 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
         { ROW_NOTICE, "ORDER BY id" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
-        { ROW_PAGE, "WHERE incident IN " UNDER_WAY " ORDER BY id" },
+        { ROW_PAGE, "WHERE (incident <> 0 AND incident IN " UNDER_WAY ") OR (incident = 0 AND state = 'queued')"
+                    " ORDER BY id" },
     };
     int rc = raise_mark(load, "SELECT max(id) FROM event", marks ? &marks->event : NULL, err);
     if (rc == 0)

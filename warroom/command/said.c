@@ -31,6 +31,7 @@ static const struct sentence {
     { "document", NULL, "written in its document: {changed}[; because: {reason}]" },
     { "gate", NULL, "gate {gate} {state}[: {evidence}][; because: {reason}]" },
     { "incident", "noted", "noted: {text}" },
+    { "incident", "warned", "warned, {severity}: {text}: {title}" },
     { "incident", "assigned", "assigned to {text}: {title}" },
     { "incident", "breached", "breached, {severity}: {title}[; {text}]" },
     { "incident", NULL, "{what}, {severity}: {title}[; found late{late?}][; its ten minutes were broken{breached?}]" },
