@@ -34,6 +34,7 @@
 #include "collector/ingest/keyring.h"
 #include "collector/limits.h"
 #include "collector/page/page.h"
+#include "collector/page/worst.h"
 #include "collector/people.h"
 #include "collector/store/store.h"
 #include "collector/watch/overlay.h"
@@ -222,6 +223,17 @@ struct collector_overlays {
 int collector_overlays(const struct collector *collector, const struct collector_overlays_ask *ask,
                        struct collector_overlays *ret, struct err *err);
 void collector_overlays_done(struct collector_overlays *over);
+struct lint_row { /* one rule to one contact; texts are the configuration's */
+    const char *rule;
+    const char *contact;
+    unsigned step; /* the first that tells it */
+    struct worst worst;
+};
+typedef void collector_lint_fn(void *user, const struct lint_row *row);
+/* Each way from a rule that pages in the event's window to somebody it would tell, by configuration alone, with what is
+ * laid over the rules at its longest. -EINVAL: its document says what cannot be; -ENOMEM. */
+int collector_lint(const struct collector *collector, const struct event *event, collector_lint_fn *fn, void *user,
+                   struct err *err);
 /* Errors as event.h and contract_draw() have them. */
 int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb,
                        const struct decision *decision, const struct event **ret_row, struct err *err);

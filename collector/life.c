@@ -146,6 +146,13 @@ static void judge_contacts(struct collector *collector, struct assured *assured)
     judge(collector, assured, GATE_CONTACTS, reached, evidence);
 }
 
+static void judge_lint(struct collector *collector, struct assured *assured)
+{
+    char evidence[GATE_TEXT_MAX + 1];
+    bool holds = lint_holds(collector, &assured->row, evidence);
+    judge(collector, assured, GATE_LINT, holds, evidence);
+}
+
 static void judge_entitlement(struct collector *collector, struct assured *assured)
 {
     struct contract_finding finding;
@@ -279,10 +286,15 @@ static bool begins_window(const struct event *event, enum event_verb verb)
 /* Those who cannot be reached are named where arming is refused: somebody is waiting for it. */
 static void say_whom(const struct assured *assured, struct err *err)
 {
-    const struct gate *gate = &assured->gates[GATE_CONTACTS];
-    struct err refusal = *err;
-    if (!gate_lets(gate) && !assured->row.drill)
-        err_set(err, -EBUSY, "%.140s; contacts: %.100s", refusal.text, gate->evidence);
+    static const enum gate_kind said[] = { GATE_CONTACTS, GATE_LINT };
+    for (size_t i = 0; i < sizeof said / sizeof said[0] && !assured->row.drill; i++) {
+        const struct gate *gate = &assured->gates[said[i]];
+        struct err refusal = *err;
+        if (!gate_lets(gate)) {
+            err_set(err, -EBUSY, "%.140s; %s: %.100s", refusal.text, gate_name(gate->gate), gate->evidence);
+            return;
+        }
+    }
 }
 
 static int take(struct collector *collector, struct assured *assured, struct event_ask *ask,
@@ -308,6 +320,7 @@ static int take(struct collector *collector, struct assured *assured, struct eve
     if (rc == 0 && ask->verb == EVENT_ARM) {
         judge_notices(collector, assured);
         judge_contacts(collector, assured);
+        judge_lint(collector, assured);
     }
     if (rc == 0 && begins_window(&after, ask->verb))
         rc = describe_check_rules(collector, assured, err);
@@ -357,6 +370,7 @@ static void tick(struct collector *collector, struct assured *assured, int64_t n
         judge_hosts(collector, assured);
         judge_notices(collector, assured);
         judge_contacts(collector, assured);
+        judge_lint(collector, assured);
     }
     while (event_tick(&assured->row, assured->gates, now, &change))
         follow(collector, &assured->row, &change, "");

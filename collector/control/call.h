@@ -168,6 +168,8 @@ int verb_notice_add(struct call *call, struct err *err);
 int verb_notice_list(struct call *call, struct err *err);
 int verb_notice_answer(struct call *call, struct err *err);
 
+int verb_lint(struct call *call, struct err *err); /* lint.c */
+
 int verb_contact_list(struct call *call, struct err *err); /* contacts.c */
 int verb_contact_show(struct call *call, struct err *err);
 int verb_oncall_list(struct call *call, struct err *err); /* oncall.c */

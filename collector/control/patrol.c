@@ -25,7 +25,7 @@ static bool is_severer(const char *severity, const char *than)
 }
 
 /* NULL: there is none. Borrowed. */
-static const char *worst_of(const json_t *body)
+static const char *most_serious_of(const json_t *body)
 {
     const char *worst = NULL;
     size_t i;
@@ -57,7 +57,7 @@ static json_int_t count_findings(const json_t *body)
 static json_t *form_round(const struct store_ledger_row *row, bool all)
 {
     json_t *body = json_loads(row->entry.body, 0, NULL);
-    const char *worst = worst_of(body);
+    const char *worst = most_serious_of(body);
     if (!json_is_object(body)) {
         json_decref(body);
         return json_pack("{s:I}", "n", (json_int_t)row->entry.n);

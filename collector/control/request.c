@@ -160,6 +160,7 @@ static const struct verb verbs[] = {
       verb_notice_answer,
       { { "notice", ARG_INT, true }, { "tenant", ARG_TEXT, false }, { "reason", ARG_TEXT, true } },
       ROLES_COMMANDERS },
+    { "lint", verb_lint, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } }, ROLES_STAFF },
     { "contact list", verb_contact_list, { { .name = NULL } }, ROLES_STAFF },
     { "contact show", verb_contact_show, { { "contact", ARG_TEXT, true } }, ROLES_STAFF },
     { "oncall list", verb_oncall_list, { { .name = NULL } }, ROLES_STAFF },

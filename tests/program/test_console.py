@@ -65,8 +65,8 @@ FORMS = documented()
 PEOPLE = """channels:
   - {name: pager, kind: webhook, url: 'http://127.0.0.1:1/pager'}
 contacts:
-  - {name: alice, ways: [{channel: pager}]}
-  - {name: bob, ways: [{channel: pager}]}
+  - {name: alice, tenant: globex, ways: [{channel: pager}]}
+  - {name: bob, tenant: globex, ways: [{channel: pager}]}
 oncall:
   - {name: desk, zone: Asia/Shanghai, members: [alice, bob], from: 2026-11-23, at: '08:00', turn: 12h}
 """
@@ -150,12 +150,12 @@ class Console(unittest.TestCase):
         self.assertEqual(FORMS["tenant"], {"id", "name", "created"})
         self.assertIn("limits.egress", FORMS["host"])
         self.assertIn("store.samples", FORMS["status:"])
-        self.assertEqual(len(FORMS["incident"]), 21)
+        self.assertEqual(len(FORMS["incident"]), 25)
 
     def test_every_verb_of_the_docs_is_tried(self):
         """Each has a form() of its own below. Not here: answers that the console makes text of (test_carry.py), and what wants a day that
         begins in a moment (test_event.py)."""
-        elsewhere = {"backup", "export", "export series", "import", "event report"}
+        elsewhere = {"ledger export", "backup", "export", "export series", "import", "event report"}
         tried = set(re.findall(r'self\.form\("([a-z ]+)"', pathlib.Path(__file__).read_text(encoding="utf-8")))
         self.assertEqual(tried | elsewhere, {name[:-1] for name in FORMS if name.endswith(":")})
         self.assertFalse(tried & elsewhere)
@@ -303,6 +303,15 @@ class Console(unittest.TestCase):
         self.assertEqual((reopened["state"], reopened["acknowledged_until"] is None), ("acknowledged", False))
         self.assertEqual(self.form("incident resolve", found["id"])["incident"]["state"], "resolved")
         self.assertEqual(self.form("event end", "walk")["event"]["state"], "closed")
+
+    def test_whether_ten_minutes_are_enough(self):
+        found = self.form("lint", "sale", "--tenant", "acme")
+        self.assertEqual((found["state"], found["over"]), ("ok", 0))
+        longest = found["ways"][0]
+        self.assertEqual(set(longest), {"rule", "contact", "step", "total_s", "stages"})
+        self.assertEqual(longest["total_s"], sum(longest["stages"].values()))
+        self.assertIn("of 600 s at worst", self.human("lint", "sale", "--tenant", "acme"))
+        self.assert_fails(3, "there is no event nobody", "lint", "nobody")
 
     def test_contacts_and_rotas(self):
         contacts = self.form("contact list")["contacts"]

@@ -71,6 +71,9 @@ VERBS = {  # of `warroom --help`, in an order in which all of them work: what th
     "oncall override <rota> <contact>": "desk alice --from {today}T00:00:00Z --to {later}T00:00:00Z --reason tests",
     "oncall show <rota>": "desk",
     "ledger list": "--tenant acme",
+    "ledger verify [tenant]": "acme",
+    "ledger export <tenant> <file>": "acme {folder}/chain",
+    "lint <event>": "sale",
     "rule list": "--host web-1",
     "rule test [host]": "web-1 --event sale",
     "rule export": "",
@@ -99,6 +102,13 @@ class Secrets(unittest.TestCase):
     """A host that joined and was refused, an incident paged to webhooks that work, that do not, and that were written wrong."""
 
     @classmethod
+    def machine_told(cls):
+        """The incident, once a page of it went to the webhook: what goes to the robot's contact is refused."""
+        found = cls.world.incidents()
+        pages = cls.world.must("incident", "show", found[0]["id"])["pages"] if found else []
+        return found[0] if "delivered" in [page["state"] for page in pages] else None
+
+    @classmethod
     def setUpClass(cls):
         cls.world = world = cls.enterClassContext(World())
         cls.told = {}  # where: what was said there
@@ -120,7 +130,7 @@ class Secrets(unittest.TestCase):
         world.start("feed", *world.console_command("incident", "list", "--follow", "--json"))
         cls.join()
         world.host.use_memory(0.97)
-        cls.incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
+        cls.incident = wait_for("the machine is told", cls.machine_told)
         for name in ("dead", "missing"):
             wait_for("the others are refused", lambda name=name: f"contact={name} " in world.log("collector"))
         cls.write_hooks_wrong()

@@ -60,7 +60,7 @@ static enum command_exit show(const struct console *console, const struct reques
 
 static bool is_plugin(const struct verb *verb)
 {
-    return verb && strcmp(verb->control, "ledger verify") == 0;
+    return verb && (strcmp(verb->control, "ledger verify") == 0 || strcmp(verb->control, "lint") == 0);
 }
 
 static enum command_exit refuse(const struct console *console, const struct verb *verb, const struct err *err)

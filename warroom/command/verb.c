@@ -161,6 +161,8 @@ static const struct verb verbs[] = {
     { "notice list", "tenant", "notice list", show_notices, "those that are not over" },
     { "notice answer <notice>", "tenant reason!", "notice answer", show_notice_line,
       "say why a planned change may stand within a window" },
+    { "lint <event>", "tenant", "lint", show_lint,
+      "would everybody have answered within ten minutes at worst; exits as a monitoring plugin" },
     { "contact list", "", "contact list", show_contacts, "who can be told, by which ways" },
     { "contact show <contact>", "", "contact show", show_contact_page, "one contact: its ways, its rotas" },
     { "oncall list", "", "oncall list", show_rotas, "the rotas, and who is on duty now" },

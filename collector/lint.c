@@ -1,0 +1,262 @@
+/* From configuration alone: can everybody who would be told of an event's trouble have answered within ten minutes? */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "collector/page/worst.h"
+#include "collector/parts.h"
+
+enum { LINT_HEARERS_MAX = PEOPLE_CONTACTS_MAX + COLLECTOR_WEBHOOKS_MAX };
+
+struct hearer { /* somebody, at the first step that tells them */
+    const char *name;
+    unsigned step;
+    int64_t after_us;
+    const struct contact_config *contact; /* NULL: a webhook, which is its own channel */
+};
+
+struct linting {
+    const struct collector *collector;
+    const char *tenant;
+    size_t n;
+    struct hearer hearers[LINT_HEARERS_MAX];
+};
+
+static void add_hearer(struct linting *linting, const struct hearer *hearer)
+{
+    for (size_t i = 0; i < linting->n; i++)
+        if (strcmp(linting->hearers[i].name, hearer->name) == 0)
+            return;
+    if (linting->n < LINT_HEARERS_MAX)
+        linting->hearers[linting->n++] = *hearer;
+}
+
+static void add_contact(struct linting *linting, const char *name, unsigned step, int64_t after_us)
+{
+    const struct contact_config *contact = people_contact(&linting->collector->config->people, name);
+    if (contact && people_may_tell(contact, linting->tenant))
+        add_hearer(linting, &(struct hearer){ contact->name, step, after_us, contact });
+}
+
+/* Anybody of a rota may be on duty when it comes to it. */
+static void add_named(struct linting *linting, const char *name, unsigned step, int64_t after_us)
+{
+    const struct rota_config *rota = people_rota(&linting->collector->config->people, name);
+    if (!rota)
+        add_contact(linting, name, step, after_us);
+    for (size_t i = 0; rota && i < rota->members.n; i++)
+        add_contact(linting, rota->members.at[i], step, after_us);
+}
+
+static void add_policy(struct linting *linting, const struct page_policy *policy)
+{
+    for (unsigned i = 0; i < policy->n_steps; i++)
+        for (unsigned j = 0; j < policy->steps[i].n; j++)
+            add_named(linting, policy->steps[i].whom[j], i, policy->steps[i].after_us);
+}
+
+static void add_everybody(struct linting *linting)
+{
+    const struct config_list *contacts = &linting->collector->config->people.contacts;
+    for (size_t i = 0; i < contacts->n; i++)
+        add_contact(linting, ((const struct contact_config *)contacts->at)[i].name, 0, 0);
+}
+
+/* Machines are told of everything at once, whatever the policy is. */
+static void add_webhooks(struct linting *linting)
+{
+    const struct config_list *webhooks = &linting->collector->config->webhooks;
+    for (size_t i = 0; i < webhooks->n; i++) {
+        const struct webhook_config *webhook = (const struct webhook_config *)webhooks->at + i;
+        if (!webhook->tenant || (linting->tenant && strcmp(webhook->tenant, linting->tenant) == 0))
+            add_hearer(linting, &(struct hearer){ webhook->name, 0, 0, NULL });
+    }
+}
+
+static int gather(struct linting *linting, const struct event *event, struct err *err)
+{
+    AUTO(auto_free) struct page_policy *policy = malloc(sizeof *policy);
+    const struct tenant *tenant = fleet_tenant(linting->collector->fleet, event->tenant);
+    linting->tenant = tenant ? tenant->name : NULL;
+    if (!policy)
+        return err_set(err, -ENOMEM, "out of memory");
+    int rc = told_policy(linting->collector, event->tenant, event->id, policy, err);
+    if (rc < 0)
+        return rc;
+    if (rc == TOLD_EVERYBODY)
+        add_everybody(linting);
+    else
+        add_policy(linting, policy);
+    add_webhooks(linting);
+    return 0;
+}
+
+/* ---- one path ---- */
+
+/* How many of those told are told at this channel: what is due to one of them goes as one message. */
+static unsigned count_at(const struct linting *linting, const char *channel)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < linting->n; i++) {
+        const struct contact_config *contact = linting->hearers[i].contact;
+        const struct way_config *ways = contact ? contact->ways.at : NULL;
+        for (size_t j = 0; contact && j < contact->ways.n; j++)
+            n += strcmp(ways[j].channel, channel) == 0;
+    }
+    return n;
+}
+
+static unsigned rate_of(const struct people_config *people, const char *name)
+{
+    const struct channel_config *channel = people_channel(people, name);
+    if (!channel)
+        return 0;
+    return channel->per_minute > 0 ? (unsigned)channel->per_minute
+                                   : channel_per_minute((enum channel_kind)channel->kind);
+}
+
+static struct worst of_way(const struct linting *linting, struct worst_path path, const char *channel)
+{
+    path.per_minute = rate_of(&linting->collector->config->people, channel);
+    path.ahead = count_at(linting, channel);
+    return worst_of(&path);
+}
+
+/* By whichever of the contact's ways is the slowest. */
+static struct worst of_path(const struct linting *linting, const struct hearer *hearer, int64_t hold_us)
+{
+    struct worst_path path = {
+        .hold_us = hold_us, .interval_us = INTERVAL_WINDOW_US, .after_us = hearer->after_us, .n_ways = 1
+    };
+    if (!hearer->contact)
+        return worst_of(&path);
+    const struct way_config *ways = hearer->contact->ways.at;
+    struct worst slowest = { .total_us = -1 };
+    path.n_ways = (unsigned)people_count_channels(hearer->contact);
+    for (size_t i = 0; i < hearer->contact->ways.n; i++) {
+        struct worst worst = of_way(linting, path, ways[i].channel);
+        if (worst.total_us > slowest.total_us)
+            slowest = worst;
+    }
+    return slowest;
+}
+
+/* ---- rules ---- */
+
+/* What is laid over it for some hosts may make it page, and hold longer: the most that any of it says. */
+static void lay_over(const struct overlays *overlays, struct rule *rule)
+{
+    for (size_t i = 0; overlays && i < overlays->n; i++) {
+        const struct overlay *overlay = &overlays->at[i];
+        if (overlay->off || strcmp(overlay->rule, rule->name) != 0)
+            continue;
+        if (overlay->hold_us > rule->hold_us)
+            rule->hold_us = overlay->hold_us;
+        if (overlay->page > 0 || (overlay->page == OVERLAY_GIVEN_NOT && overlay->severity == SEVERITY_CRITICAL))
+            rule->page = true;
+    }
+}
+
+/* From the first bad sample on: a part of the time has its first bad sample at the beginning of its span. */
+static int64_t takes_us(const struct rule *rule)
+{
+    int64_t us = rule->condition == CONDITION_FRACTION ? rule->span_us : rule->hold_us;
+    return us < RULE_PAGE_HOLD_MAX_US ? us : RULE_PAGE_HOLD_MAX_US;
+}
+
+static int overlays_of(const struct collector *collector, const struct event *event, struct overlays **ret,
+                       struct err *err)
+{
+    AUTO(auto_free) struct document *document = malloc(sizeof *document);
+    if (!document)
+        return err_set(err, -ENOMEM, "out of memory");
+    int rc = collector_document(collector, event->id, document, err);
+    if (rc < 0)
+        return rc;
+    *ret = overlays_of_event(collector, event, document);
+    return *ret ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+static void each_hearer(const struct linting *linting, const char *rule, int64_t hold_us, collector_lint_fn *fn,
+                        void *user)
+{
+    for (size_t i = 0; i < linting->n; i++) {
+        const struct hearer *hearer = &linting->hearers[i];
+        const struct lint_row row = {
+            .rule = rule, .contact = hearer->name, .step = hearer->step, .worst = of_path(linting, hearer, hold_us)
+        };
+        fn(user, &row);
+    }
+}
+
+static void each_rule(const struct linting *linting, const struct overlays *of_event, collector_lint_fn *fn, void *user)
+{
+    const struct collector_config *config = linting->collector->config;
+    for (size_t i = 0; i < config->n_rules; i++) {
+        struct rule rule = config->rule_rows[i];
+        if (!(rule.in_force & (IN_FORCE(EVENT_ARMED) | IN_FORCE(EVENT_LIVE))))
+            continue;
+        lay_over(config->overlays, &rule);
+        lay_over(of_event, &rule);
+        if (rule.page)
+            each_hearer(linting, config->rule_rows[i].name, takes_us(&rule), fn, user);
+    }
+    each_hearer(linting, WATCH_SILENCE_RULE, (int64_t)WATCH_SILENCE_INTERVALS * INTERVAL_WINDOW_US, fn, user);
+}
+
+int collector_lint(const struct collector *collector, const struct event *event, collector_lint_fn *fn, void *user,
+                   struct err *err)
+{
+    AUTO(auto_free) struct linting *linting = calloc(1, sizeof *linting);
+    AUTO(auto_free) struct overlays *of_event = NULL;
+    if (!linting)
+        return err_set(err, -ENOMEM, "out of memory");
+    linting->collector = collector;
+    int rc = overlays_of(collector, event, &of_event, err);
+    if (rc == 0)
+        rc = gather(linting, event, err);
+    if (rc == 0)
+        each_rule(linting, of_event, fn, user);
+    return rc;
+}
+
+/* ---- the gate ---- */
+
+struct lint_sum {
+    size_t n, over;
+    char rule[RULE_NAME_MAX + 1];
+    char contact[CONTACT_NAME_MAX + 1];
+    int64_t worst_us;
+};
+
+static void sum_up(void *user, const struct lint_row *row)
+{
+    struct lint_sum *sum = user;
+    sum->n++;
+    sum->over += row->worst.total_us > PAGE_BUDGET_US;
+    if (row->worst.total_us <= sum->worst_us)
+        return;
+    sum->worst_us = row->worst.total_us;
+    snprintf(sum->rule, sizeof sum->rule, "%s", row->rule);
+    snprintf(sum->contact, sizeof sum->contact, "%s", row->contact);
+}
+
+bool lint_holds(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1])
+{
+    struct lint_sum sum = { .n = 0 };
+    struct err err;
+    int budget_s = (int)(PAGE_BUDGET_US / US_PER_S);
+    if (collector_lint(collector, event, sum_up, &sum, &err) < 0)
+        snprintf(evidence, GATE_TEXT_MAX + 1, "%s", err.text);
+    else if (sum.n == 0)
+        snprintf(evidence, GATE_TEXT_MAX + 1, "nobody would be told of anything");
+    else if (sum.over > 0)
+        snprintf(evidence, GATE_TEXT_MAX + 1,
+                 "%d s at worst, more than %d s: %s to %s (%zu of %zu ways); warroom lint %s",
+                 (int)(sum.worst_us / US_PER_S), budget_s, sum.rule, sum.contact, sum.over, sum.n, event->name);
+    else
+        snprintf(evidence, GATE_TEXT_MAX + 1, "%d s of %d s at worst: %s to %s", (int)(sum.worst_us / US_PER_S),
+                 budget_s, sum.rule, sum.contact);
+    return sum.n > 0 && sum.over == 0;
+}
