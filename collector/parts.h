@@ -423,7 +423,7 @@ enum language told_language(const struct collector *collector, const char *name)
 /* Whether everybody that the event would have told is there and can be by two channels; in words, with who is not. */
 bool told_reached(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);
 
-/* lint.c: whether ten minutes are enough for everybody that the event would have told; in words, with the longest way. */
+/* lint.c: whether ten minutes are enough for everybody the event would have told; in words, with the longest way. */
 bool lint_holds(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);
 
 /* oncall.c */

@@ -1,4 +1,4 @@
-/* Whether ten minutes are enough for an event, by its configuration: the longest ways from a bad sample to an answer. */
+/* Whether ten minutes are enough for an event, by configuration: the longest ways from a bad sample to an answer. */
 #include <errno.h>
 #include <stdlib.h>
 
