@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "collector/agent_fixture.h"
 #include "collector/parts.h"
 
@@ -382,8 +383,7 @@ int fixture_setup(void **state)
     heal_disk();
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    strcpy(f->dir, "/tmp/warroom-collector-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
+    assert_non_null(mkdtemp(folder_template(f->dir, sizeof f->dir, "warroom-collector")));
     uv_loop_init(&f->loop);
     uv_loop_init(&f->beyond);
     f->fake = (struct clock_fake){ .mono_ns = 1000 * NS_PER_S, .wall_ns = START_S * NS_PER_S };

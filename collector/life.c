@@ -230,6 +230,7 @@ static void follow(struct collector *collector, const struct event *event, const
                    const char *lead)
 {
     tell(collector, event, change);
+    chatter_change(collector, event, change);
     life_note(collector, event, "event", change->by, change_body(change, lead));
     if (change->what == EVENT_OPENED_UNARMED)
         raise_unarmed(collector, event);

@@ -426,6 +426,16 @@ bool told_reached(const struct collector *collector, const struct event *event, 
 /* lint.c: whether ten minutes are enough for everybody the event would have told; in words, with the longest way. */
 bool lint_holds(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);
 
+/* chatter.c: how an event goes, to the contacts that hear of it. The caller settles. */
+struct patrol_round;
+struct patrol_report;
+void chatter_change(struct collector *collector, const struct event *event, const struct event_change *change);
+void chatter_round(struct collector *collector, const struct event *event, const struct patrol_round *round,
+                   const struct patrol_report *report);
+void chatter_missed(struct collector *collector, const struct event *event, const struct patrol_round *first,
+                    unsigned n, const char *cause);
+void chatter_handover(struct collector *collector, const struct event *event, const char *by, const char *note);
+
 /* oncall.c */
 void oncall_tick(struct collector *collector); /* overrides whose time is over are let go */
 int oncall_restore(struct collector *collector, const struct rota_override *row);

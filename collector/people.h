@@ -48,6 +48,7 @@ struct contact_config {
     const char *name;
     int language;            /* enum language */
     const char *tenant;      /* NULL: it may be told of any tenant's incidents */
+    bool hears;              /* how its tenant's events go, too */
     struct config_list ways; /* of struct way_config, 1..PEOPLE_WAYS_MAX in the order of preference */
     int line;
 };

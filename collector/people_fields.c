@@ -69,6 +69,10 @@ const struct config_field people_contact_fields[] = {
       .at = offsetof(struct contact_config, language),
       .choices = language_names },
     TENANT_FIELD(contact_config, "only this tenant's incidents"),
+    { .key = "hears",
+      .kind = CONFIG_BOOL,
+      .at = offsetof(struct contact_config, hears),
+      .help = "how events go, too: their steps, rounds and hand-overs" },
     LIST_FIELD(contact_config, "ways", ways, way_fields, way_config, PEOPLE_WAYS_MAX, "channel and address each"),
     { .key = NULL },
 };

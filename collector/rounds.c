@@ -218,13 +218,15 @@ static void miss(struct collector *collector, struct event *event, const struct 
     char due[MOMENT_TEXT];
     struct patrol_round round = *first;
     bool live = first->phase != PATROL_PREPARING;
+    unsigned n = 0;
     snprintf(summary, sizeof summary, "Patrol: rounds were missed from %s on: %s", moment_format(due, first->due_us),
              why_missed(collector, first));
     uint64_t incident = found_bad(collector, event, MISSED, MISSED_GROUP, live ? SEVERITY_CRITICAL : SEVERITY_WARNING,
                                   first->due_us, summary);
-    for (unsigned n = 0; n < MISSED_A_TICK && record_missed(collector, event, &round, incident); n++)
+    for (; n < MISSED_A_TICK && record_missed(collector, event, &round, incident); n++)
         if (!patrol_due(event, now_us(collector), &round) || round.state != PATROL_MISSED)
             break;
+    chatter_missed(collector, event, first, n, why_missed(collector, first));
     store_put_event(collector->store, event);
 }
 
@@ -286,6 +288,7 @@ static void put_on_record(struct sweep *sweep, struct event *event)
         note_seen(event, &sweep->sight.setup);
         store_put_event(collector->store, event);
         tell_log(collector, event, sweep, report);
+        chatter_round(collector, event, &sweep->round, report);
         keep_for_next(sweep);
     }
     free(report);
@@ -497,10 +500,15 @@ int collector_hand_over(struct collector *collector, uint64_t event, const char 
     json_t *form = json_loads(body, 0, NULL);
     if (!form)
         return err_set(err, -ENOMEM, "the hand-over cannot be kept: out of memory");
+    char note[PAGE_TEXT_MAX + 1] = "";
+    if (json_is_string(json_object_get(form, "note")))
+        snprintf(note, sizeof note, "%s", json_string_value(json_object_get(form, "note")));
     int rc = ledger_note(collector, row->tenant,
                          (struct ledger_note){ .kind = "handover", .event = event, .actor = by, .body = form });
     if (rc < 0)
         return err_set(err, rc, "the hand-over cannot be kept: out of memory");
+    chatter_handover(collector, row, by, note);
+    desk_settle(collector);
     row->handovers++;
     store_put_event(collector->store, row);
     log_event(&collector->log, LOG_INFO, "shift_handed_over", KV_TEXT("event_name", row->name), KV_TEXT("by", by));

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/folder_fixture.h"
 #include "proto/codec/codec.h"
 
 enum { SERIES = 3, DAY_S = 86400 };
@@ -114,8 +115,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     *state = f;
     memset(&disk, 0, sizeof disk);
-    strcpy(f->folder, "/tmp/spool-test.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    assert_non_null(mkdtemp(folder_template(f->folder, sizeof f->folder, "spool-test")));
     snprintf(f->directory, sizeof f->directory, "%s/spool", f->folder);
     make_table(&f->table, SERIES, "vda");
     make_table(&f->other, SERIES, "vdb");

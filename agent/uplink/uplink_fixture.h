@@ -15,6 +15,7 @@
 #include "agent/uplink/parts.h"
 #include "base/arena.h"
 #include "base/auto.h"
+#include "base/folder_fixture.h"
 #include "proto/codec/codec.h"
 #include "proto/link/server.h"
 
@@ -246,8 +247,7 @@ static inline int setup(void **state)
         f->collector.kinds[i] = ENVELOPE_SEALED;
     }
     arena_init(&f->arena, CODEC_ARENA_BYTES);
-    strcpy(f->folder, "/tmp/uplink-test.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    assert_non_null(mkdtemp(folder_template(f->folder, sizeof f->folder, "uplink-test")));
     f->host = 0xc0ffee;
     f->boot = (struct boot_id){ { 7 } };
     assert_int_equal(key_pair_draw(&f->keys, NULL), 0);

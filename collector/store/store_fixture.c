@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "collector/store/faulty_vfs_fixture.h"
 #include "proto/codec/codec.h"
 
@@ -41,8 +42,7 @@ int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    strcpy(f->dir, "/tmp/warroom-store-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
+    assert_non_null(mkdtemp(folder_template(f->dir, sizeof f->dir, "warroom-store")));
     assert_int_equal(uv_loop_init(&f->loop), 0);
     f->fake = (struct clock_fake){ .mono_ns = NS_PER_S, .wall_ns = INT64_C(1795400000) * NS_PER_S };
     f->clock = clock_of_fake(&f->fake);

@@ -9,13 +9,14 @@
 
 #include <cmocka.h>
 
+#include "base/folder_fixture.h"
 #include "collector/store/db.h"
 #include "collector/store/faulty_vfs_fixture.h"
 
 enum { ROWS = 400 }; /* of a page each */
 
 struct fixture {
-    char folder[32];
+    char folder[64];
     char path[64];
     sqlite3 *db;
     struct err err;
@@ -56,7 +57,8 @@ static int64_t count(struct fixture *f, int value)
 static int setup(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){ .folder = "/tmp/warroom-wal.XXXXXX" };
+    fixture = (struct fixture){ .path = "" };
+    folder_template(fixture.folder, sizeof fixture.folder, "warroom-wal");
     *state = &fixture;
     faulty_vfs_plan(&(struct faulty_plan){ .n = 0 });
     if (!mkdtemp(fixture.folder))

@@ -133,7 +133,7 @@ class Check(unittest.TestCase):
         head = "control: c\nfeed: f\nstate: s\n"
         for value, count in ((rules, 1), (f"[{rules}]", 1), (f"[{more}, {rules}]", 2), (f"\n- {rules}\n- {more}", 2)):
             self.assertEqual(self.check("warroom-collector", f"{head}rules: {value}\n"),
-                             (0, f"{self.file}: ok, {count} rules, 0 webhooks\n", ""))
+                             (0, f"{self.file}: ok, {count} rules, 0 webhooks, 0 contacts\n", ""))
         for value, fault in (("[]", "`rules` is a list of 0 items, want a text, or a list of 1 to 16 texts"),
                              (f"[{', '.join([str(rules)] * 17)}]", "`rules` is a list of 17 items, want a text, or a list of 1 to 16 texts"),
                              ("", "`rules` is empty, want a text, or a list of 1 to 16 texts"),

@@ -260,6 +260,26 @@ class Told(unittest.TestCase):
         self.world.must("event", "arm", "sale")
         self.assertEqual((self.gate()["state"], self.gate()["evidence"]), ("passed", "2 can be told by two channels"))
 
+    def heard(self):
+        """What the group was told, but of incidents."""
+        bodies = [page["page"] for page in self.world.pages() if page["path"] == "/group"]
+        return [body["commonAnnotations"]["summary"] for body in bodies if body["commonAnnotations"]["kind"] == "chatter"]
+
+    def test_a_group_hears_how_an_event_goes(self):
+        group = self.world.url(path="group")
+        self.world.people(f"channels: [{{name: group, kind: webhook, url: '{group}'}}]\n"
+                          "contacts: [{name: room, hears: true, ways: [{channel: group}]}]\n")
+        self.world.start_collector()
+        self.world.live_event()
+        self.world.must("patrol", "handover", "sale", "--note", "the cache is cold")
+        self.world.must("event", "end", "sale")
+        wait_for("its end is heard of", lambda: len(self.heard()) >= 5)
+        said = set(self.heard())
+        self.assertLessEqual({"DRILL: sale: live, by root", "DRILL: sale: handed over by root: the cache is cold",
+                              "DRILL: sale: closed, by root"}, said)
+        rounds = [text.split(" of patrol (kept): ")[0] for text in said if "round" in text]
+        self.assertEqual(sorted(rounds), ["DRILL: sale: round 0", "DRILL: sale: round 1"])
+
     def test_who_is_on_duty_is_paged(self):
         self.world.people(self.told())
         self.world.start_collector()
