@@ -2,9 +2,12 @@
  * found late is told to more people sooner; once the budget cannot be kept any more there is nothing to be gained by
  * that, and they count from when it was found. A step that reaches nobody is no step: the next one is taken at once,
  * and everybody is told when the last one is none either. */
+#include <limits.h>
 #include <string.h>
 
 #include "collector/page/parts.h"
+
+#define ANY_STEP UINT_MAX
 
 /* The row's text is one that page_policy_text() has written, or a file was damaged: then everybody is told. */
 static struct page_policy policy_of(const struct incident *row)
@@ -51,46 +54,56 @@ static const char *on_duty(struct paging *p, const char *name)
 }
 
 /* False: it reached nobody. */
-static bool take_step(struct paging *p, struct dossier *dossier, const struct page_policy *policy)
+static bool take_step(struct paging *p, struct dossier *dossier, const struct page_policy_step *step, unsigned number)
 {
-    const struct page_policy_step *step = &policy->steps[dossier->row.step];
     bool told = false;
     for (unsigned i = 0; i < step->n; i++) {
         const char *person = on_duty(p, step->whom[i]);
-        told |= tell_name(p, dossier, person ? person : step->whom[i], dossier->row.step);
+        told |= tell_name(p, dossier, person ? person : step->whom[i], number);
     }
     return told;
 }
 
-static bool has_told_people(const struct paging *p, const struct dossier *dossier)
+/* Somebody was told by the step, or is being. */
+static bool has_told(const struct paging *p, const struct dossier *dossier, unsigned step)
 {
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (slip->row.kind == PAGE_TRIGGER && slip->clock == dossier->row.clock &&
-            slip->row.turn == dossier->row.turn && !contact_is_machine(p->pager, slip->row.contact))
+        if (slip_stands(dossier, slip) && (step == ANY_STEP || slip->row.step == step) &&
+            !contact_is_machine(p->pager, slip->row.contact))
             return true;
     return false;
 }
 
-void escalate(struct paging *p, struct dossier *dossier)
+/* Those that are due; at once: the next one, due or not, for the one before has reached nobody. */
+static void take_steps(struct paging *p, struct dossier *dossier, const struct page_policy *policy, bool at_once)
 {
     struct incident *row = &dossier->row;
-    if (row->state != INCIDENT_TRIGGERED || row->clock == 0 || p->now_us < row->damped_us)
+    for (; row->step < count_steps(policy) && (at_once || p->now_us >= due_us(row, policy)); row->step++) {
+        if (policy->n_steps == 0)
+            tell_all(p, dossier, false, 0);
+        else
+            at_once = !take_step(p, dossier, &policy->steps[row->step], row->step);
+    }
+    bool last = row->step >= count_steps(policy);
+    if (last && at_once && !has_told(p, dossier, ANY_STEP))
+        tell_all(p, dossier, false, 0);
+    dossier->step_us = last ? INT64_MAX : due_us(row, policy);
+}
+
+static bool is_escalated(const struct paging *p, const struct incident *row)
+{
+    return row->state == INCIDENT_TRIGGERED && row->clock > 0 && p->now_us >= row->damped_us;
+}
+
+void escalate(struct paging *p, struct dossier *dossier)
+{
+    if (!is_escalated(p, &dossier->row))
         return;
     tell_all(p, dossier, true, 0);
     if (dossier->step_us > p->now_us)
         return;
-    const struct page_policy policy = policy_of(row);
-    bool at_once = false;
-    for (; row->step < count_steps(&policy) && (at_once || p->now_us >= due_us(row, &policy)); row->step++) {
-        if (policy.n_steps == 0)
-            tell_all(p, dossier, false, 0);
-        else
-            at_once = !take_step(p, dossier, &policy);
-    }
-    bool last = row->step >= count_steps(&policy);
-    if (last && at_once && !has_told_people(p, dossier))
-        tell_all(p, dossier, false, 0);
-    dossier->step_us = last ? INT64_MAX : due_us(row, &policy);
+    const struct page_policy policy = policy_of(&dossier->row);
+    take_steps(p, dossier, &policy, false);
 }
 
 void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us)
@@ -101,15 +114,30 @@ void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us)
     escalate(p, dossier);
 }
 
+/* False: it has reached nobody, nor does it now. */
+static bool take_again(struct paging *p, struct dossier *dossier, const struct page_policy_step *step, unsigned number)
+{
+    if (!has_told(p, dossier, number))
+        return take_step(p, dossier, step, number);
+    for (unsigned i = 0; i < step->n; i++)
+        if (!on_duty(p, step->whom[i])) /* who was on duty then has been told */
+            tell_name(p, dossier, step->whom[i], number);
+    return true;
+}
+
 void escalate_again(struct paging *p, struct dossier *dossier)
 {
     const struct incident *row = &dossier->row;
-    if (row->state != INCIDENT_TRIGGERED || row->clock == 0 || p->now_us < row->damped_us)
+    unsigned taken = row->step;
+    bool reached = true;
+    if (!is_escalated(p, row))
         return;
     const struct page_policy policy = policy_of(row);
-    tell_all(p, dossier, policy.n_steps > 0 || row->step == 0, 0);
-    for (unsigned i = 0; i < row->step && i < policy.n_steps; i++)
-        for (unsigned k = 0; k < policy.steps[i].n; k++)
-            if (!on_duty(p, policy.steps[i].whom[k])) /* who was on duty then has been told */
-                tell_name(p, dossier, policy.steps[i].whom[k], i);
+    tell_all(p, dossier, policy.n_steps > 0 || taken == 0, 0);
+    for (unsigned i = 0; i < taken && i < policy.n_steps; i++)
+        reached = take_again(p, dossier, &policy.steps[i], i);
+    if (!reached)
+        take_steps(p, dossier, &policy, true);
+    if (row->step != taken)
+        tell_incident(p, dossier);
 }

@@ -83,6 +83,56 @@ static void a_rota_is_asked_when_its_step_comes(void **state)
     assert_string_equal(paged(f), ""); /* who was on duty then has been told */
 }
 
+static void who_is_on_duty_and_has_another_address_is_paged_there(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    f->moved = "alice";
+    set_people(f, three);
+    assert_string_equal(paged(f), "alice/mail");
+    assert_string_equal(f->out.pages[f->out.n_pages - 1].address, "alice@example.org");
+    FIRES(f, .event = SALE, .host = 2);
+    RECOVERS(f, .host = 2); /* people must know all the same */
+    acknowledge(f, 1);
+    f->moved = NULL;
+    set_people(f, three);
+    assert_string_equal(paged(f), "alice/mail");
+    assert_int_equal(f->out.pages[f->out.n_pages - 1].incident, 2);
+}
+
+static void who_is_on_duty_now_is_paged_for_who_was_and_is_no_contact_any_more(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f);
+    f->gone = "alice";
+    f->duty = "bob";
+    set_people(f, three);
+    assert_string_equal(paged(f), "bob/mail");
+    set_people(f, three);
+    assert_string_equal(paged(f), "");
+}
+
+static void the_next_step_is_taken_when_nobody_is_left_of_those_before(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s bob; 3m lead");
+    FIRES(f);
+    f->gone = "bob";
+    set_people(f, f->policy);
+    assert_string_equal(paged(f), "lead/mail");
+    assert_true(f->out.n_incidents == 1 && f->out.incidents[0].step == 2);
+    f->gone = "lead"; /* and there is no further one */
+    set_people(f, f->policy);
+    assert_string_equal(paged(f), "bob/mail");
+    set_people(f, "0s manager");
+    FIRES(f, .event = SALE, .host = 2);
+    f->gone = "manager"; /* the lead is back, for the first one too */
+    set_people(f, f->policy);
+    assert_string_equal(paged(f), "lead/mail alice/mail bob/mail lead/mail");
+}
+
 static void a_step_that_reaches_nobody_gives_way_to_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -214,6 +264,9 @@ int main(void)
         TEST(no_step_is_taken_of_what_is_acknowledged_or_over),
         TEST(an_edit_of_the_policy_changes_no_open_incident),
         TEST(a_rota_is_asked_when_its_step_comes),
+        TEST(who_is_on_duty_and_has_another_address_is_paged_there),
+        TEST(who_is_on_duty_now_is_paged_for_who_was_and_is_no_contact_any_more),
+        TEST(the_next_step_is_taken_when_nobody_is_left_of_those_before),
         TEST(a_step_that_reaches_nobody_gives_way_to_the_next),
         TEST(everybody_is_told_where_there_is_no_policy),
         TEST(machines_do_not_stand_for_people),

@@ -55,6 +55,20 @@ static struct page_contact person(const char *name)
     return contact;
 }
 
+/* Without who is gone, another way for who has moved. Returns how many are left. */
+static size_t change_contacts(const struct fixture *f, size_t n, struct page_contact *contacts)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct page_contact contact = contacts[i];
+        if (f->moved && strcmp(contact.name, f->moved) == 0)
+            snprintf(contact.ways[0].address, sizeof contact.ways[0].address, "%s@example.org", contact.name);
+        if (!f->gone || strcmp(contact.name, f->gone) != 0)
+            contacts[left++] = contact;
+    }
+    return left;
+}
+
 void set_people(struct fixture *f, const char *policy)
 {
     const bool with_machine = f->n_channels == 0;
@@ -65,8 +79,8 @@ void set_people(struct fixture *f, const char *policy)
         contacts[0].ways[1] = (struct page_way){ .channel = "robot", .address = "alice" };
     }
     f->policy = policy;
-    f->duty = "alice";
-    const struct page_ways ways = { .n_contacts = with_machine ? 5 : 4,
+    f->duty = f->duty ? f->duty : "alice";
+    const struct page_ways ways = { .n_contacts = change_contacts(f, with_machine ? 5 : 4, contacts),
                                     .contacts = contacts,
                                     .n_channels = f->n_channels,
                                     .channels = f->channels,

@@ -27,6 +27,8 @@ struct fixture {
     const struct page_channel *channels; /* for set_people() */
     const char *policy;                  /* of what opens; NULL: none */
     const char *duty;                    /* who is on duty by the rota "desk" */
+    const char *gone;                    /* set_people() leaves out who is called so */
+    const char *moved;                   /* has another address there */
 };
 
 struct change { /* of the CPU alert of web-1, firing since now, unless said otherwise */
@@ -51,7 +53,7 @@ void store(struct fixture *f);
 struct page_contact machine(const char *name, uint64_t tenant);
 void set_contacts(struct fixture *f, size_t n, const char *const *names);
 /* alice, bob, lead and manager, by mail; what opens has the policy. With channels alice has a robot besides, without
- * there is a machine "hook". */
+ * there is a machine "hook". alice is on duty unless somebody is. */
 void set_people(struct fixture *f, const char *policy);
 /* Whom the last call has made trigger pages for, in their order: "alice/mail bob/mail". */
 const char *paged(const struct fixture *f);

@@ -142,8 +142,10 @@ void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_
 void slips_resolve(struct paging *p, struct dossier *dossier);
 /* Ends the trigger pages still queued. */
 void slips_cancel(struct paging *p, struct dossier *dossier);
-/* Ends those to contacts and by ways that there are no more. */
+/* Ends those to contacts and by ways that there are no more; who has another way is told by that. */
 void slips_cancel_gone(struct paging *p, struct dossier *dossier);
+/* A trigger page of the incident's clock and turn that nothing has ended: it is under way, or has got there. */
+bool slip_stands(const struct dossier *dossier, const struct slip *slip);
 /* It can be sent to its contact by its way. */
 bool slip_is_aimed(const struct pager *pager, const struct page *page);
 void slip_cancel(struct paging *p, struct slip *slip);
@@ -174,7 +176,8 @@ bool contacts_have_people(const struct pager *pager, uint64_t tenant);
 void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us);
 /* Takes those that are due. */
 void escalate(struct paging *p, struct dossier *dossier);
-/* Contacts have changed: those that the steps taken so far name are told, if they were not. */
+/* Contacts have changed: those that the steps taken so far name are told, if they were not. Whoever is on duty now is
+ * told where nobody is left whom a step has told; if there is nobody, the next step is taken. */
 void escalate_again(struct paging *p, struct dossier *dossier);
 
 /* ---- people.c ---- */

@@ -112,13 +112,21 @@ static struct slip *queue_page(struct paging *p, struct dossier *dossier, const 
     return slip;
 }
 
+static bool is_of_this_turn(const struct dossier *dossier, const struct slip *slip)
+{
+    return slip->row.kind == PAGE_TRIGGER && slip->clock == dossier->row.clock && slip->row.turn == dossier->row.turn;
+}
+
+bool slip_stands(const struct dossier *dossier, const struct slip *slip)
+{
+    return is_of_this_turn(dossier, slip) && slip->row.state != PAGE_CANCELLED && !slip->unwanted;
+}
+
 /* A page of this step is under way to the contact, or has got there. */
 static bool has_page_of(const struct dossier *dossier, const char *contact, unsigned step)
 {
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (slip->row.kind == PAGE_TRIGGER && slip->clock == dossier->row.clock &&
-            slip->row.turn == dossier->row.turn && slip->row.step == step && !slip->unwanted &&
-            slip->row.state != PAGE_CANCELLED && strcmp(slip->row.contact, contact) == 0)
+        if (slip_stands(dossier, slip) && slip->row.step == step && strcmp(slip->row.contact, contact) == 0)
             return true;
     return false;
 }
@@ -194,11 +202,22 @@ void slips_cancel(struct paging *p, struct dossier *dossier)
             slip_cancel(p, slip);
 }
 
+/* Who can be told by another way now is told by that: nobody else would have them paged. */
+static void replace_gone(struct paging *p, struct dossier *dossier, struct slip *slip)
+{
+    const struct page_contact *contact = contact_find(p->pager, slip->row.contact, slip->row.tenant);
+    bool wanted = slip->row.state == PAGE_QUEUED && slip_stands(dossier, slip);
+    slip_cancel(p, slip);
+    if (wanted && contact)
+        slips_trigger(p, dossier, contact, slip->row.step);
+}
+
 void slips_cancel_gone(struct paging *p, struct dossier *dossier)
 {
+    /* New ones are put before those that are gone through. */
     for (struct slip *slip = dossier->slips; slip; slip = slip->next)
         if (!slip_is_aimed(p->pager, &slip->row))
-            slip_cancel(p, slip);
+            replace_gone(p, dossier, slip);
 }
 
 /* ---- attempts ---- */
