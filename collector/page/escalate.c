@@ -38,13 +38,14 @@ static void tell_all(struct paging *p, struct dossier *dossier, bool machines_al
     }
 }
 
+/* False: nobody is told by that. */
 static bool tell_name(struct paging *p, struct dossier *dossier, const char *name, unsigned step)
 {
     const struct page_contact *contact = contact_find(p->pager, name, dossier->row.tenant);
     if (!contact || contact->n_ways == 0)
         return false;
     slips_trigger(p, dossier, contact, step);
-    return true;
+    return contact_counts(p->pager, name, dossier->row.tenant);
 }
 
 static const char *on_duty(struct paging *p, const char *name)
@@ -69,7 +70,7 @@ static bool has_told(const struct paging *p, const struct dossier *dossier, unsi
 {
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
         if (slip_stands(dossier, slip) && (step == ANY_STEP || slip->row.step == step) &&
-            !contact_is_machine(p->pager, slip->row.contact))
+            contact_counts(p->pager, slip->row.contact, slip->row.tenant))
             return true;
     return false;
 }

@@ -144,6 +144,27 @@ static void a_step_that_reaches_nobody_gives_way_to_the_next(void **state)
     assert_string_equal(paged(f), "hook/hook alice/mail bob/mail lead/mail manager/mail");
 }
 
+static void a_step_that_tells_machines_alone_gives_way_to_people(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s hook; 3m lead");
+    FIRES(f);
+    assert_string_equal(paged(f), "hook/hook lead/mail");
+    set_people(f, "0s hook");
+    FIRES(f, .event = SALE, .host = 2);
+    assert_string_equal(paged(f), "hook/hook alice/mail bob/mail lead/mail manager/mail");
+}
+
+static void machines_are_told_in_their_steps_where_there_is_nobody_else(void **state)
+{
+    struct fixture *f = *state;
+    f->gone = "*";
+    set_people(f, "0s hook; 3m lead");
+    FIRES(f);
+    assert_string_equal(paged(f), "hook/hook");
+    assert_int_equal(incident(f, 1)->step, 1);
+}
+
 static void everybody_is_told_where_there_is_no_policy(void **state)
 {
     struct fixture *f = *state;
@@ -268,6 +289,8 @@ int main(void)
         TEST(who_is_on_duty_now_is_paged_for_who_was_and_is_no_contact_any_more),
         TEST(the_next_step_is_taken_when_nobody_is_left_of_those_before),
         TEST(a_step_that_reaches_nobody_gives_way_to_the_next),
+        TEST(a_step_that_tells_machines_alone_gives_way_to_people),
+        TEST(machines_are_told_in_their_steps_where_there_is_nobody_else),
         TEST(everybody_is_told_where_there_is_no_policy),
         TEST(machines_do_not_stand_for_people),
         TEST(an_acknowledgement_in_a_window_expires_and_pages_again),

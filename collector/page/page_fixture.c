@@ -63,7 +63,8 @@ static size_t change_contacts(const struct fixture *f, size_t n, struct page_con
         struct page_contact contact = contacts[i];
         if (f->moved && strcmp(contact.name, f->moved) == 0)
             snprintf(contact.ways[0].address, sizeof contact.ways[0].address, "%s@example.org", contact.name);
-        if (!f->gone || strcmp(contact.name, f->gone) != 0)
+        bool all_gone = f->gone && f->gone[0] == '*' && !contact.everything;
+        if (!all_gone && (!f->gone || strcmp(contact.name, f->gone) != 0))
             contacts[left++] = contact;
     }
     return left;

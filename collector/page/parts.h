@@ -165,10 +165,8 @@ bool contact_is_for(const struct page_contact *contact, uint64_t tenant);
 const struct page_contact *contact_find(const struct pager *pager, const char *name, uint64_t tenant);
 bool contact_has_way(const struct page_contact *contact, const char *channel, const char *address);
 
-/* Told of everything, whatever the policy says. */
-bool contact_is_machine(const struct pager *pager, const char *name);
-/* Somebody who is no machine hears of the tenant. */
-bool contacts_have_people(const struct pager *pager, uint64_t tenant);
+/* Who is told by it: a person; where only machines hear of the tenant, they stand for people. */
+bool contact_counts(const struct pager *pager, const char *name, uint64_t tenant);
 
 /* ---- escalate.c: the steps of a policy ---- */
 

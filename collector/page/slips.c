@@ -254,12 +254,6 @@ static int64_t next_attempt_us(const struct page *page, const struct page_outcom
     return now_us + asked_us;
 }
 
-/* A person is told by it; where only machines are configured, they stand for people. */
-static bool counts(const struct pager *pager, const struct page *page)
-{
-    return !contact_is_machine(pager, page->contact) || !contacts_have_people(pager, page->tenant);
-}
-
 static void note_delivery(struct paging *p, struct slip *slip)
 {
     struct dossier *dossier = dossier_find(p->pager, slip->row.incident);
@@ -269,7 +263,8 @@ static void note_delivery(struct paging *p, struct slip *slip)
     tell_page(p, slip);
     if (!dossier || !dossier->known || slip->row.kind != PAGE_TRIGGER)
         return;
-    if (slip->clock == dossier->row.clock && dossier->row.delivered_us == 0 && counts(p->pager, &slip->row)) {
+    if (slip->clock == dossier->row.clock && dossier->row.delivered_us == 0 &&
+        contact_counts(p->pager, slip->row.contact, slip->row.tenant)) {
         dossier->row.delivered_us = p->now_us;
         dossier_tell(p, dossier);
     }

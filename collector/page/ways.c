@@ -20,7 +20,7 @@ const struct page_contact *contact_find(const struct pager *pager, const char *n
     return NULL;
 }
 
-bool contact_is_machine(const struct pager *pager, const char *name)
+static bool is_machine(const struct pager *pager, const char *name)
 {
     for (size_t i = 0; i < pager->ways.n_contacts; i++)
         if (strcmp(pager->ways.contacts[i].name, name) == 0)
@@ -28,12 +28,18 @@ bool contact_is_machine(const struct pager *pager, const char *name)
     return false;
 }
 
-bool contacts_have_people(const struct pager *pager, uint64_t tenant)
+/* Somebody who is no machine hears of the tenant. */
+static bool have_people(const struct pager *pager, uint64_t tenant)
 {
     for (size_t i = 0; i < pager->ways.n_contacts; i++)
         if (!pager->ways.contacts[i].everything && contact_is_for(&pager->ways.contacts[i], tenant))
             return true;
     return false;
+}
+
+bool contact_counts(const struct pager *pager, const char *name, uint64_t tenant)
+{
+    return !is_machine(pager, name) || !have_people(pager, tenant);
 }
 
 bool contact_has_way(const struct page_contact *contact, const char *channel, const char *address)
