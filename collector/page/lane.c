@@ -131,8 +131,7 @@ static int64_t chance_us(const struct page *page)
     return page->created_us + PAGE_BUDGET_US - CHANCE_US;
 }
 
-/* Of its incident's budget while that can be kept, else as if it began with the page. */
-static int64_t deadline_of(const struct pager *pager, const struct slip *slip)
+int64_t slip_deadline(const struct pager *pager, const struct slip *slip)
 {
     const struct dossier *dossier = dossier_find(pager, slip->row.incident);
     int64_t own_us = chance_us(&slip->row);
@@ -150,10 +149,25 @@ static bool has_room(const struct lane *lane, int64_t now_us)
     return oldest_us == 0 || now_us - oldest_us >= US_PER_MINUTE;
 }
 
-static bool takes(const struct lane *lane, const struct slip *slip, int64_t now_us)
+/* Left alone it is given only what has its last chance. */
+static bool is_chance(const struct slip *slip, int64_t now_us)
 {
-    bool left_alone = now_us < lane->blocked_us && (slip->row.kind == PAGE_CHATTER || now_us < chance_us(&slip->row));
-    return !left_alone && has_room(lane, now_us);
+    return slip->row.kind != PAGE_CHATTER && now_us >= slip->deadline_us;
+}
+
+/* NULL: it takes nothing now. */
+static struct slip *first_taken(const struct lane *lane, int64_t now_us)
+{
+    const struct slip_queue *ready = &lane->ready;
+    struct slip *best = NULL;
+    if (!has_room(lane, now_us))
+        return NULL;
+    if (now_us >= lane->blocked_us)
+        return queue_first(ready);
+    for (size_t i = 0; i < ready->n; i++)
+        if (is_chance(ready->at[i], now_us) && (!best || is_more_urgent(ready->at[i], best)))
+            best = ready->at[i];
+    return best;
 }
 
 static void count_sent(struct lane *lane, int64_t now_us)
@@ -168,7 +182,7 @@ static void make_ready(struct pager *pager, int64_t now_us)
 {
     for (struct slip *slip; (slip = queue_first(&pager->queue)) && slip->row.next_us <= now_us;) {
         queue_remove(slip);
-        slip->deadline_us = deadline_of(pager, slip);
+        slip->deadline_us = slip_deadline(pager, slip);
         if (queue_add(&slip->lane->ready, slip) == 0)
             continue;
         queue_add(&pager->queue, slip); /* it has just had the room */
@@ -180,8 +194,8 @@ static struct slip *most_urgent(const struct pager *pager, int64_t now_us)
 {
     struct slip *best = NULL;
     for (const struct lane *lane = pager->lanes; lane; lane = lane->hh.next) {
-        struct slip *slip = queue_first(&lane->ready);
-        if (slip && takes(lane, slip, now_us) && (!best || is_more_urgent(slip, best)))
+        struct slip *slip = first_taken(lane, now_us);
+        if (slip && (!best || is_more_urgent(slip, best)))
             best = slip;
     }
     return best;
@@ -253,7 +267,7 @@ static bool is_down(const struct lane *lane)
 static const char *why_spill(const struct paging *p, const struct slip *slip, char *text, size_t size)
 {
     const struct lane *lane = slip->lane;
-    int64_t deadline_us = deadline_of(p->pager, slip);
+    int64_t deadline_us = slip_deadline(p->pager, slip);
     int64_t patience_us = slip->row.created_us + SPILL_AFTER_US;
     if (is_down(lane))
         snprintf(text, size, "%s is down: %s", lane->name, lane->error);

@@ -142,6 +142,39 @@ static void a_page_at_its_last_chance_goes_all_the_same(void **state)
     deliver(f);
 }
 
+static void the_last_chance_is_of_the_incidents_budget(void **state)
+{
+    struct fixture *f = *state;
+    with_channels(f, slow, "0s bob");
+    at(f, 400);
+    FIRES(f, .crossed_s = 1);
+    FIRES(f, .host = 2, .event = SALE, .crossed_s = 1);
+    assert_int_equal(fail_once(f, (struct page_outcome){ .status = 429, .retry_after_us = 600 * S }), 171);
+    at(f, 570);
+    assert_nothing_due(f);
+    at(f, 571);
+    deliver(f);
+    deliver(f);
+}
+
+static void a_page_whose_chance_has_not_come_holds_back_none(void **state)
+{
+    struct fixture *f = *state;
+    with_channels(f, slow, "0s bob");
+    FIRES(f);
+    deliver(f);
+    RECOVERS(f);
+    at(f, 500);
+    FIRES(f, .host = 2, .event = SALE);
+    fail_once(f, (struct page_outcome){ .status = 429, .retry_after_us = 600 * S });
+    FIRES(f, .host = 3, .event = SALE + 1); /* more urgent than a resolution */
+    at(f, 569);
+    assert_nothing_due(f);
+    at(f, 570);
+    assert_int_equal(take(f)->kind, PAGE_RESOLVE);
+    assert_nothing_due(f);
+}
+
 static void a_channel_that_is_down_spills_to_the_next_way(void **state)
 {
     struct fixture *f = *state;
@@ -265,6 +298,8 @@ int main(void)
         TEST(triggers_go_before_resolutions),
         TEST(a_channel_that_asks_for_it_is_left_alone),
         TEST(a_page_at_its_last_chance_goes_all_the_same),
+        TEST(the_last_chance_is_of_the_incidents_budget),
+        TEST(a_page_whose_chance_has_not_come_holds_back_none),
         TEST(a_channel_that_is_down_spills_to_the_next_way),
         TEST(a_channel_that_takes_one_again_is_up),
         TEST(a_page_that_is_refused_for_good_spills_alone),

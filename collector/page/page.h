@@ -30,7 +30,7 @@
  *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US from
  *          the page's creation, then come once a minute for an hour: a late page is still better than none; after
  *          that it has failed, on record. A permanent refusal is tried again in a minute. Retry-After is honoured,
- *          but not past the last 30 s of the budget, and never beyond 10 min
+ *          but not past the last 30 s of its incident's budget, and never beyond 10 min
  * Whom     a contact has ways to be told by, a way is an address at a channel. An incident keeps the policy that was in
  *          force when it opened; machines (contacts told of everything) are told at once, and so is everybody when
  *          there is no policy

@@ -191,6 +191,8 @@ void lanes_move(struct pager *pager, int64_t step_us);         /* the clock went
 void lanes_done(struct pager *pager);
 /* What became of a message. */
 void lane_note(struct paging *p, struct lane *lane, const struct page_outcome *outcome);
+/* Its last chance: of its incident's budget while that can be kept, else as if it began with the page. */
+int64_t slip_deadline(const struct pager *pager, const struct slip *slip);
 /* Spills the page if its channel cannot take it in time. */
 void slip_consider(struct paging *p, struct slip *slip);
 /* All of a lane; NULL: of every lane. */

@@ -236,18 +236,19 @@ bool pager_is_unrecorded(const struct pager *pager, uint64_t page)
     return slip && slip->unrecorded;
 }
 
-static int64_t next_attempt_us(const struct page *page, const struct page_outcome *outcome, int64_t now_us)
+static int64_t next_attempt_us(const struct pager *pager, const struct slip *slip, const struct page_outcome *outcome,
+                               int64_t now_us)
 {
-    int64_t budget_end_us = page->created_us + PAGE_BUDGET_US;
+    const struct page *page = &slip->row;
+    int64_t chance_us = slip_deadline(pager, slip);
     int64_t wait_us = LATE_US;
-    if (!outcome->permanent && now_us < budget_end_us) {
+    if (!outcome->permanent && now_us < page->created_us + PAGE_BUDGET_US) {
         wait_us = page->attempts < 6 ? US_PER_S << (page->attempts - 1) : WAIT_MAX_US;
         wait_us = wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
     }
     if (outcome->retry_after_us <= wait_us)
         return now_us + wait_us;
     /* One more attempt while it still counts; past that the channel may rest. */
-    int64_t chance_us = budget_end_us - CHANCE_US;
     int64_t asked_us = outcome->retry_after_us < ASKED_US ? outcome->retry_after_us : ASKED_US;
     if (now_us + wait_us < chance_us && now_us + asked_us > chance_us)
         return chance_us;
@@ -281,7 +282,7 @@ static void note_failure(struct paging *p, struct slip *slip, const struct page_
     else if (over)
         slip->row.state = PAGE_FAILED;
     else
-        slip->row.next_us = next_attempt_us(&slip->row, outcome, p->now_us);
+        slip->row.next_us = next_attempt_us(p->pager, slip, outcome, p->now_us);
     if (slip->row.state == PAGE_QUEUED && queue_add(&p->pager->queue, slip) < 0) {
         p->rc = -ENOMEM; /* the queue has had room for it before, so this is out of the ordinary: say so on record */
         slip->row.state = PAGE_FAILED;
