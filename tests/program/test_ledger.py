@@ -144,6 +144,10 @@ class Verified(unittest.TestCase):
         incident = wait_for("the page is delivered", lambda: self.world.incident_with("delivered"))
         self.world.must("incident", "ack", incident["id"])
         self.world.must("incident", "resolve", incident["id"])
+        wait_for("all of it is on record", lambda: self.told(incident["id"]) == ["delivered", "delivered"])
+
+    def told(self, incident):
+        return [page["state"] for page in self.world.must("incident", "show", incident)["pages"]]
 
     def verify(self, *words):
         done = subprocess.run([BIN / "warroom", "ledger", "verify", "--json", *words, "--control",
@@ -191,7 +195,8 @@ class Verified(unittest.TestCase):
                 db.execute("INSERT INTO ledger SELECT * FROM kept")
                 db.execute("DROP TABLE kept")
                 db.commit()
-        self.assertEqual(self.verify("--key", told["key"])[0], 0)
+        code, verdict = self.verify("--key", told["key"])
+        self.assertEqual(code, 0, verdict)
 
 
 if __name__ == "__main__":

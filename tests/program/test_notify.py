@@ -1,6 +1,5 @@
 """The test plays the service manager: it hears READY when the collector can be reached, WATCHDOG while its loop turns, STOPPING when it
 goes."""
-import os
 import signal
 import socket
 import unittest
@@ -18,14 +17,15 @@ class Manager:
         name = f"{world.folder}/notify"
         self.socket.bind(f"\0{name}" if abstract else name)
         self.socket.settimeout(DEADLINE_S)
-        os.environ["NOTIFY_SOCKET"] = f"@{name}" if abstract else name
-        os.environ["WATCHDOG_USEC"] = str(WATCHDOG_S * 1000000)
+        self.environment = world.environment
+        self.environment["NOTIFY_SOCKET"] = f"@{name}" if abstract else name
+        self.environment["WATCHDOG_USEC"] = str(WATCHDOG_S * 1000000)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+        del self.environment["NOTIFY_SOCKET"], self.environment["WATCHDOG_USEC"]
         self.socket.close()
 
     def hear(self, patience=DEADLINE_S):
@@ -106,14 +106,14 @@ class Notify(unittest.TestCase):
 
     def test_an_address_that_is_none_keeps_them_from_starting(self):
         self.make_agent()
-        os.environ["NOTIFY_SOCKET"] = "nonsense"
+        self.world.environment["NOTIFY_SOCKET"] = "nonsense"
         try:
             for program in ("collector", "agent"):
                 status, _, error = self.world.run(f"warroom-{program}", "--config", self.world.folder / f"{program}.yaml")
                 self.assertEqual(status, 1)
                 self.assertIn("NOTIFY_SOCKET", error)
         finally:
-            del os.environ["NOTIFY_SOCKET"]
+            del self.world.environment["NOTIFY_SOCKET"]
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Misbehaving(unittest.TestCase):
             self.assertEqual(one["page"]["commonAnnotations"]["idempotency_key"], page["key"])
             self.assertEqual(one["page"]["receiver"], name)
             self.assertEqual(one["path"], "/page")
-        self.assertIn(f"event=page_delivered page={page['id']} contact={name} status=200", self.world.log("collector"))
+        self.assertIn(f"event=page_delivered page={page['id']} pages=1 contact={name} status=200", self.world.log("collector"))
         return page
 
     def refusals(self, name):

@@ -127,7 +127,7 @@ class World:
 
     def run(self, program, *args, paste=""):
         """A program to its end, with `paste` as its input: (exit status, stdout, stderr)."""
-        done = subprocess.run([BIN / program, *map(str, args)], input=paste, capture_output=True, text=True,
+        done = subprocess.run([BIN / program, *map(str, args)], input=paste, env=self.environment, capture_output=True, text=True,
                               timeout=DEADLINE_S, check=False)
         return done.returncode, done.stdout, done.stderr
 
