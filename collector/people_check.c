@@ -111,21 +111,11 @@ static void check_channels(struct checking *c)
     }
 }
 
-/* One mailbox as it goes into an envelope: nothing that ends it or makes two of it. */
-static bool is_mailbox(const char *address)
-{
-    const char *at = strrchr(address, '@');
-    return at && at != address && at[1] && !strpbrk(address, " ,;<>\"()");
-}
-
 static void check_address(struct checking *c, const struct channel_config *channel, const struct way_config *way)
 {
-    if (way->address && !utf8_is_shown(way->address, 1, PEOPLE_ADDRESS_MAX, ""))
-        FAULT(c, way->line, "`address` is no text of one line");
-    else if (channel->kind == CHANNEL_SMTP && (!way->address || !is_mailbox(way->address)))
-        FAULT(c, way->line, "channel %s sends mail: want a mailbox as `address`", way->channel);
-    else if (channel->kind == CHANNEL_WEBHOOK && way->address)
-        FAULT(c, way->line, "channel %s is a webhook: want no `address`, its URL is all there is", way->channel);
+    struct err err;
+    if (channel_address_check((enum channel_kind)channel->kind, way->address ? way->address : "", &err) < 0)
+        FAULT(c, way->line, "channel %s: `address`: %s", way->channel, err.text);
 }
 
 static bool same_way(const struct way_config *a, const struct way_config *b)

@@ -41,7 +41,15 @@ FAULTS = {
     ("per_minute: 20", "per_minute: 0"): [":7: `per_minute` is \"0\", want a whole number from 1 to 60000: messages"],
     ("language: zh", "language: fr"): [":10: `language` is \"fr\", want one of en, zh"],
     ("- {channel: robot}", "- {channel: mail}"): [":13: contact alice has this way in line 12 already"],
-    ("- {channel: robot}", "- {channel: robot, address: a}"): [":13: channel robot is a webhook: want no `address`, its URL is all there is"],
+    ("- {channel: robot}", "- {channel: robot, address: a}"): [":13: channel robot: `address`: a webhook has no addresses"],
+    ("robot, kind: webhook", "robot, kind: wecom", "- {channel: robot}", "- {channel: robot, address: Li Lei}"): [
+        ":13: channel robot: `address`: not whom a robot can call: want a user id, mobile:NUMBER, all or nothing"],
+    ("robot, kind: webhook", "robot, kind: feishu", "- {channel: robot}", "- {channel: robot, address: 'mobile:13800000000'}"): [
+        ":13: channel robot: `address`: Feishu's robots call people by their open_id, not by number"],
+    ("robot, kind: webhook, url_file: robot.url", "robot, kind: smtp, url: 'smtp://relay', from: w@example.com",
+     "- {channel: robot}", "- {channel: robot, address: 'alice+[1]@example.com'}"): [
+        ":13: channel robot: `address`: not a mail address: want name@example.com, 253 bytes at most",
+        ":14: channel robot: `address`: not a mail address"],
     ("ways: [{channel: robot}]", "ways: []"): [":14: `ways` is a list of 0 items, want a list of 1 to 4 mappings: channel and address each"],
     ("name: bob, ways: [{channel: robot}]", "name: bob"): [":14: `ways` is missing, want a list of 1 to 4 mappings: channel and address each"],
     ("name: bob, ways", "name: alice, ways"): [":14: `name`: alice stands in line 9 already", ":17: rota desk: there is no contact bob",
