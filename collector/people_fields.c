@@ -51,7 +51,7 @@ const struct config_field people_channel_fields[] = {
       .kind = CONFIG_INT,
       .at = offsetof(struct channel_config, per_minute),
       .least = 1,
-      .most = 60000,
+      .most = PAGE_PER_MINUTE_MAX,
       .help = "messages" },
     { .key = NULL },
 };

@@ -214,9 +214,8 @@ void channel_sender_set_ca(struct channel_sender *sender, const char *ca)
 }
 
 /* -EINVAL: too long, or none that libcurl can read. The scheme is freed by curl_free(). */
-static int url_scheme(const char *url, char **ret_scheme, struct err *err)
+static int url_scheme(CURLU *parsed, const char *url, char **ret_scheme, struct err *err)
 {
-    AUTO(url_undo) CURLU *parsed = curl_url();
     if (!parsed)
         return err_set(err, -ENOMEM, "channel: out of memory");
     size_t len = strnlen(url, CHANNEL_URL_MAX + 1);
@@ -230,8 +229,9 @@ static int url_scheme(const char *url, char **ret_scheme, struct err *err)
 
 int channel_url_check(const char *url, struct err *err)
 {
+    AUTO(url_undo) CURLU *parsed = curl_url();
     AUTO(part_undo) char *scheme = NULL;
-    int rc = url_scheme(url, &scheme, err);
+    int rc = url_scheme(parsed, url, &scheme, err);
     if (rc < 0)
         return rc;
     assert(scheme);
@@ -240,10 +240,19 @@ int channel_url_check(const char *url, struct err *err)
     return 0;
 }
 
+static bool has_login(CURLU *url)
+{
+    AUTO(part_undo) char *user = NULL;
+    AUTO(part_undo) char *password = NULL;
+    return curl_url_get(url, CURLUPART_USER, &user, 0) != CURLUE_NO_USER ||
+           curl_url_get(url, CURLUPART_PASSWORD, &password, 0) != CURLUE_NO_PASSWORD;
+}
+
 int channel_mail_check(const char *url, enum channel_tls tls, struct err *err)
 {
+    AUTO(url_undo) CURLU *parsed = curl_url();
     AUTO(part_undo) char *scheme = NULL;
-    int rc = url_scheme(url, &scheme, err);
+    int rc = url_scheme(parsed, url, &scheme, err);
     if (rc < 0)
         return rc;
     assert(scheme);
@@ -254,6 +263,8 @@ int channel_mail_check(const char *url, enum channel_tls tls, struct err *err)
         return err_set(err, -EINVAL, "TLS from the first byte on is smtps://");
     if (implicit && tls == CHANNEL_TLS_NONE)
         return err_set(err, -EINVAL, "smtps:// is not without TLS");
+    if (tls == CHANNEL_TLS_NONE && has_login(parsed))
+        return err_set(err, -EINVAL, "a password goes out over TLS alone");
     return 0;
 }
 

@@ -74,5 +74,5 @@ struct channel_mail { /* borrowed during the call */
 int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
                  void (*forget)(void *user), void *user, struct err *err);
 
-/* -EINVAL: not a URL that channel_mail() would take, or not one for this kind of TLS. */
+/* -EINVAL: not a URL that channel_mail() would take, or not one for this kind of TLS: one with a login wants some. */
 int channel_mail_check(const char *url, enum channel_tls tls, struct err *err);

@@ -266,6 +266,8 @@ static void urls_and_tls_must_go_together(void **state)
     } cases[] = {
         { "smtp://relay.example.com", CHANNEL_TLS_STARTTLS, 0 },
         { "smtp://relay.example.com:587", CHANNEL_TLS_NONE, 0 },
+        { "smtp://w:secret@relay.example.com", CHANNEL_TLS_NONE, -EINVAL },
+        { "smtp://w:secret@relay.example.com", CHANNEL_TLS_STARTTLS, 0 },
         { "smtps://relay.example.com", CHANNEL_TLS_STARTTLS, 0 },
         { "smtps://relay.example.com", CHANNEL_TLS_IMPLICIT, 0 },
         { "smtps://relay.example.com", CHANNEL_TLS_NONE, -EINVAL },

@@ -104,7 +104,7 @@ static const struct kind {
     void (*judge)(const struct channel_answer *answer, struct page_outcome *ret);
 } kinds[CHANNEL_KIND_COUNT] = {
     [CHANNEL_WEBHOOK] = { 0, 1, check_url, check_nowhere, NULL, webhook_body, answer_judge_status },
-    [CHANNEL_SMTP] = { 60, 50, check_relay, letter_address_check, NULL, letter_body, judge_relay },
+    [CHANNEL_SMTP] = { 60, PAGE_TOGETHER_MAX, check_relay, letter_address_check, NULL, letter_body, judge_relay },
     [CHANNEL_WECOM] = { 20, 20, check_unsigned, check_mention, NULL, wecom_body, wecom_judge },
     [CHANNEL_DINGTALK] = { 20, 20, check_robot, check_mention, dingtalk_url, dingtalk_body, dingtalk_judge },
     [CHANNEL_FEISHU] = { 100, 20, check_robot, check_feishu_mention, NULL, feishu_body, feishu_judge },
