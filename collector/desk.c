@@ -356,25 +356,33 @@ static void take_sending(struct sending *ret, struct collector *collector, const
     snprintf(ret->contact, sizeof ret->contact, "%s", due->at[0]->contact);
 }
 
+/* What its channel could never take is refused for good; for want of memory or room it is tried again. */
+static void not_sent(struct collector *collector, const struct page_due *due, int rc, const struct err *err)
+{
+    struct sending failed = { .n = 0 };
+    struct page_outcome outcome = { .permanent = rc == -EINVAL || rc == -E2BIG, .local = true };
+    take_sending(&failed, collector, due);
+    log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", due->at[0]->id),
+              KV_TEXT("error", err->text));
+    snprintf(outcome.error, sizeof outcome.error, "%s", err->text);
+    settle_outcome(&failed, &outcome);
+}
+
 static void send_due(struct collector *collector, const struct page_due *due)
 {
     struct err err = { .text = "out of memory" };
+    int rc = -ENOMEM;
     struct sending *sending = calloc(1, sizeof *sending);
     if (sending) {
         take_sending(sending, collector, due);
-        if (send_message(collector, due, sending, &err) == 0) {
+        rc = send_message(collector, due, sending, &err);
+        if (rc == 0) {
             DL_APPEND(collector->sendings, sending);
             return;
         }
         free(sending);
     }
-    struct sending failed = { .n = 0 };
-    struct page_outcome outcome = { .delivered = false };
-    take_sending(&failed, collector, due);
-    log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", due->at[0]->id),
-              KV_TEXT("error", err.text));
-    snprintf(outcome.error, sizeof outcome.error, "%s", err.text);
-    settle_outcome(&failed, &outcome);
+    not_sent(collector, due, rc, &err);
 }
 
 void desk_send_due(struct collector *collector)

@@ -70,7 +70,7 @@ struct channel_mail { /* borrowed during the call */
 
 /* Hands a mail to a relay, all of it copied. The answer: status 250 and no error when the relay has taken it; else an
  * error, and as status the relay's refusal (400..599) or 0. Takes up to three times what the sender gives a request.
- * -EINVAL: as channel_mail_check(); -EBUSY: 64 mails are under way. Otherwise as channel_post(). */
+ * -EINVAL: as channel_mail_check(); -EBUSY: 64 mails are under way to this relay. Otherwise as channel_post(). */
 int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
                  void (*forget)(void *user), void *user, struct err *err);
 

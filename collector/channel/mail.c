@@ -20,12 +20,12 @@ struct mails {
     uv_loop_t *loop;
     struct multi *multi;
     struct mail *under_way;
-    unsigned n;
 };
 
 struct mail {
     struct mails *mails;
     CURL *easy;
+    char *url;
     char *from, *to, *letter; /* the dialogue's */
     struct dialogue dialogue;
     char *words; /* that go out */
@@ -46,6 +46,7 @@ static struct mail *mail_free(struct mail *mail)
     if (!mail)
         return NULL;
     curl_easy_cleanup(mail->easy);
+    free(mail->url);
     free(mail->from);
     free(mail->to);
     free(mail->letter);
@@ -71,7 +72,6 @@ static void end(struct mail *mail)
 {
     struct mails *mails = mail->mails;
     DL_DELETE(mails->under_way, mail);
-    mails->n--;
     if (mail->handles > 1) {
         uv_poll_stop(&mail->poll); /* now: curl closes the descriptor next */
         uv_close((uv_handle_t *)&mail->poll, on_closed);
@@ -297,19 +297,30 @@ static struct mail *mail_new(struct mails *mails, const struct channel_mail *wha
         return NULL;
     mail->mails = mails;
     mail->easy = curl_easy_init();
+    mail->url = strdup(what->url);
     mail->from = strdup(what->from);
     mail->to = strdup(what->to);
     mail->letter = strdup(what->letter);
-    if (!mail->easy || !mail->from || !mail->to || !mail->letter)
+    if (!mail->easy || !mail->url || !mail->from || !mail->to || !mail->letter)
         return NULL;
     mail->dialogue = (struct dialogue){ .from = mail->from, .to = mail->to, .letter = mail->letter };
     return TAKE(mail);
 }
 
+/* So that a relay that hangs leaves the others their room. */
+static bool is_full(const struct mails *mails, const char *url)
+{
+    unsigned n = 0;
+    const struct mail *mail;
+    DL_FOREACH(mails->under_way, mail)
+    n += strcmp(mail->url, url) == 0;
+    return n >= MAILS_MAX;
+}
+
 int mails_send(struct mails *mails, const struct channel_mail *what, int64_t timeout_us, const char *ca,
                channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err)
 {
-    if (mails->n >= MAILS_MAX)
+    if (is_full(mails, what->url))
         return err_set(err, -EBUSY, "%d mails are under way already", MAILS_MAX);
     AUTO(mail_undo) struct mail *mail = mail_new(mails, what);
     if (!mail)
@@ -327,7 +338,6 @@ int mails_send(struct mails *mails, const struct channel_mail *what, int64_t tim
     mail->timer.data = mail;
     mail->handles = 1;
     DL_APPEND(mails->under_way, mail);
-    mails->n++;
     mail = NULL; /* the mails' now */
     return 0;
 }

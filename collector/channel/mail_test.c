@@ -214,8 +214,10 @@ static void many_at_once_are_all_taken(void **state)
     for (int i = 0; i < MAILS_MAX; i++)
         mail(f);
     assert_int_equal(channel_mail(f->sender, &f->mail, on_answer, on_forget, f, NULL), -EBUSY);
-    until_answers(f, MAILS_MAX);
-    assert_int_equal(f->status, 250);
+    f->mail.url = "smtp://127.0.0.1:1"; /* another relay has room of its own */
+    mail(f);
+    f->mail.url = f->url;
+    until_answers(f, MAILS_MAX + 1);
     assert_int_equal(relay_mails(f->relay), MAILS_MAX);
     mail_and_wait(f);
     assert_int_equal(f->status, 250);

@@ -315,7 +315,7 @@ void lane_note(struct paging *p, struct lane *lane, const struct page_outcome *o
     bool blocked = !outcome->delivered && outcome->retry_after_us > 0;
     if (outcome->delivered)
         lane->failures = 0;
-    else if (!outcome->permanent && outcome->status != 429)
+    else if (!outcome->permanent && !outcome->local && outcome->status != 429)
         lane->failures++;
     if (!outcome->delivered)
         snprintf(lane->error, sizeof lane->error, "%s", outcome->error);

@@ -204,6 +204,19 @@ static void a_channel_that_is_down_spills_to_the_next_way(void **state)
     assert_int_equal(pager_count_queued(f->pager), 3); /* by mail they wait on */
 }
 
+static void what_never_left_says_nothing_of_its_channel(void **state)
+{
+    struct fixture *f = *state;
+    with_channels(f, slow, "0s alice");
+    many_fire(f, 2);
+    for (int64_t s = 0; s < 20; s += 10) {
+        at(f, s);
+        fail_once(f, (struct page_outcome){ .local = true, .error = "64 mails are under way already" });
+        fail_once(f, (struct page_outcome){ .local = true, .error = "64 mails are under way already" });
+        assert_string_equal(paged(f), "");
+    }
+}
+
 static void a_channel_that_takes_one_again_is_up(void **state)
 {
     struct fixture *f = *state;
@@ -301,6 +314,7 @@ int main(void)
         TEST(the_last_chance_is_of_the_incidents_budget),
         TEST(a_page_whose_chance_has_not_come_holds_back_none),
         TEST(a_channel_that_is_down_spills_to_the_next_way),
+        TEST(what_never_left_says_nothing_of_its_channel),
         TEST(a_channel_that_takes_one_again_is_up),
         TEST(a_page_that_is_refused_for_good_spills_alone),
         TEST(a_channel_that_is_to_be_left_alone_for_too_long_spills),

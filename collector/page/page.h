@@ -234,6 +234,7 @@ struct page_scope { /* where a transition belongs */
 
 struct page_outcome { /* of one attempt */
     bool delivered;   /* the channel truly took it */
+    bool local;       /* it never left, for want of memory or a free connection: this says nothing of the channel */
     bool permanent;   /* trying again would be refused again (HTTP 400, 401, 403, 404, 410...): next try in a minute */
     int64_t retry_after_us; /* what the channel asked for; 0: nothing */
     int status;
