@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/utf8.h"
 #include "collector/channel/route.h"
 #include "collector/parts.h"
 #include "utlist.h"
@@ -364,7 +365,7 @@ static void not_sent(struct collector *collector, const struct page_due *due, in
     take_sending(&failed, collector, due);
     log_event(&collector->log, LOG_ERROR, "page_not_sent", KV_COUNT("page", due->at[0]->id),
               KV_TEXT("error", err->text));
-    snprintf(outcome.error, sizeof outcome.error, "%s", err->text);
+    outcome.error[utf8_clean(outcome.error, PAGE_ERROR_MAX, err->text, strlen(err->text))] = '\0';
     settle_outcome(&failed, &outcome);
 }
 

@@ -62,6 +62,9 @@ int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note
 {
     AUTO(auto_free) char *body = json_dumps(note.body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(note.body);
+    if (!body)
+        log_event(&collector->log, LOG_ERROR, "ledger_entry_empty", KV_TEXT("kind", note.kind),
+                  KV_COUNT("incident", note.incident), KV_COUNT("event", note.event));
     return store_put_ledger(collector->store, &(struct ledger_entry){ .tenant = tenant,
                                                                       .at_us = now_us(collector),
                                                                       .kind = note.kind,

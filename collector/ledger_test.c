@@ -129,6 +129,7 @@ static void what_cannot_be_said_leaves_an_entry_all_the_same(void **state)
     struct recorded recorded[1];
     assert_int_equal(read_record(f, f->tenant, "note", recorded, 1), 1);
     assert_string_equal(recorded[0].body, "{}");
+    assert_true(was_logged(f, "event=ledger_entry_empty kind=note"));
 }
 
 int main(void)

@@ -2,17 +2,26 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
 
 static bool worth_retrying(int status)
 {
     return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
+void answer_put_error(struct page_outcome *outcome, const char *text)
+{
+    size_t len = text ? utf8_clean(outcome->error, PAGE_ERROR_MAX, text, strlen(text)) : 0;
+    outcome->error[len] = '\0';
+}
+
 void answer_judge_status(const struct channel_answer *answer, struct page_outcome *ret)
 {
     struct page_outcome outcome = { .status = answer->status };
     if (answer->status == 0) {
-        snprintf(outcome.error, sizeof outcome.error, "%s", answer->error ? answer->error : "no answer");
+        answer_put_error(&outcome, answer->error ? answer->error : "no answer");
     } else if (answer->status >= 200 && answer->status < 300) {
         outcome.delivered = true;
     } else {

@@ -9,4 +9,7 @@
 #include "collector/channel/channel.h"
 #include "collector/page/page.h"
 
+/* What stands there for an error: whole characters alone, for it goes on record. NULL: "". */
+void answer_put_error(struct page_outcome *outcome, const char *text);
+
 void answer_judge_status(const struct channel_answer *answer, struct page_outcome *ret);

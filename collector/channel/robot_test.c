@@ -288,6 +288,21 @@ static void no_answer_is_tried_again_and_a_busy_robot_says_when(void **state)
     assert_int_equal(outcome.retry_after_us, 7);
 }
 
+static void what_is_said_for_an_error_is_cut_between_characters(void **state)
+{
+    (void)state;
+    char text[PAGE_ERROR_MAX + 3] = "";
+    memset(text, 'a', PAGE_ERROR_MAX - 1);
+    memcpy(text + PAGE_ERROR_MAX - 1, "\xc3\xa9", 3);
+    struct channel_answer answer = { .error = text, .body = "" };
+    struct page_outcome outcome;
+    wecom_judge(&answer, &outcome);
+    assert_int_equal(strlen(outcome.error), PAGE_ERROR_MAX - 1);
+    answer.error = "no peer \xff";
+    wecom_judge(&answer, &outcome);
+    assert_string_equal(outcome.error, "no peer ?");
+}
+
 static void a_route_is_checked_before_it_is_used(void **state)
 {
     (void)state;
@@ -337,6 +352,7 @@ int main(void)
         cmocka_unit_test(whom_a_robot_calls_is_a_table),
         cmocka_unit_test(only_transport_and_body_together_make_a_page_taken),
         cmocka_unit_test(no_answer_is_tried_again_and_a_busy_robot_says_when),
+        cmocka_unit_test(what_is_said_for_an_error_is_cut_between_characters),
         cmocka_unit_test(a_route_is_checked_before_it_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static void judge_relay(const struct channel_answer *answer, struct page_outcome
         .permanent = answer->status >= 500,
         .status = answer->status,
     };
-    snprintf(ret->error, sizeof ret->error, "%s", answer->error ? answer->error : "");
+    answer_put_error(ret, answer->error);
 }
 
 /* `per_minute`: what the services say of themselves; a relay's is what one can be expected to take. */
