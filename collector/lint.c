@@ -14,11 +14,13 @@ struct hearer { /* somebody, at the first step that tells them */
     unsigned step;
     int64_t after_us;
     const struct contact_config *contact; /* NULL: a webhook, which is its own channel */
+    struct worst_path path;               /* by the slowest of its ways; the hold is the rule's */
 };
 
 struct linting {
     const struct collector *collector;
     const char *tenant;
+    unsigned told_at[PEOPLE_CHANNELS_MAX]; /* hearers' ways by each channel, in the order of the configuration */
     size_t n;
     struct hearer hearers[LINT_HEARERS_MAX];
 };
@@ -36,7 +38,17 @@ static void add_contact(struct linting *linting, const char *name, unsigned step
 {
     const struct contact_config *contact = people_contact(&linting->collector->config->people, name);
     if (contact && people_may_tell(contact, linting->tenant))
-        add_hearer(linting, &(struct hearer){ contact->name, step, after_us, contact });
+        add_hearer(linting,
+                   &(struct hearer){ .name = contact->name, .step = step, .after_us = after_us, .contact = contact });
+}
+
+/* Those who are put on duty for a while are told too. */
+static void add_overrides(struct linting *linting, const char *rota, unsigned step, int64_t after_us)
+{
+    const struct collector *collector = linting->collector;
+    for (size_t i = 0; i < collector->n_overrides; i++)
+        if (strcmp(collector->overrides[i]->rota, rota) == 0)
+            add_contact(linting, collector->overrides[i]->contact, step, after_us);
 }
 
 /* Anybody of a rota may be on duty when it comes to it. */
@@ -47,6 +59,8 @@ static void add_named(struct linting *linting, const char *name, unsigned step, 
         add_contact(linting, name, step, after_us);
     for (size_t i = 0; rota && i < rota->members.n; i++)
         add_contact(linting, rota->members.at[i], step, after_us);
+    if (rota)
+        add_overrides(linting, name, step, after_us);
 }
 
 static void add_policy(struct linting *linting, const struct page_policy *policy)
@@ -70,7 +84,66 @@ static void add_webhooks(struct linting *linting)
     for (size_t i = 0; i < webhooks->n; i++) {
         const struct webhook_config *webhook = (const struct webhook_config *)webhooks->at + i;
         if (!webhook->tenant || (linting->tenant && strcmp(webhook->tenant, linting->tenant) == 0))
-            add_hearer(linting, &(struct hearer){ webhook->name, 0, 0, NULL });
+            add_hearer(linting, &(struct hearer){ .name = webhook->name });
+    }
+}
+
+/* ---- by which of their ways ---- */
+
+static const struct channel_config *channel_of(const struct linting *linting, const struct way_config *way,
+                                               size_t *ret_index)
+{
+    const struct people_config *people = &linting->collector->config->people;
+    const struct channel_config *channel = people_channel(people, way->channel);
+    *ret_index = channel ? (size_t)(channel - (const struct channel_config *)people->channels.at) : 0;
+    return channel;
+}
+
+/* What is due to one of them goes as one message. */
+static void count_ways(struct linting *linting, const struct contact_config *contact)
+{
+    const struct way_config *ways = contact->ways.at;
+    size_t index;
+    for (size_t i = 0; i < contact->ways.n; i++)
+        if (channel_of(linting, &ways[i], &index))
+            linting->told_at[index]++;
+}
+
+static unsigned rate_of(const struct channel_config *channel)
+{
+    return channel->per_minute > 0 ? (unsigned)channel->per_minute
+                                   : channel_per_minute((enum channel_kind)channel->kind);
+}
+
+/* Whichever of the contact's ways is the slowest: that is so whatever the rule. */
+static void find_slowest(const struct linting *linting, struct hearer *hearer)
+{
+    const struct way_config *ways = hearer->contact->ways.at;
+    hearer->path.n_ways = (unsigned)people_count_channels(hearer->contact);
+    for (size_t i = 0; i < hearer->contact->ways.n; i++) {
+        struct worst_path path = hearer->path;
+        size_t index;
+        const struct channel_config *channel = channel_of(linting, &ways[i], &index);
+        if (!channel)
+            continue;
+        path.per_minute = rate_of(channel);
+        path.ahead = linting->told_at[index];
+        if (worst_of(&path).total_us > worst_of(&hearer->path).total_us)
+            hearer->path = path;
+    }
+}
+
+static void find_paths(struct linting *linting)
+{
+    for (size_t i = 0; i < linting->n; i++)
+        if (linting->hearers[i].contact)
+            count_ways(linting, linting->hearers[i].contact);
+    for (size_t i = 0; i < linting->n; i++) {
+        struct hearer *hearer = &linting->hearers[i];
+        hearer->path =
+            (struct worst_path){ .interval_us = INTERVAL_WINDOW_US, .after_us = hearer->after_us, .n_ways = 1 };
+        if (hearer->contact)
+            find_slowest(linting, hearer);
     }
 }
 
@@ -89,57 +162,8 @@ static int gather(struct linting *linting, const struct event *event, struct err
     else
         add_policy(linting, policy);
     add_webhooks(linting);
+    find_paths(linting);
     return 0;
-}
-
-/* ---- one path ---- */
-
-/* How many of those told are told at this channel: what is due to one of them goes as one message. */
-static unsigned count_at(const struct linting *linting, const char *channel)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < linting->n; i++) {
-        const struct contact_config *contact = linting->hearers[i].contact;
-        const struct way_config *ways = contact ? contact->ways.at : NULL;
-        for (size_t j = 0; contact && j < contact->ways.n; j++)
-            n += strcmp(ways[j].channel, channel) == 0;
-    }
-    return n;
-}
-
-static unsigned rate_of(const struct people_config *people, const char *name)
-{
-    const struct channel_config *channel = people_channel(people, name);
-    if (!channel)
-        return 0;
-    return channel->per_minute > 0 ? (unsigned)channel->per_minute
-                                   : channel_per_minute((enum channel_kind)channel->kind);
-}
-
-static struct worst of_way(const struct linting *linting, struct worst_path path, const char *channel)
-{
-    path.per_minute = rate_of(&linting->collector->config->people, channel);
-    path.ahead = count_at(linting, channel);
-    return worst_of(&path);
-}
-
-/* By whichever of the contact's ways is the slowest. */
-static struct worst of_path(const struct linting *linting, const struct hearer *hearer, int64_t hold_us)
-{
-    struct worst_path path = {
-        .hold_us = hold_us, .interval_us = INTERVAL_WINDOW_US, .after_us = hearer->after_us, .n_ways = 1
-    };
-    if (!hearer->contact)
-        return worst_of(&path);
-    const struct way_config *ways = hearer->contact->ways.at;
-    struct worst slowest = { .total_us = -1 };
-    path.n_ways = (unsigned)people_count_channels(hearer->contact);
-    for (size_t i = 0; i < hearer->contact->ways.n; i++) {
-        struct worst worst = of_way(linting, path, ways[i].channel);
-        if (worst.total_us > slowest.total_us)
-            slowest = worst;
-    }
-    return slowest;
 }
 
 /* ---- rules ---- */
@@ -183,8 +207,10 @@ static void each_hearer(const struct linting *linting, const char *rule, int64_t
 {
     for (size_t i = 0; i < linting->n; i++) {
         const struct hearer *hearer = &linting->hearers[i];
+        struct worst_path path = hearer->path;
+        path.hold_us = hold_us;
         const struct lint_row row = {
-            .rule = rule, .contact = hearer->name, .step = hearer->step, .worst = of_path(linting, hearer, hold_us)
+            .rule = rule, .contact = hearer->name, .step = hearer->step, .worst = worst_of(&path)
         };
         fn(user, &row);
     }

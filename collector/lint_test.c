@@ -95,6 +95,27 @@ static void who_shares_a_robot_waits_for_its_turn_there(void **state)
     assert_int_equal(row_of(&seen, "silence", "alice")->worst.stages[WORST_QUEUE], 6 * US_PER_S);
 }
 
+static void who_is_put_on_duty_for_a_while_is_one_of_those_told(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    struct rota_override wanted;
+    const struct rota_override *row;
+    tell_people(f);
+    int64_t now_us = collector_now_us(f->collector);
+    const struct rota_wish wish = { .rota = "desk",
+                                    .contact = "boss",
+                                    .by = "alice",
+                                    .reason = "a wedding",
+                                    .from_us = now_us + 60 * US_PER_S,
+                                    .to_us = now_us + 3600 * US_PER_S };
+    assert_int_equal(rota_override_init(&wanted, &wish, now_us, &f->err), 0);
+    assert_int_equal(collector_override_rota(f->collector, &wanted, &row, &f->err), 0);
+    look(f, sale(f), &seen);
+    assert_int_equal(row_of(&seen, "silence", "boss")->step, 0);
+    assert_int_equal(row_of(&seen, "silence", "boss")->worst.stages[WORST_STEP], 0);
+}
+
 static void a_rule_that_takes_too_long_keeps_the_gate_shut_and_is_named(void **state)
 {
     struct fixture *f = *state;
@@ -140,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COLLECTOR_TEST(each_rule_that_pages_has_a_way_to_each_contact_and_so_has_silence),
         COLLECTOR_TEST(who_shares_a_robot_waits_for_its_turn_there),
+        COLLECTOR_TEST(who_is_put_on_duty_for_a_while_is_one_of_those_told),
         COLLECTOR_TEST(a_rule_that_takes_too_long_keeps_the_gate_shut_and_is_named),
         COLLECTOR_TEST(what_an_event_lays_over_a_rule_counts_at_its_longest),
         COLLECTOR_TEST(where_nobody_is_told_nothing_is_soon_enough),
