@@ -1,5 +1,5 @@
-/* What those hear who follow an event from afar, a group's robot say: its course, its rounds, its hand-overs. Nobody has
- * to act upon it: it goes behind all pages. */
+/* What those hear who follow an event from afar, a group's robot say: its course, its rounds, its hand-overs. Nobody
+ * has to act upon it: it goes behind all pages. */
 #include <stdarg.h>
 #include <stdio.h>
 
