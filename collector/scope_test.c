@@ -111,6 +111,23 @@ static void an_end_that_was_missed_is_caught_up_with_the_first_tick(void **state
     assert_string_equal(collector_event(f->collector, id)->by, "clock");
 }
 
+static void an_acknowledgement_expires_only_while_the_window_is_open(void **state)
+{
+    struct fixture *f = *state;
+    const struct event *row;
+    add_rule(f, "cpu-high", CPU, 0.9, 0);
+    restart_collector(f);
+    uint64_t event = start_event(f, "sale");
+    REPORT(join_agent(f, f->host, 1), .first = 1, .cpu = BAD);
+    assert_int_equal(incident(f, 1)->event, event);
+    assert_int_equal(collector_acknowledge(f->collector, 1, "alice", &f->err), 0);
+    assert_int_equal(incident(f, 1)->expires_us, collector_now_us(f->collector) + ACKNOWLEDGED_FOR_US);
+    assert_int_equal(collector_event_do(f->collector, event, EVENT_CLOSE, &fixture_commander, &row, &f->err), 0);
+    assert_int_equal(incident(f, 1)->state, INCIDENT_ACKNOWLEDGED);
+    assert_int_equal(collector_acknowledge(f->collector, 1, "alice", &f->err), 0);
+    assert_int_equal(incident(f, 1)->expires_us, 0);
+}
+
 static void closing_an_event_by_hand_ends_its_alerts_too(void **state)
 {
     struct fixture *f = *state;
@@ -255,6 +272,7 @@ int main(void)
         COLLECTOR_TEST(how_often_a_host_in_no_window_samples_is_configured_and_no_window_is_slower),
         COLLECTOR_TEST(an_event_past_its_end_closes_by_the_clock_and_its_alerts_end),
         COLLECTOR_TEST(an_end_that_was_missed_is_caught_up_with_the_first_tick),
+        COLLECTOR_TEST(an_acknowledgement_expires_only_while_the_window_is_open),
         COLLECTOR_TEST(closing_an_event_by_hand_ends_its_alerts_too),
         COLLECTOR_TEST(an_event_keeps_its_name_to_itself_within_its_tenant),
         COLLECTOR_TEST(a_hosts_declared_limit_makes_its_rule_apply),

@@ -69,6 +69,12 @@ static bool policy_of(void *user, uint64_t tenant, uint64_t event, struct page_p
     return told_policy(user, tenant, event, ret, NULL) == TOLD_BY_POLICY;
 }
 
+static bool in_window(void *user, uint64_t event, int64_t at_us)
+{
+    const struct event *row = scope_event(user, event);
+    return row && row->state <= EVENT_LIVE && row->start_us <= at_us && at_us < row->end_us;
+}
+
 int told_feed(struct collector *collector, struct err *err)
 {
     const struct collector_config *config = collector->config;
@@ -91,6 +97,7 @@ int told_feed(struct collector *collector, struct err *err)
                                     .channels = channels,
                                     .on_duty = on_duty,
                                     .policy_of = policy_of,
+                                    .in_window = in_window,
                                     .user = collector };
     int rc = pager_set_ways(collector->pager, &ways, now_us(collector), &collector->effects);
     return rc < 0 ? err_sys(err, rc, "cannot take the contacts") : 0;

@@ -235,6 +235,24 @@ static void outside_of_a_window_an_acknowledgement_lasts(void **state)
     assert_string_equal(paged(f), "");
 }
 
+static void an_acknowledgement_lasts_once_the_window_is_over(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f, .event = SALE);
+    FIRES(f, .event = SALE + 1, .host = 2);
+    acknowledge(f, 1);
+    at(f, 100);
+    f->is_over = true;
+    acknowledge(f, 2);
+    assert_int_equal(incident(f, 2)->expires_us, 0);
+    through(f, 101, 900);
+    assert_true(f->out.n_incidents == 1 && f->out.incidents[0].expires_us == 0);
+    through(f, 901, 7200);
+    assert_string_equal(paged(f), "");
+    assert_int_equal(incident(f, 1)->state, INCIDENT_ACKNOWLEDGED);
+}
+
 static void put_back(struct fixture *f, const struct incident *row, size_t n, const struct page *pages)
 {
     f->pager = pager_free(f->pager);
@@ -296,6 +314,7 @@ int main(void)
         TEST(an_acknowledgement_in_a_window_expires_and_pages_again),
         TEST(who_acknowledges_again_has_it_for_longer),
         TEST(outside_of_a_window_an_acknowledgement_lasts),
+        TEST(an_acknowledgement_lasts_once_the_window_is_over),
         TEST(steps_go_on_where_they_were_over_a_restart),
         TEST(a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer),
     };

@@ -61,7 +61,7 @@
 #include "collector/watch/watch.h"
 
 #define PAGE_BUDGET_US      (600 * US_PER_S)
-#define ACKNOWLEDGED_FOR_US (900 * US_PER_S) /* in a window; outside of one it does not expire */
+#define ACKNOWLEDGED_FOR_US (900 * US_PER_S) /* in a window; outside of one, or once it is over, it does not expire */
 enum {
     INCIDENT_ALERTS_MAX = 256,
     PAGE_ERROR_MAX = 159,
@@ -217,6 +217,8 @@ struct page_ways { /* copied during the call, but for what `user` is of */
     const char *(*on_duty)(void *user, const char *rota, int64_t at_us);
     /* What an incident that opens now is escalated by. False: nothing is said. NULL: never is. */
     bool (*policy_of)(void *user, uint64_t tenant, uint64_t event, struct page_policy *ret);
+    /* The event's window is open. NULL: none is. */
+    bool (*in_window)(void *user, uint64_t event, int64_t at_us);
     void *user; /* borrowed until the next pager_set_ways() */
 };
 

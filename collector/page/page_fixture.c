@@ -47,6 +47,13 @@ static bool policy_of(void *user, uint64_t tenant, uint64_t event, struct page_p
     return f->policy != NULL;
 }
 
+static bool in_window(void *user, uint64_t event, int64_t at_us)
+{
+    const struct fixture *f = user;
+    assert_int_equal(at_us, f->now_us);
+    return event != 0 && !f->is_over;
+}
+
 static struct page_contact person(const char *name)
 {
     struct page_contact contact = { .n_ways = 1, .ways = { { .channel = "mail" } } };
@@ -87,6 +94,7 @@ void set_people(struct fixture *f, const char *policy)
                                     .channels = f->channels,
                                     .on_duty = on_duty,
                                     .policy_of = policy_of,
+                                    .in_window = in_window,
                                     .user = f };
     page_effects_clear(&f->out);
     assert_int_equal(pager_set_ways(f->pager, &ways, f->now_us, &f->out), 0);

@@ -27,6 +27,7 @@ struct fixture {
     const struct page_channel *channels; /* for set_people() */
     const char *policy;                  /* of what opens; NULL: none */
     const char *duty;                    /* who is on duty by the rota "desk" */
+    bool is_over;                        /* the window of every event */
     const char *gone;                    /* set_people() leaves out who is called so; "*": all people */
     const char *moved;                   /* has another address there */
 };

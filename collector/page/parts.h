@@ -180,7 +180,7 @@ void escalate_again(struct paging *p, struct dossier *dossier);
 
 /* ---- people.c ---- */
 
-/* An acknowledgement is over: it pages again. */
+/* True: an acknowledgement's time is over; in the event's window it pages again. */
 bool expire(struct paging *p, struct dossier *dossier);
 
 /* ---- lane.c: channels, and what goes by them when ---- */

@@ -34,10 +34,16 @@ static void stamp_acknowledged(struct dossier *dossier, const char *by, int64_t 
     snprintf(dossier->row.acknowledged_by, sizeof dossier->row.acknowledged_by, "%s", by);
 }
 
-/* Only in a window somebody has promised to be at it. */
-static void set_expiry(struct dossier *dossier, int64_t now_us)
+/* Only there somebody has promised to be at it. */
+static bool is_in_window(const struct paging *p, const struct incident *row)
 {
-    dossier->row.expires_us = dossier->row.event ? now_us + ACKNOWLEDGED_FOR_US : 0;
+    const struct page_ways *ways = &p->pager->ways;
+    return row->event && ways->in_window && ways->in_window(ways->user, row->event, p->now_us);
+}
+
+static void set_expiry(const struct paging *p, struct dossier *dossier)
+{
+    dossier->row.expires_us = is_in_window(p, &dossier->row) ? p->now_us + ACKNOWLEDGED_FOR_US : 0;
 }
 
 int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
@@ -52,7 +58,7 @@ int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, in
     if (again && dossier->row.expires_us == 0)
         return 0;
     stamp_acknowledged(dossier, by, now_us);
-    set_expiry(dossier, now_us);
+    set_expiry(&p, dossier);
     dossier->row.state = INCIDENT_ACKNOWLEDGED;
     slips_cancel(&p, dossier);
     tell_step(&p, dossier, STEP_ACKNOWLEDGED, by, NULL);
@@ -65,8 +71,10 @@ bool expire(struct paging *p, struct dossier *dossier)
     struct incident *row = &dossier->row;
     if (row->state != INCIDENT_ACKNOWLEDGED || row->expires_us == 0 || p->now_us < row->expires_us)
         return false;
-    row->state = INCIDENT_TRIGGERED;
     row->expires_us = 0;
+    if (!is_in_window(p, row)) /* the window is over: it lasts */
+        return true;
+    row->state = INCIDENT_TRIGGERED;
     row->turn++;
     tell_step(p, dossier, STEP_EXPIRED, NULL, NULL);
     escalate_begin(p, dossier, p->now_us);
@@ -150,7 +158,7 @@ int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t
     dossier_check_budget(&p, dossier); /* of the clock that ends here */
     slips_cancel(&p, dossier);
     start_reopened(&dossier->row, by, now_us);
-    set_expiry(dossier, now_us);
+    set_expiry(&p, dossier);
     int rc = dossier_hold(pager, dossier);
     if (rc == 0 && dossier->row.n_alerts > 0)
         rc = dossier_join_group(pager, dossier);
