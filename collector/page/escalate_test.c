@@ -295,6 +295,53 @@ static void a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer
     assert_string_equal(paged(f), "hook/hook alice/mail");
 }
 
+static void a_clock_set_back_puts_off_no_step_of_a_later_turn(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f, .event = SALE);
+    acknowledge(f, 1);
+    through(f, 1, 900); /* expires: the steps begin anew */
+    through(f, 901, 1000);
+    at(f, 500);
+    tick(f);
+    through(f, 501, 580);
+    assert_string_equal(paged(f), "lead/mail");
+}
+
+static void a_clock_set_back_makes_no_later_acknowledgement_longer(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    FIRES(f, .event = SALE);
+    acknowledge(f, 1);
+    through(f, 1, 800);
+    acknowledge(f, 1);
+    at(f, 200);
+    tick(f);
+    through(f, 201, 1100);
+    assert_string_equal(paged(f), "hook/hook alice/mail");
+}
+
+static void a_clock_set_back_while_nothing_ran_makes_no_acknowledgement_longer(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, three);
+    at(f, 7200);
+    FIRES(f, .event = SALE);
+    acknowledge(f, 1);
+    struct incident row = *incident(f, 1);
+    row.held = true; /* its alerts are not put back */
+    at(f, 0);
+    put_back(f, &row, 0, NULL);
+    tick(f);
+    assert_int_equal(f->out.n_incidents, 1);
+    tick(f);
+    assert_int_equal(f->out.n_incidents, 0);
+    through(f, 1, 900);
+    assert_string_equal(paged(f), "hook/hook alice/mail");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +364,9 @@ int main(void)
         TEST(an_acknowledgement_lasts_once_the_window_is_over),
         TEST(steps_go_on_where_they_were_over_a_restart),
         TEST(a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer),
+        TEST(a_clock_set_back_puts_off_no_step_of_a_later_turn),
+        TEST(a_clock_set_back_makes_no_later_acknowledgement_longer),
+        TEST(a_clock_set_back_while_nothing_ran_makes_no_acknowledgement_longer),
     };
     return cmocka_run_group_tests_name("collector.page.escalate", tests, NULL, NULL);
 }

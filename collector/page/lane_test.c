@@ -302,6 +302,24 @@ static void a_clock_set_back_holds_back_no_channel(void **state)
     assert_int_equal(count_taken(f, "mail", &pages), 10);
 }
 
+static void a_clock_set_back_puts_off_no_last_chance(void **state)
+{
+    struct fixture *f = *state;
+    with_channels(f, slow, "0s bob");
+    at(f, 7200);
+    many_fire(f, 2);
+    at(f, 7600);
+    tick(f);
+    fail_once(f, (struct page_outcome){ .status = 429, .retry_after_us = 600 * S });
+    at(f, 400);
+    tick(f);
+    at(f, 569);
+    assert_nothing_due(f);
+    at(f, 570);
+    deliver(f);
+    deliver(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +339,7 @@ int main(void)
         TEST(a_page_that_waits_for_two_minutes_spills_once),
         TEST(who_was_told_by_both_ways_hears_of_the_end_by_both),
         TEST(a_clock_set_back_holds_back_no_channel),
+        TEST(a_clock_set_back_puts_off_no_last_chance),
     };
     return cmocka_run_group_tests_name("collector.page.lane", tests, NULL, NULL);
 }

@@ -11,13 +11,14 @@ static void move(int64_t *at_us, int64_t step_us, int64_t now_us)
         *at_us = now_us;
 }
 
-/* All by the same step, those not in the heap too: so the order of the heap stays. */
+/* All by the same step, those in no heap too: so the order of each heap stays. */
 static void move_pages(struct pager *pager, int64_t step_us)
 {
     for (struct slip *slip = pager->slips; slip; slip = slip->hh.next) {
         if (slip->row.state != PAGE_QUEUED)
             continue;
         slip->row.created_us -= step_us;
+        slip->deadline_us -= step_us;
         if (slip->row.next_us > 0)
             slip->row.next_us -= step_us;
     }
@@ -26,7 +27,8 @@ static void move_pages(struct pager *pager, int64_t step_us)
 static bool is_ahead(const struct incident *row, int64_t now_us)
 {
     return row->crossed_us > now_us || row->detected_us > now_us || row->delivered_us > now_us ||
-           row->acknowledged_us > now_us || row->resolved_us > now_us || row->silenced_us > now_us;
+           row->acknowledged_us > now_us || row->resolved_us > now_us || row->silenced_us > now_us ||
+           row->steps_us > now_us || row->expires_us > now_us + ACKNOWLEDGED_FOR_US;
 }
 
 /* All stamps of an incident or none, so that they stay as far apart as they were. */
@@ -38,6 +40,8 @@ static void move_stamps(struct paging *p, struct dossier *dossier, int64_t step_
     for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++)
         move(stamps[i], step_us, p->now_us);
     row->expires_us -= row->expires_us > 0 ? step_us : 0; /* these lie ahead */
+    if (row->expires_us > p->now_us + ACKNOWLEDGED_FOR_US)
+        row->expires_us = p->now_us + ACKNOWLEDGED_FOR_US;
     row->damped_us -= row->damped_us > 0 ? step_us : 0;
     dossier->step_us = 0; /* to be looked at anew */
     tell_incident(p, dossier);
