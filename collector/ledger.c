@@ -52,7 +52,7 @@ int ledger_open_key(struct collector *collector, struct err *err)
         return made && rc != -ENOMEM ? 0 : rc;
     rc = ledger_key_of(&key, pair.secret, err);
     if (rc == 0)
-        store_sign(collector->store, &key);
+        store_sign(collector->store, &key, made);
     return rc;
 }
 

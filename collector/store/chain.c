@@ -36,7 +36,7 @@ void chain_close(struct chain *chain)
     for (int i = 0; i < CHAIN_STMT_COUNT; i++)
         sqlite3_finalize(chain->stmts[i]);
     free(chain->bytes);
-    *chain = (struct chain){ .vouched = chain->vouched, .broken = chain->broken };
+    *chain = (struct chain){ .vouched = chain->vouched, .misses = chain->misses, .broken = chain->broken };
 }
 
 static int read_head(struct chain *chain, struct err *err)
@@ -74,24 +74,43 @@ static bool goes_on(sqlite3_stmt *stmt, const struct chain_end *vouched, struct 
     return next;
 }
 
+bool chain_just_begun(int64_t first_us, int64_t at_us)
+{
+    return at_us >= first_us ? at_us - first_us <= CHAIN_BEGUN_US : first_us - at_us <= CHAIN_BEGUN_US;
+}
+
+/* Of a chain nobody vouches for: the first row's time is taken, all others are held against it. */
+static bool is_of_the_beginning(sqlite3_stmt *stmt, int64_t *first_us)
+{
+    struct ledger_entry entry;
+    const void *bytes = sqlite3_column_blob(stmt, 1);
+    if (ledger_decode(bytes, (size_t)sqlite3_column_bytes(stmt, 1), &entry, NULL) < 0)
+        return false;
+    if (entry.n == 1)
+        *first_us = entry.at_us;
+    return chain_just_begun(*first_us, entry.at_us);
+}
+
 /* From what is vouched for to the end, which is mostly the same. */
 static int follow(struct chain *chain, struct err *err)
 {
     AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
     struct chain_end at = { .n = 0 };
+    int64_t first_us = 0;
     bool whole = true;
     int rc = db_prepare(chain->db, "SELECT n, bytes, hash FROM ledger WHERE n >= ? ORDER BY n", &stmt, err);
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(stmt, 1, (int64_t)chain->vouched.n);
     while (whole && (rc = db_step(stmt, err)) == DB_ROW)
-        whole = goes_on(stmt, &chain->vouched, &at);
+        whole = goes_on(stmt, &chain->vouched, &at) && (!chain->misses || is_of_the_beginning(stmt, &first_us));
     if (rc < 0)
         return rc;
     if (!whole || at.n < chain->vouched.n)
         chain->broken = true;
     else
         chain->vouched = chain->end;
+    chain->misses = false;
     return 0;
 }
 

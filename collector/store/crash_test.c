@@ -89,7 +89,7 @@ static struct ledger_key sign_with(struct store *store)
     struct ledger_key key;
     if (ledger_key_of(&key, seed, NULL) < 0)
         _exit(6);
-    store_sign(store, &key);
+    store_sign(store, &key, false);
     return key;
 }
 

@@ -514,9 +514,10 @@ int file_open(struct file **ret_file, const struct file_home *home, enum store_f
     return 0;
 }
 
-void file_vouch(struct file *file, const struct chain_end *end)
+void file_vouch(struct file *file, const struct chain_end *end, bool misses)
 {
     file->writer.chain.vouched = *end;
+    file->writer.chain.misses = misses;
 }
 
 int file_prepare(struct file *file, struct err *err)

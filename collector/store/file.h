@@ -35,8 +35,8 @@ struct file_home { /* what all files of a store share; borrowed as long as they 
 /* Touches no disk yet. On 0 the caller owns *ret_file. */
 int file_open(struct file **ret_file, const struct file_home *home, enum store_file kind, uint64_t tenant,
               struct err *err);
-/* So much of its ledger is signed: before anything is read or written. */
-void file_vouch(struct file *file, const struct chain_end *end);
+/* So much of its ledger is signed; or it ought to be, unless it has just begun. Before anything is read or written. */
+void file_vouch(struct file *file, const struct chain_end *end, bool misses);
 /* Creates or migrates it now, on this thread: nothing may have been written to it yet. */
 int file_prepare(struct file *file, struct err *err);
 /* The same, and reads it. */

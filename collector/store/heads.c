@@ -19,7 +19,7 @@ struct chain_head {
 struct heads {
     const struct clock *clock;
     const struct log *log;
-    bool has_key;
+    bool has_key, fresh;
     struct ledger_key key;
     struct chain_head *chains;
 };
@@ -48,10 +48,11 @@ struct heads *heads_free(struct heads *heads)
     return NULL;
 }
 
-void heads_sign_with(struct heads *heads, const struct ledger_key *key)
+void heads_sign_with(struct heads *heads, const struct ledger_key *key, bool fresh)
 {
     heads->key = *key;
     heads->has_key = true;
+    heads->fresh = fresh;
 }
 
 static struct chain_head *find(const struct heads *heads, uint64_t tenant)
@@ -104,7 +105,21 @@ static bool is_ours(const struct heads *heads, const struct store_head *row)
     return heads->has_key && memcmp(&row->key, &heads->key.public_key, sizeof row->key) == 0;
 }
 
-/* One of another key is good for measuring the file by it; whose key it was, nobody here can say. */
+/* Whose key it was, nobody here can say: only one that was made just now, where the one before was lost, takes the
+ * ledger over. */
+static void judge_key(struct heads *heads, struct chain_head *chain)
+{
+    if (!heads->has_key || is_ours(heads, &chain->head))
+        return;
+    if (!heads->fresh) {
+        break_chain(heads, chain, "the head in registry.db is signed by another key than the one in ledger.key");
+        return;
+    }
+    chain->stale = chain->waiting = true;
+    log_event(heads->log, LOG_WARN, "ledger_key_changed", KV_COUNT("tenant", chain->tenant),
+              KV_COUNT("signed", chain->head.head.n));
+}
+
 int heads_restore(struct heads *heads, const struct store_head *row)
 {
     struct chain_head *chain = find_or_add(heads, row->head.tenant);
@@ -114,10 +129,8 @@ int heads_restore(struct heads *heads, const struct store_head *row)
     chain->end = (struct chain_end){ row->head.n, row->head.hash };
     if (!ledger_head_holds(&row->head, &row->key))
         break_chain(heads, chain, "the head in registry.db is not what was signed");
-    chain->stale = heads->has_key && !is_ours(heads, row);
-    if (chain->stale)
-        log_event(heads->log, LOG_WARN, "ledger_key_changed", KV_COUNT("tenant", chain->tenant),
-                  KV_COUNT("signed", row->head.n));
+    else
+        judge_key(heads, chain);
     return 0;
 }
 
@@ -127,6 +140,11 @@ struct chain_end heads_vouched(const struct heads *heads, uint64_t tenant)
     return chain ? chain->end : (struct chain_end){ .n = 0 };
 }
 
+bool heads_misses(const struct heads *heads, uint64_t tenant)
+{
+    return heads->has_key && !heads->fresh && !find(heads, tenant);
+}
+
 int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *end, bool broken)
 {
     struct chain_head *chain = end->n || broken ? find_or_add(heads, tenant) : NULL;
@@ -134,7 +152,9 @@ int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *en
         return end->n || broken ? -ENOMEM : 0;
     if (broken && !chain->broken) {
         chain->waiting = chain->waiting || chain->stale;
-        break_chain(heads, chain, "the file does not go on from what was signed");
+        break_chain(heads, chain,
+                    chain->head.head.n ? "the file does not go on from what was signed"
+                                       : "its head is not in registry.db");
     }
     if (chain->broken)
         return 0;

@@ -21,12 +21,14 @@ struct heads *heads_new(const struct clock *clock, const struct log *log);
 /* Always returns NULL; NULL is fine. */
 struct heads *heads_free(struct heads *heads);
 
-void heads_sign_with(struct heads *heads, const struct ledger_key *key);
+void heads_sign_with(struct heads *heads, const struct ledger_key *key, bool fresh); /* as store_sign() */
 /* At start. -ENOMEM. */
 int heads_restore(struct heads *heads, const struct store_head *row);
 
 /* What the head of registry.db says; zeroed: there is none. */
 struct chain_end heads_vouched(const struct heads *heads, uint64_t tenant);
+/* There is no head of it, and there is a key that must have signed one unless the ledger has just begun. */
+bool heads_misses(const struct heads *heads, uint64_t tenant);
 /* The chain ends here, on disk; or it is broken. -ENOMEM. */
 int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *end, bool broken);
 

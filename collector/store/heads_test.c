@@ -16,7 +16,7 @@ static void use_key(struct fixture *f, uint8_t first)
 {
     uint8_t seed[LEDGER_KEY_BYTES] = { first };
     assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
-    store_sign(f->store, &key);
+    store_sign(f->store, &key, true);
 }
 
 static int setup(void **state)
@@ -81,15 +81,27 @@ static uint64_t signed_now(struct fixture *f)
     return store_ledger_head(f->store, 1, &head) == 0 ? head.head.n : 0;
 }
 
-/* With files as they lie there, by the same key. */
-static void start_anew(struct fixture *f)
+static void start_signing(struct fixture *f, bool fresh)
 {
     if (f->store)
         close_store(f);
     open_store(f);
-    store_sign(f->store, &key);
+    store_sign(f->store, &key, fresh);
     if (load_store(f) < 0)
         fail_msg("%s", f->err.text);
+}
+
+/* With files as they lie there, by the same key. */
+static void start_anew(struct fixture *f)
+{
+    start_signing(f, false);
+}
+
+static void put_at(struct fixture *f, int64_t at_us)
+{
+    struct ledger_entry entry = { .tenant = 1, .at_us = at_us, .kind = "round", .actor = "clock", .body = "{}" };
+    assert_int_equal(store_put_ledger(f->store, &entry), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
 }
 
 static void a_head_vouches_for_all_that_is_on_disk(void **state)
@@ -204,10 +216,11 @@ static void a_file_ahead_of_its_head_is_signed_at_the_next_start(void **state)
 static void a_registry_of_before_there_were_heads_gets_one_for_each_ledger(void **state)
 {
     struct fixture *f = *state;
-    put(f, 4);
+    put(f, 3);
+    put_at(f, ANCHOR_US + 3600 * US_PER_S);
     close_store(f);
     run_sql(f, "registry.db", "DROP TABLE ledger_head; DROP TABLE rota_override; PRAGMA user_version = 3");
-    start_anew(f);
+    start_signing(f, true);
     assert_int_equal(f->loaded.tenants, 2);
     assert_int_equal(signed_now(f), 4);
     assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
@@ -216,7 +229,7 @@ static void a_registry_of_before_there_were_heads_gets_one_for_each_ledger(void 
     assert_false(was_logged(f, "ledger_broken"));
 }
 
-static void heads_of_another_key_are_signed_anew_and_that_is_said(void **state)
+static void heads_of_a_key_that_was_lost_are_signed_anew_and_that_is_said(void **state)
 {
     struct fixture *f = *state;
     struct store_head head;
@@ -231,7 +244,7 @@ static void heads_of_another_key_are_signed_anew_and_that_is_said(void **state)
     assert_true(was_logged(f, "ledger_key_changed tenant=1 signed=3"));
     close_store(f);
     open_store(f);
-    store_sign(f->store, &key);
+    store_sign(f->store, &key, false);
     assert_int_equal(load_store(f), 0);
     assert_int_equal(signed_now(f), 3);
 }
@@ -288,6 +301,65 @@ static void a_head_that_was_altered_breaks_the_ledger(void **state)
     is_broken_by(*state, "registry.db", "UPDATE ledger_head SET n = 3 WHERE tenant = 1");
 }
 
+/* A history that was made up, and a head of it that somebody has signed: the key at hand vouches for neither. */
+static void a_head_of_another_key_than_the_one_there_is_breaks_the_ledger(void **state)
+{
+    struct fixture *f = *state;
+    struct store_head head;
+    put(f, 3);
+    close_store(f);
+    struct ledger_key ours = key;
+    open_store(f);
+    use_key(f, 2);
+    assert_int_equal(load_store(f), 0);
+    start_anew(f);
+    assert_false(store_ledger_broken(f->store, 1));
+    struct ledger_key theirs = key;
+    key = ours;
+    start_anew(f);
+    assert_true(store_ledger_broken(f->store, 1));
+    assert_true(was_logged(f, "signed by another key than the one in ledger.key"));
+    put(f, 1);
+    assert_int_equal(store_ledger_head(f->store, 1, &head), 0);
+    assert_int_equal(head.head.n, 3);
+    assert_memory_equal(&head.key, &theirs.public_key, sizeof head.key);
+    start_anew(f);
+    assert_true(store_ledger_broken(f->store, 1));
+    assert_int_equal(signed_on_disk(f), 3);
+}
+
+static void a_head_that_was_taken_away_breaks_the_ledger(void **state)
+{
+    struct fixture *f = *state;
+    put(f, 2);
+    put_at(f, ANCHOR_US + 60 * US_PER_S);
+    close_store(f);
+    run_sql(f, "registry.db", "DELETE FROM ledger_head");
+    for (int start = 1; start <= 2; start++) {
+        start_anew(f);
+        assert_true(store_ledger_broken(f->store, 1));
+        assert_true(was_logged(f, "ledger_broken tenant=1 signed=0"));
+        assert_int_equal(signed_now(f), 0);
+        put(f, 1);
+        assert_int_equal(number_in(f, "tenant-1.db", "SELECT count(*) FROM ledger"), 3 + start);
+    }
+    close_store(f);
+    assert_int_equal(signed_on_disk(f), 0);
+    open_store(f);
+}
+
+static void a_ledger_that_stopped_before_its_first_head_is_signed_at_the_next_start(void **state)
+{
+    struct fixture *f = *state;
+    put(f, 2);
+    put_at(f, ANCHOR_US + US_PER_S);
+    close_store(f);
+    run_sql(f, "registry.db", "DELETE FROM ledger_head");
+    start_anew(f);
+    assert_false(store_ledger_broken(f->store, 1));
+    assert_int_equal(signed_now(f), 3);
+}
+
 static void a_file_put_in_its_place_while_it_rests_breaks_the_ledger(void **state)
 {
     struct fixture *f = *state;
@@ -337,7 +409,10 @@ int main(void)
         HEADS_TEST(a_head_follows_at_once_after_a_while_of_quiet),
         HEADS_TEST(a_file_ahead_of_its_head_is_signed_at_the_next_start),
         HEADS_TEST(a_registry_of_before_there_were_heads_gets_one_for_each_ledger),
-        HEADS_TEST(heads_of_another_key_are_signed_anew_and_that_is_said),
+        HEADS_TEST(heads_of_a_key_that_was_lost_are_signed_anew_and_that_is_said),
+        HEADS_TEST(a_head_of_another_key_than_the_one_there_is_breaks_the_ledger),
+        HEADS_TEST(a_head_that_was_taken_away_breaks_the_ledger),
+        HEADS_TEST(a_ledger_that_stopped_before_its_first_head_is_signed_at_the_next_start),
         HEADS_TEST(a_tail_that_was_cut_off_breaks_the_ledger),
         HEADS_TEST(a_ledger_that_was_emptied_is_broken),
         HEADS_TEST(a_last_entry_with_another_hash_breaks_the_ledger),

@@ -73,9 +73,9 @@ static void on_ledger(void *user, uint64_t tenant, const struct chain_end *end, 
         put_heads(store);
 }
 
-void store_sign(struct store *store, const struct ledger_key *key)
+void store_sign(struct store *store, const struct ledger_key *key, bool fresh)
 {
-    heads_sign_with(store->heads, key);
+    heads_sign_with(store->heads, key, fresh);
 }
 
 int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret)
@@ -250,7 +250,7 @@ int store_file_of(struct store *store, uint64_t tenant, struct file **ret, struc
     if (rc < 0)
         return rc;
     struct chain_end vouched = heads_vouched(store->heads, tenant);
-    file_vouch(entry->file, &vouched);
+    file_vouch(entry->file, &vouched, heads_misses(store->heads, tenant));
     HASH_ADD(hh, store->tenants, tenant, sizeof entry->tenant, entry);
     if (!entry->hh.tbl) {
         file_close(entry->file, 0);

@@ -59,8 +59,9 @@ int store_open(struct store **ret_store, uv_loop_t *loop, const char *dir, const
 struct store *store_close(struct store *store);
 
 /* Heads of ledgers are signed with this key from now on; copied. Before store_load(). Without one there are none: what
- * was signed before stays. */
-void store_sign(struct store *store, const struct ledger_key *key);
+ * was signed before stays. `fresh`: it has signed nothing before, so that heads of another key, and ledgers without a
+ * head, are what there was before it, and it vouches for them; otherwise such a ledger is broken. */
+void store_sign(struct store *store, const struct ledger_key *key, bool fresh);
 
 /* ---- at start, before the loop runs: blocking reads; `fn` gets borrowed rows ---- */
 

@@ -298,7 +298,7 @@ static void the_heads_of_the_beginning_take_the_place_of_those_that_came_since(v
     sqlite3 *db = NULL;
     int64_t n = 0, rows = 0;
     assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
-    store_sign(f->store, &key);
+    store_sign(f->store, &key, false);
     assert_int_equal(put_entry(f, WORLD_TENANT, "{}"), 0);
     assert_int_equal(commit(f, STORE_TENANT, WORLD_TENANT), 0);
     assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
@@ -327,7 +327,7 @@ static void the_heads_in_a_copy_are_no_newer_than_the_ledgers_in_it(void **state
     struct heard heard;
     struct ledger_key key;
     assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
-    store_sign(f->store, &key);
+    store_sign(f->store, &key, false);
     world_put(world, 1, 1, 1, 4000, 50, NOW - 30 * PACK_HOUR_US, US_PER_S, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(put_entry(f, WORLD_TENANT, "{}"), 0);
@@ -350,7 +350,7 @@ static void the_heads_in_a_copy_are_no_newer_than_the_ledgers_in_it(void **state
     struct store_marks marks;
     struct store_head head;
     assert_int_equal(store_open(&copy, &f->loop, heard.path, &f->clock, &f->log, &f->err), 0);
-    store_sign(copy, &key);
+    store_sign(copy, &key, false);
     assert_int_equal(store_load(copy, &nobody, &marks, &f->err), 0);
     bool broken = store_ledger_broken(copy, WORLD_TENANT);
     int rc = store_ledger_head(copy, WORLD_TENANT, &head);

@@ -472,7 +472,7 @@ static void a_ledger_that_is_not_what_was_signed_is_found(void **state)
     (void)state;
     assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
     assert_int_equal(ledger_key_of(&other, other_seed, NULL), 0);
-    store_sign(world->f->store, &key);
+    store_sign(world->f->store, &key, false);
     for (int i = 1; i <= 3; i++)
         assert_int_equal(put_entry(world->f, WORLD_TENANT, "{}"), 0);
     close_store(world->f);
