@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,8 @@ struct trial {
     struct call *call;
     struct store_export query;
     int64_t from_us;
-    const struct host *host; /* borrowed: none is ever taken out of the fleet */
-    struct rule *rules;      /* owned */
+    char host[NAME_MAX_BYTES + 1]; /* copied: the reader's thread quotes it */
+    struct rule *rules;            /* owned */
     size_t n_rules;
     unsigned in_force;
     struct replay *replay;      /* as what follows, the reader's while it has a page in hand */
@@ -57,7 +58,7 @@ static const struct rule *rule_named(const struct trial *trial, const char *name
 static json_t *form_firing(const struct trial *trial, const struct firing *firing)
 {
     const struct rule *rule = rule_named(trial, firing->alert.rule);
-    json_t *row = form_alert(&firing->alert, trial->host->name, rule ? rule->summary : "");
+    json_t *row = form_alert(&firing->alert, trial->host, rule ? rule->summary : "");
     json_object_set_new(row, "fired", form_instant(firing->fired_us));
     json_object_set_new(row, "cleared", form_instant(firing->cleared_us));
     json_object_del(row, "state");
@@ -93,7 +94,7 @@ static void answer(struct trial *trial, int64_t until_us, const struct err *err)
     json_t *rows = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(rows, form_firing(trial, &firings[i]));
-    call->data = json_pack("{s:s, s:o, s:o, s:b, s:I, s:o, s:I, s:o}", "host", trial->host->name, "from",
+    call->data = json_pack("{s:s, s:o, s:o, s:b, s:I, s:o, s:I, s:o}", "host", trial->host, "from",
                            form_instant(trial->from_us), "to", form_instant(until_us), "truncated",
                            until_us < trial->query.to_us || trial->full, "rules", (json_int_t)count_in_force(trial),
                            "not_judged", form_not_judged(trial), "ticks", (json_int_t)trial->ticks, "firings", rows);
@@ -114,7 +115,7 @@ static int judge(struct trial *trial, const struct series_table *table, struct b
     trial->ticks += batch.n_ticks;
     rc = replay_feed(trial->replay, table, &batch, batch.wall_us);
     trial->full = trial->full || rc == -ENOBUFS;
-    return rc < 0 && rc != -ENOBUFS ? err_sys(err, rc, "cannot judge a batch of %s", trial->host->name) : 0;
+    return rc < 0 && rc != -ENOBUFS ? err_sys(err, rc, "cannot judge a batch of %s", trial->host) : 0;
 }
 
 static int decode_tables(struct trial *trial, const struct store_export_page *page, struct series_table *tables,
@@ -196,7 +197,7 @@ static int take_rules(struct trial *trial, const struct asked_rules *asked, stru
     if (n > 0)
         memcpy(trial->rules, asked->rules.rows, n * sizeof *trial->rules);
     trial->n_rules = n;
-    trial->host = asked->host;
+    snprintf(trial->host, sizeof trial->host, "%s", asked->host->name);
     trial->in_force = watch_strictest(asked->in_force);
     const struct replay_host host = { .in_force = trial->in_force,
                                       .limits = asked->limits,
@@ -219,8 +220,8 @@ static int prepare(struct call *call, struct trial *trial, struct err *err)
         rc = take_rules(trial, &asked, err);
     if (rc < 0)
         return rc;
-    trial->query.tenant = trial->host->tenant;
-    trial->query.host = trial->host->id;
+    trial->query.tenant = asked.host->tenant;
+    trial->query.host = asked.host->id;
     trial->query.study = judge_page;
     snprintf(trial->query.metric, sizeof trial->query.metric, "*");
     snprintf(trial->query.instance, sizeof trial->query.instance, "*");

@@ -3,12 +3,14 @@
 #include "collector/store/db.h"
 #include "collector/store/faulty_vfs_fixture.h"
 #include "collector/store/file.h"
+#include "collector/store/read/export.h"
 #include "collector/store/read/reader.h"
 #include "collector/store/store_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -372,6 +374,55 @@ static void reads_that_hang_are_answered_when_the_reader_closes(void **state)
     uv_run(&f->loop, UV_RUN_NOWAIT);
 }
 
+struct long_study {
+    atomic_bool begun, closing, over;
+    bool told_before;
+    int rc;
+};
+
+static int study_long(void *user, const struct store_export_page *page, struct err *err)
+{
+    struct long_study *study = user;
+    (void)page;
+    (void)err;
+    atomic_store(&study->begun, true);
+    while (!atomic_load(&study->closing))
+        sched_yield();
+    for (int i = 0; i < 20000; i++) /* long enough for whoever does not wait for it */
+        sched_yield();
+    atomic_store(&study->over, true);
+    return 0;
+}
+
+static void on_studied(void *user, const struct store_export_page *page, const struct err *err)
+{
+    struct long_study *study = user;
+    (void)page;
+    study->told_before = !atomic_load(&study->over);
+    study->rc = err ? err->code : 1;
+}
+
+/* What is told so may go away: so nobody may study it any more by then. */
+static void nobody_is_told_of_the_end_while_a_page_of_his_is_studied(void **state)
+{
+    struct fixture *f = *state;
+    static struct reader *reader; /* so that it stays reachable: nobody frees it */
+    static struct long_study study;
+    add_tenants(f);
+    assert_int_equal(put_batch(f, 1, 5, 1, 1, 10), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    assert_int_equal(reader_open(&reader, &f->loop, &f->clock, &f->log, NULL), 0);
+    struct store_export query = { 1, 5, "*", "*", 0, ANCHOR_US + 86400 * US_PER_S, 0, study_long };
+    assert_int_equal(export_page(reader, path_in(f, "tenant-1.db"), &query, on_studied, &study, NULL), 0);
+    while (!atomic_load(&study.begun))
+        sched_yield();
+    atomic_store(&study.closing, true);
+    reader_close(reader, 0);
+    assert_int_equal(study.rc, -ECANCELED);
+    assert_false(study.told_before);
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
 static void on_incidents(void *user, const struct store_incidents *result, const struct err *err)
 {
     *(int *)user = err ? err->code : (int)result->n;
@@ -478,6 +529,7 @@ int main(void)
         STORE_TEST(closing_in_a_fault_says_what_is_lost),
         STORE_TEST(a_file_whose_disk_hangs_is_left_behind),
         STORE_TEST(reads_that_hang_are_answered_when_the_reader_closes),
+        STORE_TEST(nobody_is_told_of_the_end_while_a_page_of_his_is_studied),
         STORE_TEST(closing_tries_once_more),
         STORE_TEST(a_file_that_cannot_be_read_is_left_out),
         STORE_TEST(a_file_put_right_is_taken_back_with_what_waited_for_it),

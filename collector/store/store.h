@@ -394,7 +394,8 @@ struct store_export {
     int64_t to_us;
     uint32_t skip; /* so many ticks of the moment from_us itself went with the page before */
     /* What takes long over a page, and so not on the loop: called on the reader's thread before the page goes to `fn`,
-     * with the same `user`; it touches only what nobody else does until then. What it fails with goes to `fn` as `err`.
+     * with the same `user`; it touches only what nobody else does until then. It is
+     * over, and does not begin any more, once `fn` is told. What it fails with goes to `fn` as `err`.
      * NULL: nothing. */
     int (*study)(void *user, const struct store_export_page *page, struct err *err);
 };

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,8 @@ struct export_read {
         void (*series_fn)(void *user, const struct store_export_series *result, const struct err *err);
     };
     void *user;
+    pthread_mutex_t studying; /* whoever is told is not studied for any more: the user may be gone */
+    bool told;
     struct store_export_page page;
     struct store_export_series series;
 };
@@ -416,6 +419,19 @@ static int fill_page(struct paging *paging, struct export_rows *rows, struct err
     return rc;
 }
 
+/* The page is in memory: nobody waits for a disk here, only for the study. */
+static int study(struct export_read *read, struct err *err)
+{
+    int rc = 0;
+    pthread_mutex_lock(&read->studying);
+    if (read->told)
+        rc = err_set(err, -ECANCELED, "store: closing");
+    else if (read->query.study)
+        rc = read->query.study(read->user, &read->page, err);
+    pthread_mutex_unlock(&read->studying);
+    return rc;
+}
+
 static int read_page(struct export_read *read, const struct reading *reading, struct export_rows *rows, struct err *err)
 {
     struct paging paging = { .read = read, .db = reading->db, .coder = reading->coder, .stop = reading->stop };
@@ -427,7 +443,9 @@ static int read_page(struct export_read *read, const struct reading *reading, st
     read->page.tables = paging.page_tables;
     read->page.batches = paging.batches;
     int rc = fill_page(&paging, rows, err);
-    return rc == 0 && read->query.study ? read->query.study(read->user, &read->page, err) : rc;
+    if (rc == 0)
+        rc = reading_check(reading, err);
+    return rc == 0 ? study(read, err) : rc;
 }
 
 /* ---- which series ---- */
@@ -546,6 +564,9 @@ static int answer_export(struct read *of, struct reading *reading, struct err *e
 static void tell_export(struct read *of, const struct err *err)
 {
     struct export_read *read = (struct export_read *)of;
+    pthread_mutex_lock(&read->studying);
+    read->told = true;
+    pthread_mutex_unlock(&read->studying);
     if (read->series_only)
         read->series_fn(read->user, err ? NULL : &read->series, err);
     else
@@ -562,6 +583,7 @@ static int make(const struct store_export *query, void *user, struct export_read
     read->read = (struct read){ .answer = answer_export, .tell = tell_export };
     read->query = *query;
     read->user = user;
+    read->studying = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     *ret = read;
     return 0;
 }
