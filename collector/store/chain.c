@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "collector/store/db.h"
+#include "collector/store/store.h"
 
 static const char *const texts[] = {
     [CHAIN_HEAD] = "SELECT n, hash FROM ledger ORDER BY n DESC LIMIT 1",
@@ -74,11 +75,6 @@ static bool goes_on(sqlite3_stmt *stmt, const struct chain_end *vouched, struct 
     return next;
 }
 
-bool chain_just_begun(int64_t first_us, int64_t at_us)
-{
-    return at_us >= first_us ? at_us - first_us <= CHAIN_BEGUN_US : first_us - at_us <= CHAIN_BEGUN_US;
-}
-
 /* Of a chain nobody vouches for: the first row's time is taken, all others are held against it. */
 static bool is_of_the_beginning(sqlite3_stmt *stmt, int64_t *first_us)
 {
@@ -88,7 +84,7 @@ static bool is_of_the_beginning(sqlite3_stmt *stmt, int64_t *first_us)
         return false;
     if (entry.n == 1)
         *first_us = entry.at_us;
-    return chain_just_begun(*first_us, entry.at_us);
+    return store_just_begun(*first_us, entry.at_us);
 }
 
 /* From what is vouched for to the end, which is mostly the same. */

@@ -9,7 +9,7 @@
  * Heads    what a head vouches for must be in the file: when its end is read, the chain has to go on from it. One that
  *          does not was altered behind our back, or is another file. Entries are appended all the same, for what
  *          happens must be on record; but it is broken, and whoever signs must not vouch for it
- * Begun    a first head lies in registry.db within CHAIN_BEGUN_US of the first entry. A ledger without one is one that
+ * Begun    a first head lies in registry.db within STORE_BEGUN_US of the first entry. A ledger without one is one that
  *          was stopped before that, if all of its entries are of so short a time, or else somebody took its head away
  * Threads  the writer's
  */
@@ -18,11 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "collector/store/group.h"
-
-#define CHAIN_BEGUN_US (10 * US_PER_S)
 
 enum chain_stmt { CHAIN_HEAD, CHAIN_ADD, CHAIN_MARK, CHAIN_STMT_COUNT };
 
@@ -43,9 +40,6 @@ struct chain { /* zeroed memory knows nothing */
     bool misses;              /* nothing is vouched for, and by now something ought to be */
     bool broken;              /* the file does not go on from there */
 };
-
-/* Whether an entry of `at_us` may be on record before the first head is, behind a first one of `first_us`. */
-bool chain_just_begun(int64_t first_us, int64_t at_us);
 
 /* `chain->vouched` and `chain->misses` may have been set before. */
 int chain_open(struct chain *chain, sqlite3 *db, struct err *err);

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -192,6 +191,18 @@ int db_number(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
         return rc;
     *ret = rc == DB_ROW ? sqlite3_column_int64(stmt, 0) : 0;
     return 0;
+}
+
+bool db_is_text(sqlite3_stmt *stmt, int column, const char *text)
+{
+    size_t len = strlen(text);
+    return sqlite3_column_type(stmt, column) == SQLITE_TEXT && (size_t)sqlite3_column_bytes(stmt, column) == len &&
+           memcmp(sqlite3_column_text(stmt, column), text, len) == 0;
+}
+
+bool db_is_number(sqlite3_stmt *stmt, int column, int64_t number)
+{
+    return sqlite3_column_type(stmt, column) == SQLITE_INTEGER && sqlite3_column_int64(stmt, column) == number;
 }
 
 void db_auto_close(sqlite3 **db)

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -33,6 +34,10 @@ enum db_answer { DB_ROW = 1 }; /* positive: there is a row */
 int db_step(sqlite3_stmt *stmt, struct err *err);
 /* Runs a statement that yields nothing. */
 int db_run(sqlite3_stmt *stmt, struct err *err);
+
+/* Whether the column is this very text, and nothing else that reads like it; this very whole number. */
+bool db_is_text(sqlite3_stmt *stmt, int column, const char *text);
+bool db_is_number(sqlite3_stmt *stmt, int column, int64_t number);
 
 /* For AUTO. */
 void db_auto_close(sqlite3 **db);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "collector/store/parts.h"
+#include "collector/store/read/reader.h"
 
 static struct ledger_key key;
 
@@ -360,6 +361,75 @@ static void a_ledger_that_stopped_before_its_first_head_is_signed_at_the_next_st
     assert_int_equal(signed_now(f), 3);
 }
 
+struct raw { /* the first row of a ledger as it lies there */
+    bool done, whole;
+    int rc;
+    size_t n, len;
+    int64_t number;
+};
+
+static void on_raw(void *user, const struct store_ledger *result, const struct err *err)
+{
+    struct raw *raw = user;
+    *raw = (struct raw){ .done = true, .rc = err ? err->code : 0, .n = err ? 0 : result->n };
+    if (raw->n > 0) {
+        raw->whole = result->at[0].whole;
+        raw->len = result->at[0].bytes.len;
+        raw->number = (int64_t)result->at[0].entry.n;
+    }
+}
+
+static struct raw read_raw(struct fixture *f)
+{
+    struct store_ledger_query query = { .tenant = 1, .oldest_first = true, .raw = true, .most = STORE_LEDGER_MOST };
+    struct raw raw = { .done = false };
+    assert_int_equal(store_ledger(f->store, &query, on_raw, &raw, &f->err), 0);
+    run_until(f, &raw.done);
+    assert_int_equal(raw.rc, 0);
+    return raw;
+}
+
+/* What a list shows must be looked at by whoever verifies, also with a number that no entry has. */
+static void rows_below_the_first_entry_are_handed_over(void **state)
+{
+    struct fixture *f = *state;
+    put(f, 2);
+    run_sql(f, "tenant-1.db",
+            "INSERT INTO ledger SELECT -n, at_us, kind, event, incident, 'mallory', bytes, hash FROM ledger");
+    struct raw raw = read_raw(f);
+    assert_int_equal(raw.n, 4);
+    assert_int_equal(raw.number, -2);
+    assert_false(raw.whole);
+}
+
+static void a_row_larger_than_an_answer_may_be_is_handed_over_as_far_as_an_entry_goes(void **state)
+{
+    struct fixture *f = *state;
+    char sql[128];
+    put(f, 1);
+    snprintf(sql, sizeof sql, "UPDATE ledger SET bytes = zeroblob(%d)", READER_MEMORY + 1);
+    run_sql(f, "tenant-1.db", sql);
+    struct raw raw = read_raw(f);
+    assert_int_equal(raw.n, 1);
+    assert_int_equal(raw.len, LEDGER_BYTES_MAX);
+    assert_false(raw.whole);
+}
+
+static void columns_that_only_read_like_the_entry_are_not_it(void **state)
+{
+    static const char *const edits[] = { "UPDATE ledger SET actor = actor || char(0) || 'x'",
+                                         "UPDATE ledger SET event = event + 0.5" };
+    struct fixture *f = *state;
+    put(f, 1);
+    assert_true(read_raw(f).whole);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        run_sql(f, "tenant-1.db", "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT * FROM ledger");
+        run_sql(f, "tenant-1.db", edits[i]);
+        assert_false(read_raw(f).whole);
+        run_sql(f, "tenant-1.db", "DELETE FROM ledger; INSERT INTO ledger SELECT * FROM kept");
+    }
+}
+
 static void a_file_put_in_its_place_while_it_rests_breaks_the_ledger(void **state)
 {
     struct fixture *f = *state;
@@ -419,6 +489,9 @@ int main(void)
         HEADS_TEST(what_is_behind_the_head_must_go_on_from_it),
         HEADS_TEST(a_hole_behind_the_head_breaks_the_ledger),
         HEADS_TEST(a_head_that_was_altered_breaks_the_ledger),
+        HEADS_TEST(rows_below_the_first_entry_are_handed_over),
+        HEADS_TEST(a_row_larger_than_an_answer_may_be_is_handed_over_as_far_as_an_entry_goes),
+        HEADS_TEST(columns_that_only_read_like_the_entry_are_not_it),
         HEADS_TEST(a_file_put_in_its_place_while_it_rests_breaks_the_ledger),
         HEADS_TEST(a_retry_breaks_nothing),
     };

@@ -362,6 +362,13 @@ int store_ledger(struct store *store, const struct store_ledger_query *query,
  * tenant's commit waits for none. So a file may be ahead of its head, and never behind it. */
 #define STORE_HEADS_US (1 * US_PER_S)
 
+/* Whether an entry of `at_us` may be on record before the first head is, behind a first one of `first_us`. */
+#define STORE_BEGUN_US (10 * US_PER_S)
+static inline bool store_just_begun(int64_t first_us, int64_t at_us)
+{
+    return at_us >= first_us ? at_us - first_us <= STORE_BEGUN_US : first_us - at_us <= STORE_BEGUN_US;
+}
+
 enum store_head_answer { STORE_NO_HEAD = 1 }; /* there are no entries, or nobody signs */
 /* The head of all that is on disk. Of a ledger that does not go on from its last head, that one. */
 int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret);

@@ -12,12 +12,14 @@ enum { SQL_MAX = 256 };
 /* An index of (event, kind, n) serves what names an event; anything else goes along the chain. */
 static void select_sql(char sql[SQL_MAX], const struct store_ledger_query *query)
 {
-    snprintf(
-        sql, SQL_MAX,
-        "SELECT bytes, hash, n, at_us, kind, event, incident, actor FROM ledger WHERE n %s ?1%s%s%s ORDER BY n %s "
-        "LIMIT ?4",
-        query->oldest_first ? ">" : "<", query->event ? " AND event = ?2" : "", query->kind[0] ? " AND kind = ?3" : "",
-        query->steps ? " AND kind NOT IN ('round', 'incident', 'page')" : "", query->oldest_first ? "ASC" : "DESC");
+    bool all = query->raw && query->behind == 0;
+    snprintf(sql, SQL_MAX,
+             "SELECT bytes, hash, n, at_us, kind, event, incident, actor FROM ledger WHERE n %s ?1%s%s%s ORDER BY n %s "
+             "LIMIT ?4",
+             query->oldest_first ? all ? ">=" : ">" : "<", query->event ? " AND event = ?2" : "",
+             query->kind[0] ? " AND kind = ?3" : "",
+             query->steps ? " AND kind NOT IN ('round', 'incident', 'page')" : "",
+             query->oldest_first ? "ASC" : "DESC");
 }
 
 static int prepare(sqlite3 *db, const struct store_ledger_query *query, sqlite3_stmt **ret, struct err *err)
@@ -28,7 +30,10 @@ static int prepare(sqlite3 *db, const struct store_ledger_query *query, sqlite3_
     if (rc < 0)
         return rc;
     bool whole = query->behind == 0 && !query->oldest_first;
-    sqlite3_bind_int64(*ret, 1, whole || query->behind > INT64_MAX ? INT64_MAX : (int64_t)query->behind);
+    if (query->raw && query->oldest_first && query->behind == 0) /* also what has a number that no entry has */
+        sqlite3_bind_int64(*ret, 1, INT64_MIN);
+    else
+        sqlite3_bind_int64(*ret, 1, whole || query->behind > INT64_MAX ? INT64_MAX : (int64_t)query->behind);
     sqlite3_bind_int64(*ret, 2, (int64_t)query->event);
     sqlite3_bind_text(*ret, 3, query->kind, -1, SQLITE_STATIC);
     sqlite3_bind_int64(*ret, 4, (int64_t)query->most + 1); /* one more tells that there are more */
@@ -50,17 +55,11 @@ static int read_row(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger
     return ledger_decode(copy, len, &ret->entry, err);
 }
 
-static bool is_text(sqlite3_stmt *stmt, int column, const char *text)
-{
-    const char *there = (const char *)sqlite3_column_text(stmt, column);
-    return there && strcmp(there, text) == 0;
-}
-
 static bool says_the_same(sqlite3_stmt *stmt, const struct ledger_entry *entry)
 {
-    return entry->n == (uint64_t)sqlite3_column_int64(stmt, 2) && entry->at_us == sqlite3_column_int64(stmt, 3) &&
-           is_text(stmt, 4, entry->kind) && entry->event == (uint64_t)sqlite3_column_int64(stmt, 5) &&
-           entry->incident == (uint64_t)sqlite3_column_int64(stmt, 6) && is_text(stmt, 7, entry->actor);
+    return db_is_number(stmt, 2, (int64_t)entry->n) && db_is_number(stmt, 3, entry->at_us) &&
+           db_is_text(stmt, 4, entry->kind) && db_is_number(stmt, 5, (int64_t)entry->event) &&
+           db_is_number(stmt, 6, (int64_t)entry->incident) && db_is_text(stmt, 7, entry->actor);
 }
 
 static int read_raw(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger_row *ret, struct err *err)
@@ -70,16 +69,17 @@ static int read_raw(sqlite3_stmt *stmt, struct arena *arena, struct store_ledger
     size_t hash_len = (size_t)sqlite3_column_bytes(stmt, 1);
     const void *bytes = sqlite3_column_blob(stmt, 0);
     size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
-    uint8_t *copy = arena_alloc(arena, 1, len + 1);
+    size_t kept = len < LEDGER_BYTES_MAX ? len : LEDGER_BYTES_MAX; /* no entry is longer */
+    uint8_t *copy = arena_alloc(arena, 1, kept + 1);
     if (!copy)
         return err_set(err, -ENOMEM, "store: the answer is too large");
-    *ret = (struct store_ledger_row){ .bytes = { copy, len < LEDGER_BYTES_MAX ? len : LEDGER_BYTES_MAX } };
+    *ret = (struct store_ledger_row){ .bytes = { copy, kept } };
     if (bytes)
-        memcpy(copy, bytes, len);
+        memcpy(copy, bytes, kept);
     if (hash && hash_len == LEDGER_HASH_BYTES)
         memcpy(ret->hash.bytes, hash, LEDGER_HASH_BYTES);
     ret->entry.n = (uint64_t)sqlite3_column_int64(stmt, 2);
-    ret->whole = hash && hash_len == LEDGER_HASH_BYTES && ledger_decode(copy, len, &entry, NULL) == 0 &&
+    ret->whole = len == kept && hash && hash_len == LEDGER_HASH_BYTES && ledger_decode(copy, len, &entry, NULL) == 0 &&
                  says_the_same(stmt, &entry);
     return 0;
 }

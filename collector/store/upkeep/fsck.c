@@ -191,6 +191,14 @@ static bool is_older(struct fsck *fsck, enum store_file kind)
     return true;
 }
 
+/* It was made and nothing was ever written to it, unless its ledger was signed. */
+static void find_empty(struct fsck *fsck, enum store_file kind, uint64_t tenant)
+{
+    const struct store_head *head = kind == STORE_TENANT ? fsck_head_of(fsck, tenant) : NULL;
+    if (head)
+        fsck_find(fsck, "it is empty, and its ledger was signed up to entry %" PRIu64, head->head.n);
+}
+
 static int check_open_file(struct fsck *fsck, enum store_file kind, uint64_t tenant, struct err *err)
 {
     fsck->report->files++;
@@ -199,8 +207,10 @@ static int check_open_file(struct fsck *fsck, enum store_file kind, uint64_t ten
         rc = check_pages(fsck, err);
     if (rc == 0)
         rc = schema_check(fsck->db, kind, tenant, err);
-    if (rc == SCHEMA_EMPTY)
+    if (rc == SCHEMA_EMPTY) {
+        find_empty(fsck, kind, tenant);
         return 0;
+    }
     if (rc < 0)
         return fsck_read_failed(fsck, "its head", rc, err);
     if (is_older(fsck, kind))
@@ -402,6 +412,11 @@ static int check_one(struct fsck *fsck, const struct registry *registry, struct 
         return err_set(err, -ENOENT, "there is no tenant %.63s in %s", fsck->order->tenant, fsck->order->dir);
     if (access(path, F_OK) < 0)
         return err_sys(err, -errno, "fsck: cannot read %s", path);
+    const struct store_head *head = fsck_head_of(fsck, registry->tenant);
+    if (head) {
+        snprintf(fsck->file, sizeof fsck->file, "registry.db");
+        fsck_head(fsck, head);
+    }
     return check_file(fsck, name, STORE_TENANT, registry->tenant, err);
 }
 

@@ -10,12 +10,6 @@
 
 enum { COLUMN_N, COLUMN_AT, COLUMN_KIND, COLUMN_EVENT, COLUMN_INCIDENT, COLUMN_ACTOR, COLUMN_BYTES, COLUMN_HASH };
 
-static bool is_text(sqlite3_stmt *stmt, int column, const char *text)
-{
-    const char *there = (const char *)sqlite3_column_text(stmt, column);
-    return there && strcmp(there, text) == 0;
-}
-
 /* NULL: they agree. */
 static const char *fault_of_columns(sqlite3_stmt *stmt, uint64_t tenant)
 {
@@ -25,11 +19,10 @@ static const char *fault_of_columns(sqlite3_stmt *stmt, uint64_t tenant)
         return "its bytes are no entry";
     if (entry.tenant != tenant)
         return "it is of another tenant";
-    if (entry.n != (uint64_t)sqlite3_column_int64(stmt, COLUMN_N) ||
-        entry.at_us != sqlite3_column_int64(stmt, COLUMN_AT) ||
-        entry.event != (uint64_t)sqlite3_column_int64(stmt, COLUMN_EVENT) ||
-        entry.incident != (uint64_t)sqlite3_column_int64(stmt, COLUMN_INCIDENT) ||
-        !is_text(stmt, COLUMN_KIND, entry.kind) || !is_text(stmt, COLUMN_ACTOR, entry.actor))
+    if (!db_is_number(stmt, COLUMN_N, (int64_t)entry.n) || !db_is_number(stmt, COLUMN_AT, entry.at_us) ||
+        !db_is_number(stmt, COLUMN_EVENT, (int64_t)entry.event) ||
+        !db_is_number(stmt, COLUMN_INCIDENT, (int64_t)entry.incident) || !db_is_text(stmt, COLUMN_KIND, entry.kind) ||
+        !db_is_text(stmt, COLUMN_ACTOR, entry.actor))
         return "its columns and its bytes contradict each other";
     return NULL;
 }
@@ -55,7 +48,7 @@ static void check_entry(struct fsck *fsck, sqlite3_stmt *stmt, uint64_t tenant, 
         memcpy(hash->bytes, there, LEDGER_HASH_BYTES);
 }
 
-static const struct store_head *head_of(const struct fsck *fsck, uint64_t tenant)
+const struct store_head *fsck_head_of(const struct fsck *fsck, uint64_t tenant)
 {
     for (size_t i = 0; i < fsck->n_heads; i++)
         if (fsck->heads[i].head.tenant == tenant)
@@ -73,6 +66,13 @@ void fsck_head(struct fsck *fsck, const struct store_head *row)
                   row->head.tenant);
 }
 
+/* Of a ledger whose entries are of more than a moment there is a head, wherever there is somebody who signs. */
+static void check_unsigned(struct fsck *fsck, int64_t n, bool just_begun)
+{
+    if (n > 0 && !just_begun && fsck->order->signer && fsck->has_names)
+        fsck_find(fsck, "ledger: there is no head of its %" PRId64 " entries: nobody has signed them", n);
+}
+
 /* `hash` is that of entry `n`. */
 static void check_signed(struct fsck *fsck, const struct store_head *row, int64_t n, const struct ledger_hash *hash)
 {
@@ -82,16 +82,22 @@ static void check_signed(struct fsck *fsck, const struct store_head *row, int64_
 
 int fsck_ledger(struct fsck *fsck, uint64_t tenant, struct err *err)
 {
-    const struct store_head *head = head_of(fsck, tenant);
+    const struct store_head *head = fsck_head_of(fsck, tenant);
     AUTO(db_auto_finalize) sqlite3_stmt *stmt = NULL;
     struct ledger_hash hash = { { 0 } };
-    int64_t last = 0;
+    int64_t last = 0, first_us = 0;
+    bool just_begun = true;
     int rc = db_prepare(fsck->db, "SELECT n, at_us, kind, event, incident, actor, bytes, hash FROM ledger ORDER BY n",
                         &stmt, err);
     while (rc >= 0 && (rc = db_step(stmt, err)) == DB_ROW) {
+        int64_t at_us = sqlite3_column_int64(stmt, COLUMN_AT);
+        first_us = last == 0 ? at_us : first_us;
+        just_begun = just_begun && store_just_begun(first_us, at_us);
         check_entry(fsck, stmt, tenant, &last, &hash);
         check_signed(fsck, head, last, &hash);
     }
+    if (rc >= 0 && !head)
+        check_unsigned(fsck, last, just_begun);
     if (rc >= 0 && head && (uint64_t)last < head->head.n)
         fsck_find(fsck, "ledger: it ends at entry %" PRId64 ", and entries up to %" PRIu64 " were signed", last,
                   head->head.n);

@@ -87,6 +87,8 @@ int fsck_ledger(struct fsck *fsck, uint64_t tenant, struct err *err);
 
 /* Whether it was signed, and by whom. fsck_ledger.c */
 void fsck_head(struct fsck *fsck, const struct store_head *row);
+/* NULL: there is none. fsck_ledger.c */
+const struct store_head *fsck_head_of(const struct fsck *fsck, uint64_t tenant);
 
 /* A read that failed is a finding, not a failure, unless memory ran out. */
 int fsck_read_failed(struct fsck *fsck, const char *what, int rc, struct err *err);

@@ -438,6 +438,9 @@ static void a_ledger_that_was_tampered_with_is_found(void **state)
         { "DELETE FROM ledger WHERE n = 2", "ledger entry 3: it is the next one behind 1", 2 },
         { "DELETE FROM ledger WHERE n = 1", "ledger entry 2: it is the next one behind 0", 2 },
         { "UPDATE ledger SET bytes = x'' WHERE n = 3", "ledger entry 3: its bytes are no entry", 2 },
+        { "UPDATE ledger SET actor = actor || char(0) || 'x' WHERE n = 2", "ledger entry 2: its columns and its bytes",
+          1 },
+        { "UPDATE ledger SET event = event + 0.5 WHERE n = 2", "ledger entry 2: its columns and its bytes", 1 },
         { "UPDATE ledger SET hash = x'00' WHERE n = 1", "ledger entry 1: its hash is not", 1 },
     };
     (void)state;
@@ -483,6 +486,7 @@ static void a_ledger_that_is_not_what_was_signed_is_found(void **state)
     assert_int_equal(check("all", &said, &report), 0);
     assert_non_null(strstr(said.text, "registry.db: ledger head of tenant"));
     assert_non_null(strstr(said.text, "signed by another key than the one in ledger.key"));
+    finds("registry.db: ledger head of tenant 1: it is signed by another key than the one in ledger.key");
     signer = NULL;
     world_sql(world, "CREATE TABLE kept AS SELECT * FROM ledger; DELETE FROM ledger WHERE n = 3");
     finds("ledger: it ends at entry 2, and entries up to 3 were signed");
@@ -491,9 +495,35 @@ static void a_ledger_that_is_not_what_was_signed_is_found(void **state)
     finds("ledger entries 1 to 3: they are not those that were signed");
     assert_int_equal(check("all", &said, &report), 0);
     assert_non_null(strstr(said.text, "it is not what was signed"));
+    assert_int_equal(truncate(path_in(world->f, "tenant-1.db"), 0), 0);
+    finds("it is empty, and its ledger was signed up to entry 3");
     assert_int_equal(unlink(path_in(world->f, "tenant-1.db")), 0);
     assert_int_equal(check("all", &said, &report), 0);
     assert_non_null(strstr(said.text, "it is not there, and its ledger was signed up to entry 3"));
+    open_store(world->f);
+}
+
+static void a_head_that_was_taken_away_is_missed_once_there_must_have_been_one(void **state)
+{
+    static const uint8_t seed[LEDGER_KEY_BYTES] = { 5 };
+    struct ledger_entry late = {
+        .tenant = WORLD_TENANT, .at_us = ANCHOR_US + 60 * US_PER_S, .kind = "round", .actor = "clock", .body = "{}"
+    };
+    struct ledger_key key;
+    struct said said;
+    struct fsck_report report;
+    (void)state;
+    assert_int_equal(ledger_key_of(&key, seed, NULL), 0);
+    signer = &key.public_key;
+    assert_int_equal(put_entry(world->f, WORLD_TENANT, "{}"), 0);
+    assert_int_equal(put_entry(world->f, WORLD_TENANT, "{}"), 0);
+    close_store(world->f);
+    assert_int_equal(check("acme", &said, &report), 0);
+    assert_string_equal(said.text, "");
+    open_store(world->f);
+    assert_int_equal(store_put_ledger(world->f->store, &late), 0);
+    close_store(world->f);
+    finds("ledger: there is no head of its 3 entries: nobody has signed them");
     open_store(world->f);
 }
 
@@ -513,6 +543,7 @@ int main(void)
         FSCK_TEST(a_row_has_any_number_of_its_host_and_day),
         FSCK_TEST(a_ledger_that_was_tampered_with_is_found),
         FSCK_TEST(a_ledger_that_is_not_what_was_signed_is_found),
+        FSCK_TEST(a_head_that_was_taken_away_is_missed_once_there_must_have_been_one),
         FSCK_TEST(a_flipped_byte_is_found_or_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
