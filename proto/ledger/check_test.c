@@ -312,6 +312,7 @@ static void an_export_signed_anew_by_another_key_is_not_that_of_the_key_i_know(v
     struct ledger_head forged = head_of(f, ENTRIES, &f->other_key);
     put_file(f, &forged, &f->other_key);
     assert_int_equal(check_file(f, f->file, f->len, f->len), LEDGER_UNSIGNED);
+    assert_int_equal(f->export.check.at, ENTRIES);                   /* it is this head's */
     memcpy(f->file + 24, f->key.public_key.bytes, LEDGER_KEY_BYTES); /* nor with that key named in it */
     assert_int_equal(check_file(f, f->file, f->len, f->len), LEDGER_UNSIGNED);
     put_file(f, &forged, &f->other_key);

@@ -36,7 +36,7 @@ static void find(struct ledger_export *export, enum ledger_fault fault, uint64_t
     if (check->fault != LEDGER_WHOLE)
         return;
     check->fault = fault;
-    check->at = check->n + 1;
+    check->at = fault == LEDGER_UNSIGNED ? found : check->n + 1;
     check->found = found;
 }
 

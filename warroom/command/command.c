@@ -95,7 +95,9 @@ static enum command_exit carry_out(const struct console *console, const struct r
     if (rc < 0)
         return refuse(console, request->verb, &err);
     enum command_exit shown = data ? show(console, request, data) : COMMAND_OK;
-    return is_plugin(request->verb) && shown == COMMAND_OK ? plugin_exit(data) : shown;
+    if (!is_plugin(request->verb))
+        return shown;
+    return shown == COMMAND_OK ? plugin_exit(data) : (enum command_exit)PLUGIN_UNKNOWN;
 }
 
 static enum command_exit run(const struct console *console, const struct request *request, struct arena *arena)
@@ -115,7 +117,7 @@ static enum command_exit run(const struct console *console, const struct request
         return COMMAND_OK;
     }
     if (settings_read(&settings, request, console->config_file, arena, console->err) < 0)
-        return COMMAND_FAILED;
+        return is_plugin(request->verb) ? (enum command_exit)PLUGIN_UNKNOWN : COMMAND_FAILED;
     return request->check_config ? COMMAND_OK : carry_out(console, request, &settings);
 }
 

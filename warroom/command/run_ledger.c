@@ -1,6 +1,7 @@
 /* Checking a ledger, where it lies or in a file, and taking it out into one. The collector is not believed: it hands
  * over the bytes, and whether they hold is worked out here. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,6 @@ struct taking {
     bool begun, is_signed, broken;
     struct ledger_head head;
     struct ledger_public key;
-    int64_t now_us;
     FILE *out; /* NULL: only checked */
     uint8_t bytes[BASE64_BYTES(BASE64_TEXT(LEDGER_BYTES_MAX))];
 };
@@ -65,7 +65,7 @@ static int begin(struct taking *taking, const json_t *data, struct err *err)
     const char *key = json_string_value(json_object_get(data, "key"));
     int64_t tenant = 0;
     uint8_t start[LEDGER_EXPORT_START];
-    if (!field_count(data, "id", &tenant) || !field_instant(data, "now", &taking->now_us) || !head != !key)
+    if (!field_count(data, "id", &tenant) || !head != !key)
         return not_understood(err);
     taking->begun = true;
     taking->broken = field_true(data, "broken");
@@ -146,7 +146,7 @@ static int take_all(struct taking *taking, const struct console *console, const 
         next = after;
         if (rc < 0)
             return rc;
-    } while (next);
+    } while (next && taking->check.fault == LEDGER_WHOLE); /* the first fault stands */
     ledger_check_end(&taking->check);
     return 0;
 }
@@ -169,7 +169,14 @@ static struct verdict judge(const struct ledger_check *check)
     return verdict;
 }
 
-static struct verdict judge_taken(const struct taking *taking)
+/* By the clock of this side: what the collector says of the time it may say to hide how long nothing was signed. What
+ * is of the future is of no minute that anybody could wait for. */
+static bool is_late(const struct ledger_check *check, int64_t now_us)
+{
+    return check->vouched < check->n && (check->at_us < now_us - LATE_US || check->at_us > now_us + LATE_US);
+}
+
+static struct verdict judge_taken(const struct taking *taking, int64_t now_us)
 {
     const struct ledger_check *check = &taking->check;
     struct verdict verdict = judge(check);
@@ -179,7 +186,11 @@ static struct verdict judge_taken(const struct taking *taking)
         verdict.state = "critical";
         snprintf(verdict.says, sizeof verdict.says,
                  "the collector found it altered, and signs it no more (ledger_broken)");
-    } else if (check->vouched < check->n && check->at_us < taking->now_us - LATE_US) {
+    } else if (!taking->is_signed && (taking->known->has_key || taking->known->has_head)) {
+        verdict.state = "warning";
+        snprintf(verdict.says, sizeof verdict.says,
+                 "%" PRIu64 " entries, and the collector told no head of them: there is nothing to compare", check->n);
+    } else if (is_late(check, now_us)) {
         verdict.state = "warning";
         snprintf(verdict.says, sizeof verdict.says, "%" PRIu64 " entries, of which %" PRIu64 " are signed: see the log",
                  check->n, check->vouched);
@@ -212,7 +223,7 @@ static int verify_there(const struct console *console, const char *control, cons
     int rc = take_all(taking, console, control, args, err);
     if (rc < 0)
         return rc;
-    struct verdict verdict = judge_taken(taking);
+    struct verdict verdict = judge_taken(taking, clock_wall_us(&console->clock));
     *ret = form_verdict(&verdict, &taking->check, known->has_key, taking->is_signed ? &taking->key : NULL,
                         taking->is_signed ? &taking->head : NULL);
     return 0;
@@ -261,6 +272,27 @@ int run_ledger_verify(const struct console *console, const char *control, const 
                 : verify_there(console, control, args, &known, ret_data, err);
 }
 
+/* What another run left is taken away; nothing that somebody put there is followed or written to. */
+static FILE *open_part(const char *part)
+{
+    unlink(part);
+    AUTO(auto_close) int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (file)
+        fd = -1;
+    return file;
+}
+
+/* The one that `name` is in: so that the name is on disk as well. */
+static int sync_folder(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    size_t len = slash ? (size_t)(slash - name) + 1 : 1;
+    AUTO(auto_free) char *folder = strndup(slash ? name : ".", len);
+    AUTO(auto_close) int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    return fd < 0 ? -1 : fsync(fd);
+}
+
 /* Under its name only when it is whole. */
 static int write_export(struct taking *taking, const struct console *console, const char *control, const json_t *args,
                         const char *name, struct err *err)
@@ -268,7 +300,7 @@ static int write_export(struct taking *taking, const struct console *console, co
     AUTO(auto_free) char *part = NULL;
     if (asprintf(&part, "%s.part", name) < 0)
         return err_set(err, -ENOMEM, "out of memory");
-    AUTO(auto_fclose) FILE *file = fopen(part, "we");
+    AUTO(auto_fclose) FILE *file = open_part(part);
     if (!file)
         return err_sys(err, -errno, "cannot write %s", part);
     taking->out = file;
@@ -278,7 +310,8 @@ static int write_export(struct taking *taking, const struct console *console, co
         rc = err_set(err, -EBADMSG, "this ledger is not whole, so there is no export: %s",
                      ledger_fault_print(text, &taking->check));
     }
-    if (rc == 0 && (fflush(file) != 0 || ferror(file) || fsync(fileno(file)) < 0 || rename(part, name) < 0))
+    if (rc == 0 && (fflush(file) != 0 || ferror(file) || fsync(fileno(file)) < 0 || rename(part, name) < 0 ||
+                    sync_folder(name) < 0))
         rc = err_sys(err, -errno, "cannot write %s", name);
     if (rc < 0)
         unlink(part);
