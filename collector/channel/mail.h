@@ -2,7 +2,8 @@
  *
  * Shape    libcurl connects: the greeting, TLS and the login are its; from then on the words are ours (dialogue.h). For
  *          libcurl's own sending waits on the loop's thread for the reply to the mail, and for that to QUIT
- * Limits   MAILS_MAX under way to a relay, each over a connection of its own; the time the sender gives to connect, and twice that
+ * Limits   MAILS_MAX under way to a relay, each over a connection of its own; the time the sender gives to connect,
+ *          and twice that
  *          to hand the mail over
  * Threads  the loop's thread
  */

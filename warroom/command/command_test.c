@@ -130,6 +130,13 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
           "{'verb':'patrol log','args':{'event':'launch','tenant':'acme','findings':true,'oldest':true}}" },
         { "warroom patrol handover launch --note quiet",
           "{'verb':'patrol handover','args':{'event':'launch','note':'quiet'}}" },
+        { "warroom contact list", "{'verb':'contact list','args':{}}" },
+        { "warroom contact show alice", "{'verb':'contact show','args':{'contact':'alice'}}" },
+        { "warroom oncall list", "{'verb':'oncall list','args':{}}" },
+        { "warroom oncall show desk", "{'verb':'oncall show','args':{'rota':'desk'}}" },
+        { "warroom oncall override desk bob --from 2026-11-23T04:00:00Z --to 2026-11-23T06:00:00Z --reason ill",
+          "{'verb':'oncall override','args':{'rota':'desk','contact':'bob','from':'2026-11-23T04:00:00.000Z',"
+          "'to':'2026-11-23T06:00:00.000Z','reason':'ill'}}" },
         { "warroom coverage launch --tenant acme --host web-1 --from -1h",
           "{'verb':'coverage','args':{'event':'launch','tenant':'acme','host':'web-1',"
           "'from':'2026-11-23T01:41:00.000Z'}}" },
@@ -155,7 +162,7 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
     size_t n = 0; /* a new verb has its row here too, or a test of its own where it may ask otherwise */
     const struct verb *verb;
     for (size_t i = 0; (verb = verb_at(i)); i++)
-        n += run_find(verb->control) == NULL;
+        n += run_find(verb->control) == NULL && strcmp(verb->control, "lint") != 0; /* show_lint_test.c */
     assert_int_equal(n, sizeof cases / sizeof cases[0]);
 }
 
