@@ -14,7 +14,7 @@ build=(gcc libc6-dev make cmake ninja-build pkg-config ca-certificates tzdata
 	libsqlite3-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev libjansson-dev libglib2.0-dev)
 demo=(stress-ng python3 iproute2 procps)
 tests=(libcmocka-dev nng-utils python3-cryptography git curl openssl libwrap0 systemd clang clang-format clang-tidy
-	libclang-rt-14-dev llvm tshark)
+	libclang-rt-14-dev llvm tshark libgnutls-dane0 netbase)
 # Unpacked beside the build, not installed: their packages would start services on this host.
 unpacked=(prometheus-node-exporter prometheus victoria-metrics stunnel4 exim4-daemon-light libidn12)
 

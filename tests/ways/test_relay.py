@@ -72,6 +72,12 @@ def wait_for(what, look):
     raise AssertionError(f"waited in vain: {what}")
 
 
+def own_mounts():
+    """What runs a program with mounts of its own. Within a changed root there may be no mount at `/` to cut off from the others'."""
+    points = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    return ["unshare", "-m"] if "/" in points else ["unshare", "-m", "--propagation", "unchanged"]
+
+
 class Relay:
     """exim with a certificate for `name`, in a mount namespace where its user exists."""
 
@@ -94,7 +100,7 @@ class Relay:
                   'exec "$2/usr/sbin/exim4" -C "$1/exim.conf" -bdf -odi')
         libraries = {**os.environ, "LD_LIBRARY_PATH": str(next((TOOLS / "libidn12/usr/lib").iterdir()))}
         self.out = open(folder / "out", "wb")
-        self.program = subprocess.Popen(["unshare", "-m", "sh", "-c", script, "sh", str(folder), str(TOOLS / "exim4-daemon-light")], env=libraries,
+        self.program = subprocess.Popen([*own_mounts(), "sh", "-c", script, "sh", str(folder), str(TOOLS / "exim4-daemon-light")], env=libraries,
                                         stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out)
         wait_for("exim listens", self.listens)
 
