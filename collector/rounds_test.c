@@ -217,17 +217,23 @@ static void report_to_the_next_round(struct fixture *f, struct agent *agent, uin
     run_round(f, event, rounds + 1);
 }
 
-static void a_round_says_what_each_check_looked_at_and_what_could_not_be_checked(void **state)
+/* The first one, which saw no host, and the next, which saw one that reported. */
+static struct records *rounds_of_a_drill(struct fixture *f)
 {
-    struct fixture *f = *state;
-    add_rule(f, "cpu", CPU, 0.8, 0);
-    assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
     uint64_t event = begin_drill(f);
     pass(f, 1);
     run_round(f, event, 1);
     report_to_the_next_round(f, join_agent(f, f->host, 1), event);
     commit(f, f->tenant);
-    struct records *records = read_ledger(f, event);
+    return read_ledger(f, event);
+}
+
+static void a_round_says_what_each_check_looked_at_and_what_could_not_be_checked(void **state)
+{
+    struct fixture *f = *state;
+    add_rule(f, "cpu", CPU, 0.8, 0);
+    assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
+    struct records *records = rounds_of_a_drill(f);
     assert_int_equal(records->n, 2);
     const json_t *record = records->at[1];
     assert_int_equal(json_array_size(json_object_get(record, "checks")), PATROL_CHECK_COUNT);
@@ -258,12 +264,7 @@ static void a_round_looks_at_a_host_by_what_is_laid_over_the_rules_there(void **
     add_rule(f, "cpu", CPU, 0.95, 0);
     f->config.overlays = &groups;
     assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
-    uint64_t event = begin_drill(f);
-    pass(f, 1);
-    run_round(f, event, 1);
-    report_to_the_next_round(f, join_agent(f, f->host, 1), event);
-    commit(f, f->tenant);
-    struct records *records = read_ledger(f, event);
+    struct records *records = rounds_of_a_drill(f);
     assert_non_null(strstr(text_of(check_of(records->at[1], "headroom"), "note"),
                            "system.cpu.utilization on web-1: 60 %, 20 % below the limit of 75 %"));
     free_records(records);

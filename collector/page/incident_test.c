@@ -131,14 +131,7 @@ static void other_groups_events_and_tenants_are_other_incidents(void **state)
     FIRES(f, .host = 2, .event = SALE);
     assert_int_equal(f->out.incidents[0].id, 2);
     assert_int_equal(f->out.n_pages, 1);
-    struct transition t = { .from = ALERT_OK, .detected_us = f->now_us };
-    t.alert = (struct alert){ .host = 3,
-                              .rule = "cpu",
-                              .metric = CPU,
-                              .state = ALERT_FIRING,
-                              .crossed_us = f->now_us,
-                              .severity = SEVERITY_CRITICAL,
-                              .page = true };
+    struct transition t = cpu_fires(f, 3);
     const struct page_scope other = { .tenant = 2, .host_name = "a", .host_group = "web", .summary = "x" };
     const struct page_scope db = { .tenant = SHOP, .host_name = "a", .host_group = "db", .summary = "x" };
     assert_int_equal(pager_alert(f->pager, &t, &other, f->now_us, &f->out), 0);

@@ -144,6 +144,19 @@ uint64_t own(struct fixture *f, const char *title, int64_t crossed_us)
     return incident;
 }
 
+struct transition cpu_fires(const struct fixture *f, uint64_t host)
+{
+    return (struct transition){ .from = ALERT_OK,
+                                .detected_us = f->now_us,
+                                .alert = { .host = host,
+                                           .rule = "cpu",
+                                           .metric = CPU,
+                                           .state = ALERT_FIRING,
+                                           .crossed_us = f->now_us,
+                                           .severity = SEVERITY_CRITICAL,
+                                           .page = true } };
+}
+
 int change_rc(struct fixture *f, struct change c)
 {
     char host_name[32];

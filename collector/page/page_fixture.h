@@ -62,6 +62,8 @@ int setup(void **state);
 int teardown(void **state);
 uint64_t own(struct fixture *f, const char *title, int64_t crossed_us);
 int change_rc(struct fixture *f, struct change c);
+/* The same alert of any host, for a call of its own to pager_alert(). */
+struct transition cpu_fires(const struct fixture *f, uint64_t host);
 const struct incident *incident(const struct fixture *f, uint64_t id);
 const struct page *take(struct fixture *f);
 /* Behind the contact stands its channel. */

@@ -195,14 +195,7 @@ static void a_new_contact_is_paged_for_what_nobody_acknowledged(void **state)
 static void a_page_is_not_due_before_its_row_is_on_disk(void **state)
 {
     struct fixture *f = *state;
-    struct transition t = { .from = ALERT_OK, .detected_us = f->now_us };
-    t.alert = (struct alert){ .host = 1,
-                              .rule = "cpu",
-                              .metric = CPU,
-                              .state = ALERT_FIRING,
-                              .crossed_us = f->now_us,
-                              .severity = SEVERITY_CRITICAL,
-                              .page = true };
+    struct transition t = cpu_fires(f, 1);
     const struct page_scope scope = { .tenant = SHOP, .host_name = "a", .host_group = "web", .summary = "x" };
     assert_int_equal(pager_alert(f->pager, &t, &scope, f->now_us, &f->out), 0);
     assert_nothing_due(f);

@@ -6,10 +6,10 @@ import pathlib
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
 from way import DEADLINE_S, KEY, Refused, certify, send
+from world import wait_for
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "build/tools"
 EXIM_ID = 65500  # exim looks its user up by name; nobody else needs it
@@ -61,15 +61,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def wait_for(what, look):
-    until = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited in vain: {what}")
 
 
 def own_mounts():

@@ -276,10 +276,10 @@ int run_ledger_verify(const struct console *console, const char *control, const 
 static FILE *open_part(const char *part)
 {
     unlink(part);
-    AUTO(auto_close) int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (file)
-        fd = -1;
+    if (fd >= 0 && !file)
+        close(fd);
     return file;
 }
 
