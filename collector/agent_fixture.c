@@ -267,6 +267,8 @@ static size_t encode_table(const struct report_of *of, uint8_t *buffer, size_t s
         rows[N_SERIES - 1].instance = instance;
     if (of->probed)
         rows[N_SERIES - 1] = (struct series){ LOSS, of->probed, "1", 0 };
+    if (of->exercises)
+        rows[N_SERIES - 1] = (struct series){ EXERCISE, "", "1", 0 };
     size_t len = 0;
     assert_int_equal(codec_encode_table(&table, buffer, size, &len, NULL), 0);
     return len;
@@ -284,7 +286,7 @@ static size_t encode_batch(const struct agent *agent, const struct report_of *of
         mono_us[i] = clock_mono_us(&agent->f->clock) - ago_us + of->mono_off_us;
         wall_us[i] = clock_wall_us(&agent->f->clock) - ago_us + of->wall_off_us;
         cpu[i] = llround((i == n - 1 && of->last_cpu > 0 ? of->last_cpu : of->cpu) * 1e4);
-        egress[i] = llround(of->probed ? of->loss : of->egress);
+        egress[i] = of->exercises ? (int64_t)of->exercise : llround(of->probed ? of->loss : of->egress);
     }
     const struct batch batch = {
         .run = run_of(of->run ? of->run : agent->run),

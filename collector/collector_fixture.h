@@ -27,6 +27,7 @@
 #define CPU         "system.cpu.utilization"
 #define EGRESS      "system.network.io.rate{direction=transmit}"
 #define LOSS        "probe.loss"
+#define EXERCISE    "warroom.agent.exercise"
 
 enum { IMPORTED_RUN = 255 }; /* the run of a fixture's agent whose id is of the form of imported ones */
 enum { FIXTURE_RULES = 4, FIXTURE_WEBHOOKS = 3, FIXTURE_HAPPENED = 256, FIXTURE_KEYS = 32 };
@@ -174,6 +175,8 @@ struct report_of { /* what a test says of a report; zeros stand for what follows
     double egress;            /* By/s */
     const char *probed;       /* a target: there is its loss instead of egress */
     double loss;              /* 0 or 1 */
+    bool exercises;           /* there is warroom.agent.exercise instead of egress... */
+    unsigned exercise;        /* ...and this is what it says */
     int64_t age_us;           /* how long ago the last one was read */
     uint64_t highest;         /* [that of the last tick] */
     int64_t interval_us;      /* [10 s] */

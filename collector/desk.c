@@ -142,6 +142,8 @@ static void settle_transition(struct collector *collector, const struct transiti
         return;
     bool was_silent = host->silent;
     uint64_t tenant = host->row->tenant;
+    if (watch_is_exercise(alert->rule)) /* of the way to people: no alert of the host's */
+        return;
     if (!transition->late) { /* a late one tells of the past: the row is the alert as it is now */
         count_alert(host, transition);
         store_put_alert(collector->store, tenant, alert);

@@ -360,6 +360,22 @@ static void a_gap_that_closes_pages_with_the_true_crossing(void **state)
     assert_true(incident(f, 1)->late);
 }
 
+static void a_crossing_of_an_exercise_is_nobodys_alert(void **state)
+{
+    struct fixture *f = *state;
+    add_webhook(f, "all", "/ok", NULL);
+    restart_collector(f);
+    struct agent *agent = join_agent(f, f->host, 1);
+    size_t told = count_happened(f, HAPPENED_ALERT);
+    for (unsigned exercise = 0; exercise < 4; exercise++) {
+        REPORT(agent, .first = exercise + 1, .exercises = true, .exercise = exercise);
+        assert_int_equal(count_happened(f, HAPPENED_ALERT), told);
+        assert_int_equal(status_of(f).firing, 0);
+        assert_int_equal(pages_out(f), 0);
+    }
+    assert_true(watch_can_exercise(collector_watch(f->collector), f->host));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -380,6 +396,7 @@ int main(void)
         COLLECTOR_TEST(a_host_whose_report_waits_for_the_disk_is_not_silent),
         COLLECTOR_TEST(a_host_that_is_told_a_longer_interval_is_not_silent_before_its_next_tick),
         COLLECTOR_TEST(a_gap_that_closes_pages_with_the_true_crossing),
+        COLLECTOR_TEST(a_crossing_of_an_exercise_is_nobodys_alert),
     };
     return cmocka_run_group_tests_name("collector.core.desk", tests, NULL, NULL);
 }

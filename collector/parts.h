@@ -44,16 +44,16 @@ struct session;
 struct host_state { /* what the collector knows of a host beside its row */
     uint64_t id;
     const struct host *row;
-    struct session *sessions;   /* connections on which its agent, or whoever has its key, has a session... */
-    struct session *session;    /* ...and the one that counts: where its last report came from; NULL: none */
-    struct session *newest;     /* where its newest tick came from; NULL: that one is gone */
-    struct watched *watched;    /* what the watch has of it; NULL: not asked for yet */
-    unsigned exercise;          /* EXERCISE_...: of the way from it to people */
-    struct policy policy;       /* in force */
-    int64_t interval_us;        /* the agent confirmed; 0: not yet */
-    double limits[LIMIT_COUNT]; /* in force: an event's, or else the host's own */
-    unsigned in_force;          /* rules': IN_FORCE(...) bits */
-    uint64_t event;             /* the live event it is in; 0: none */
+    struct session *sessions; /* connections on which its agent, or whoever has its key, has a session... */
+    struct session *session;  /* ...and the one that counts: where its last report came from; NULL: none */
+    struct session *newest;   /* where its newest tick came from; NULL: that one is gone */
+    struct watched *watched;  /* what the watch has of it; NULL: not asked for yet */
+    bool exercised[EXERCISE_REHEARSAL + 1]; /* by what the way from it to people is being tried: exercise_set() */
+    struct policy policy;                   /* in force */
+    int64_t interval_us;                    /* the agent confirmed; 0: not yet */
+    double limits[LIMIT_COUNT];             /* in force: an event's, or else the host's own */
+    unsigned in_force;                      /* rules': IN_FORCE(...) bits */
+    uint64_t event;                         /* the live event it is in; 0: none */
     int64_t last_tick_us;
     int64_t cloned_us;     /* two agents reported by turns; 0: never... */
     int64_t clone_told_us; /* ...and when that was last told */
@@ -284,6 +284,10 @@ void desk_send_due(struct collector *collector);
 void desk_forget_sendings(struct collector *collector);
 
 /* scope.c */
+/* The way from the host to people is tried by `exercise` (EXERCISE_HEARTBEAT, EXERCISE_REHEARSAL) from its next policy
+ * on, or no more. Of two the larger one is what its agent says. Settles nothing: it may be called while transitions are
+ * being settled. Whether the host can do it: watch_can_exercise(). */
+void exercise_set(struct host_state *state, unsigned exercise, bool on);
 struct host_state *scope_host(const struct collector *collector, uint64_t host);
 int scope_add_host(struct collector *collector, const struct host *row, struct host_state **ret_state);
 /* Works out anew what holds for the hosts of a tenant (0: all): rules in force, live event, policy. Settles what

@@ -1,4 +1,5 @@
 /* Events over hosts: which event a host is in, which rules are in force for it, how often it samples. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -99,6 +100,24 @@ void scope_tell_watch(struct collector *collector, struct host_state *state)
                    &collector->transitions);
 }
 
+/* Both numbers of a policy are its revision: small while nothing is exercised, and the same after a restart. */
+static void set_policy(struct host_state *state, int64_t interval_us)
+{
+    unsigned exercise = EXERCISE_REHEARSAL;
+    while (exercise > EXERCISE_NONE && !state->exercised[exercise])
+        exercise--;
+    state->policy = (struct policy){ .revision = (uint64_t)exercise << 32 | (uint64_t)(interval_us / US_PER_MS),
+                                     .interval_us = interval_us,
+                                     .exercise = exercise };
+}
+
+void exercise_set(struct host_state *state, unsigned exercise, bool on)
+{
+    assert(exercise > EXERCISE_NONE && exercise <= EXERCISE_REHEARSAL);
+    state->exercised[exercise] = on;
+    set_policy(state, state->policy.interval_us);
+}
+
 static void refresh_host(struct collector *collector, struct host_state *state, struct event *const *events, size_t n)
 {
     unsigned in_force = 0;
@@ -119,11 +138,7 @@ static void refresh_host(struct collector *collector, struct host_state *state, 
     }
     state->in_force = in_force ? in_force : IN_FORCE_NO_EVENT;
     int64_t calm_us = collector->config->calm_us ? collector->config->calm_us : INTERVAL_CALM_US;
-    int64_t interval_us = seconds ? INTERVAL_WINDOW_US : calm_us;
-    /* Both numbers of a policy are its revision: small while nothing is exercised, and the same after a restart. */
-    state->policy = (struct policy){ .revision = (uint64_t)state->exercise << 32 | (uint64_t)(interval_us / US_PER_MS),
-                                     .interval_us = interval_us,
-                                     .exercise = state->exercise };
+    set_policy(state, seconds ? INTERVAL_WINDOW_US : calm_us);
     scope_tell_watch(collector, state);
 }
 

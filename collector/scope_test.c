@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "collector/parts.h"
+
 #define BAD  1.0 /* shares of the CPU */
 #define GOOD 0.1
 
@@ -263,6 +265,27 @@ static void hosts_of_one_group_share_an_incident(void **state)
     assert_int_equal(incident(f, 1)->state, INCIDENT_TRIGGERED);
 }
 
+static void an_exercise_is_a_policy_of_its_own_and_a_rehearsal_goes_before_a_heartbeat(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *agent = join_agent(f, f->host, 1);
+    struct host_state *host = scope_host(f->collector, f->host);
+    const uint64_t calm = 10000;
+    const struct {
+        unsigned exercise;
+        bool on;
+        unsigned said;
+    } steps[] = { { EXERCISE_HEARTBEAT, true, 1 }, { EXERCISE_REHEARSAL, true, 2 },  { EXERCISE_HEARTBEAT, false, 2 },
+                  { EXERCISE_HEARTBEAT, true, 2 }, { EXERCISE_REHEARSAL, false, 1 }, { EXERCISE_HEARTBEAT, false, 0 } };
+    for (uint64_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        exercise_set(host, steps[i].exercise, steps[i].on);
+        const struct reply *reply = REPORT(agent, .first = i + 1, .policy_revision = 1);
+        assert_int_equal(reply->answer.policy.exercise, steps[i].said);
+        assert_int_equal(reply->answer.policy.revision, (uint64_t)steps[i].said << 32 | calm);
+        assert_int_equal(reply->answer.policy.interval_us, 10 * US_PER_S);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -281,6 +304,7 @@ int main(void)
         COLLECTOR_TEST(a_change_that_is_refused_changes_nothing),
         COLLECTOR_TEST(labels_hold_after_a_restart),
         COLLECTOR_TEST(hosts_of_one_group_share_an_incident),
+        COLLECTOR_TEST(an_exercise_is_a_policy_of_its_own_and_a_rehearsal_goes_before_a_heartbeat),
     };
     return cmocka_run_group_tests_name("collector.core.scope", tests, NULL, NULL);
 }

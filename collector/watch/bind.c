@@ -13,8 +13,8 @@ static int check_names(const struct rule *rules, size_t n, struct err *err)
     if (n > RULES_MAX)
         return err_set(err, -EINVAL, "watch: %zu rules, want at most %d", n, RULES_MAX);
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(rules[i].name, WATCH_SILENCE_RULE) == 0)
-            return err_set(err, -EINVAL, "watch: the name %s is kept for silence's own alert", WATCH_SILENCE_RULE);
+        if (watch_keeps_name(rules[i].name))
+            return err_set(err, -EINVAL, "watch: the name %s is kept for the collector's own rule", rules[i].name);
         for (size_t k = 0; k < i; k++)
             if (strcmp(rules[i].name, rules[k].name) == 0)
                 return err_set(err, -EINVAL, "watch: two rules are named %s", rules[i].name);
@@ -59,17 +59,20 @@ int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, stru
     int rc = check_rules(rules, n, err);
     if (rc < 0)
         return rc;
+    size_t all = n + RULES_OWN;
     struct rule_set set = {
-        .n = n,
-        .rules = calloc(n + 1, sizeof *set.rules), /* one more: calloc(0) may be NULL */
-        .next = calloc(n + 1, sizeof *set.next),
-        .heads = calloc(n + 1, sizeof *set.heads),
+        .n = all,
+        .rules = calloc(all, sizeof *set.rules),
+        .next = calloc(all, sizeof *set.next),
+        .heads = calloc(all, sizeof *set.heads),
     };
     rc = set.rules && set.next && set.heads ? 0 : -ENOMEM;
     if (rc == 0 && n > 0)
         memcpy(set.rules, rules, n * sizeof *rules);
-    if (rc == 0)
+    if (rc == 0) {
+        exercise_rules(&set.rules[n]);
         rc = index_rules(&set);
+    }
     if (rc < 0) {
         rule_set_done(&set);
         return err_set(err, rc, "watch: out of memory");

@@ -42,8 +42,8 @@ static void check_name(const struct check *c, const struct item *item)
 {
     if (!rule_name_is_good(item->name))
         FAULT(c, item, "rule name \"%s\", want letters, digits, dots, dashes, underscores", item->name);
-    if (strcmp(item->name, WATCH_SILENCE_RULE) == 0)
-        FAULT(c, item, "the name %s is kept for the collector's own rule", WATCH_SILENCE_RULE);
+    if (watch_keeps_name(item->name))
+        FAULT(c, item, "the name %s is kept for the collector's own rule", item->name);
     for (const struct item *other = c->items; other < item; other++) {
         if (strcmp(other->name, item->name) == 0) {
             tell_twice(c, item, other);

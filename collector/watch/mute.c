@@ -6,7 +6,7 @@
 #include "collector/watch/parts.h"
 
 struct firing { /* rules, by index, that fire */
-    bool rules[RULES_MAX];
+    bool rules[RULES_ALL_MAX];
 };
 
 static void add_firing(const struct lane *lane, struct firing *ret)

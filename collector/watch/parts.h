@@ -143,6 +143,7 @@ struct watched {
     struct alert *silence;                       /* NULL: it is not silent */
     bool unsettled;                              /* what is muted is to be looked through */
     bool hushed;                                 /* some of it because another host is silent */
+    bool exercises;                              /* its ticks have a series that the watch's own rules meet */
     struct binding *bindings[BINDINGS_PER_HOST]; /* NULL: free */
     struct expected *expected;                   /* by key */
     uint64_t n_expected;                         /* goes up with each that comes or goes */
@@ -160,7 +161,7 @@ struct metric_rules { /* the first rule of a metric; the others follow by `next`
 };
 
 struct rule_set {
-    size_t n;
+    size_t n;          /* the watch's own stand last */
     bool absences;     /* there are such rules */
     bool dependencies; /* likewise */
     struct rule *rules;
@@ -238,6 +239,13 @@ struct series_name {
 int lane_bind(const struct judging *j, struct lane *lane);
 /* Forgets the host's bindings: the rules changed, or what is in force. */
 void host_unbind(struct watched *host);
+
+/* ---- exercise.c ---- */
+
+/* The watch's own RULES_OWN rules. */
+void exercise_rules(struct rule *ret);
+/* The host's live ticks come under this binding. */
+void exercise_note(const struct judging *j, const struct binding *binding);
 
 /* ---- judge.c ---- */
 

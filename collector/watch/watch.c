@@ -307,6 +307,7 @@ static int bind_live(struct judging *j, int64_t at_us)
     int rc = lane_bind(j, live);
     if (rc < 0)
         return rc;
+    exercise_note(j, live->binding);
     HASH_ITER(hh, live->spells, spell, next)
     {
         if (spell->slot != SLOT_NONE)
@@ -428,7 +429,8 @@ void watch_each(const struct watch *watch, void (*fn)(void *user, const struct a
         if (host->silence)
             fn(user, host->silence);
         for (const struct spell *spell = host->live.spells; spell; spell = spell->hh.next)
-            fn(user, &spell->alert);
+            if (!watch_is_exercise(spell->alert.rule))
+                fn(user, &spell->alert);
     }
 }
 

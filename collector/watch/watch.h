@@ -34,6 +34,9 @@
  *          goes on in its states and tells nobody. When none of them fires any more (one that is unknown does not) and
  *          it still does, that is told. One that fired before stays told. Among alerts of one tick it does not matter
  *          which came first; a late one looks at those that fire among the late ticks, and at the live ones
+ * Exercise two rules of the watch's own are always in force (WATCH_HEARTBEAT_RULE, WATCH_REHEARSAL_RULE): what an agent
+ *          says when the way from it to people is being tried crosses them. They are judged and told like any other;
+ *          watch_each() leaves their alerts out
  * Services a probe's series whose instance is the name of a host of the same tenant, or begins with it and ':', '/' or
  *          ' ', is of a service of that host. While the host's silence fires, what begins to fire on the series is
  *          muted likewise. It is told when the silence is over and the next ticks of the probe's host leave it firing
@@ -61,6 +64,8 @@ enum {
     RULE_NAME_MAX = 63,
     RULE_PACK_MAX = 31,
     RULES_MAX = 256,
+    RULES_OWN = 2, /* beside them */
+    RULES_ALL_MAX = RULES_MAX + RULES_OWN,
     RULE_DEPENDS_MAX = 8,
     WATCH_SILENCE_INTERVALS = 3,
     ALERTS_PER_HOST_MAX = 4096,
@@ -69,10 +74,16 @@ enum {
 #define WATCH_INTERVAL_US (10 * US_PER_S) /* of a host that has confirmed none */
 
 /* Rule in force when a host is in no event, or by the state of its event. */
-#define IN_FORCE_NO_EVENT  (1u << EVENT_STATE_COUNT)
-#define IN_FORCE(state)    (1u << (state))
-#define IN_FORCE_ALWAYS    ((1u << (EVENT_STATE_COUNT + 1)) - 1)
-#define WATCH_SILENCE_RULE "silence" /* the name of silence's own alert; its metric is "", its values are seconds */
+#define IN_FORCE_NO_EVENT    (1u << EVENT_STATE_COUNT)
+#define IN_FORCE(state)      (1u << (state))
+#define IN_FORCE_ALWAYS      ((1u << (EVENT_STATE_COUNT + 1)) - 1)
+#define WATCH_SILENCE_RULE   "silence" /* the name of silence's own alert; its metric is "", its values are seconds */
+#define WATCH_HEARTBEAT_RULE "warroom_heartbeat" /* the agent says 1 or more... */
+#define WATCH_REHEARSAL_RULE "warroom_rehearsal" /* ...2 or more: proto/codec/message.h */
+/* The rule is one of these two. */
+bool watch_is_exercise(const char *rule);
+/* No rule may be called so: the name is silence's, or of one of these two. */
+bool watch_keeps_name(const char *name);
 
 enum watch_answer { WATCH_GONE = 1 };
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
@@ -160,8 +171,8 @@ void transitions_done(struct transitions *list);
 struct watch;   /* opaque */
 struct watched; /* opaque: what a watch has of a host */
 
-/* Copies the rules. On 0 the caller owns *ret_watch. -EINVAL: more than RULES_MAX, a name twice, one that is kept for
- * silence, or what rules_check_depends() refuses; -ENOMEM. */
+/* Copies the rules. On 0 the caller owns *ret_watch. -EINVAL: more than RULES_MAX, a name twice, one that is kept
+ * (watch_keeps_name()), or what rules_check_depends() refuses; -ENOMEM. */
 int watch_new(struct watch **ret_watch, const struct rule *rules, size_t n, struct err *err);
 
 /* What rule `i` of `rules` depends on: -EINVAL: a rule that is not among them, one twice, silence (of which every rule
@@ -238,7 +249,11 @@ int watch_judge(struct watch *watch, struct watched *host, const struct series_t
 /* Judges silence; call each second. */
 void watch_tick(struct watch *watch, int64_t now_us, struct transitions *out);
 
-/* Calls `fn` with every alert that is not ok. */
+/* Whether the host's ticks say by what the way from it is being exercised: an older agent's do not, and nobody knows
+ * before its first one came. */
+bool watch_can_exercise(const struct watch *watch, uint64_t host);
+
+/* Calls `fn` with every alert that is not ok, but for those of an exercise. */
 void watch_each(const struct watch *watch, void (*fn)(void *user, const struct alert *alert), void *user);
 
 /* The summary of a rule by its name, silence's too; borrowed until the rules are replaced. NULL: there is no such rule.
