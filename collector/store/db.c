@@ -102,6 +102,8 @@ static int set_up(sqlite3 *db, enum db_mode mode, struct err *err)
 {
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, BUSY_MS);
+    if (mode == DB_COPY)
+        return 0;
     int rc = db_exec(db, "PRAGMA temp_store=MEMORY", err);
     if (rc < 0 || mode == DB_READ)
         return rc;

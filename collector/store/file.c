@@ -451,7 +451,7 @@ static void run_copy(struct job *job)
     AUTO(db_auto_close) sqlite3 *db = NULL;
     int64_t ignored;
     file->wal_pages = 0;
-    file->copy_rc = db_open(&db, file->path, DB_WRITE, &file->copy_err);
+    file->copy_rc = db_open(&db, file->path, DB_COPY, &file->copy_err);
     if (file->copy_rc == 0) /* a connection looks at the WAL with its first read, not before */
         file->copy_rc = db_number(db, "PRAGMA schema_version", &ignored, &file->copy_err);
     int copied = -1;

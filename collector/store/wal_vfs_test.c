@@ -122,6 +122,25 @@ static void pages_that_left_memory_within_a_transaction_are_read_back(void **sta
     assert_int_equal(count(f, 1), ROWS);
 }
 
+static void a_connection_for_checkpoints_flushes_the_wal_and_the_file(void **state)
+{
+    struct fixture *f = *state;
+    put_rows(f, 1);
+    sqlite3 *db = NULL;
+    int64_t version;
+    int pages = 0, copied = -1;
+    assert_int_equal(db_open(&db, f->path, DB_COPY, &f->err), 0);
+    assert_int_equal(db_number(db, "PRAGMA schema_version", &version, &f->err), 0);
+    faulty_vfs_plan(&(struct faulty_plan){ .n = 0 }); /* counts from here on */
+    int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+    unsigned flushes = (unsigned)faulty_vfs_count(FAULTY_OP_SYNC);
+    db_close(db);
+    assert_int_equal(code, SQLITE_OK);
+    assert_true(pages >= ROWS && copied == pages);
+    assert_int_equal(flushes, 2);
+    assert_int_equal(db_open(&db, "/nonexistent/t.db", DB_COPY, &f->err), -ENOENT);
+}
+
 /* Whichever of its writes it is. */
 static void a_write_that_fails_fails_the_transaction_alone(void **state)
 {
@@ -151,6 +170,7 @@ int main(void)
         TEST(a_transaction_goes_to_the_system_in_large_pieces),
         TEST(whoever_opens_the_file_sees_what_was_committed),
         TEST(pages_that_left_memory_within_a_transaction_are_read_back),
+        TEST(a_connection_for_checkpoints_flushes_the_wal_and_the_file),
         TEST(a_write_that_fails_fails_the_transaction_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
