@@ -15,8 +15,19 @@
 
 enum { CONNECTIONS = 64, HOST_CONNECTIONS = 4 };
 
+enum method { METHOD_POST, METHOD_GET, METHOD_KNOCK };
+
+struct wanted { /* a request, as it was asked for */
+    enum method method;
+    const char *url;
+    const char *const *headers;
+    const char *body;
+    size_t body_len;
+};
+
 struct channel_sender {
     struct multi *multi;
+    struct multi *knocks; /* requests that only connect: no page waits for them, nor they for a page */
     struct mails *mails;
     struct request *requests; /* under way */
     int64_t timeout_us;
@@ -25,6 +36,7 @@ struct channel_sender {
 
 struct request {
     struct channel_sender *sender;
+    struct multi *multi; /* it is in */
     CURL *easy;
     struct curl_slist *headers;
     char *body;
@@ -170,10 +182,14 @@ int channel_sender_open(struct channel_sender **ret_sender, uv_loop_t *loop, str
         return err_set(err, -ENOMEM, "channel: libcurl cannot start");
     sender->timeout_us = CHANNEL_TIMEOUT_US;
     static const struct multi_limits limits = { CONNECTIONS, HOST_CONNECTIONS, false };
+    static const struct multi_limits knocks_limits = { .keep = false };
     int rc = mails_open(&sender->mails, loop, err);
+    if (rc == 0)
+        rc = multi_open(&sender->knocks, loop, &knocks_limits, on_done, sender, err);
     if (rc == 0)
         rc = multi_open(&sender->multi, loop, &limits, on_done, sender, err);
     if (rc < 0) {
+        multi_close(sender->knocks);
         mails_close(sender->mails);
         curl_global_cleanup();
         return rc;
@@ -190,12 +206,13 @@ struct channel_sender *channel_sender_close(struct channel_sender *sender)
     DL_FOREACH_SAFE(sender->requests, request, after)
     {
         DL_DELETE(sender->requests, request);
-        multi_remove(sender->multi, request->easy);
+        multi_remove(request->multi, request->easy);
         if (request->forget)
             request->forget(request->user);
         request_free(request);
     }
     multi_close(sender->multi);
+    multi_close(sender->knocks);
     mails_close(sender->mails);
     curl_global_cleanup();
     free(sender);
@@ -318,14 +335,31 @@ static int set_policy(struct request *request, struct err *err)
     return 0;
 }
 
-static int set_content(struct request *request, const char *url, size_t body_len, struct err *err)
+/* What it sends, if anything. */
+static CURLcode set_method(struct request *request, enum method method, size_t body_len)
+{
+    CURLcode code = CURLE_OK;
+    switch (method) {
+    case METHOD_POST:
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDS, request->body);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
+        break;
+    case METHOD_GET:
+        SET(CURLOPT_HTTPGET, 1L);
+        break;
+    case METHOD_KNOCK:
+        SET(CURLOPT_CONNECT_ONLY, 1L); /* never over a connection that is there already */
+        break;
+    }
+    return code;
+}
+
+static int set_content(struct request *request, const char *url, struct err *err)
 {
     CURLcode code = CURLE_OK;
     SET(CURLOPT_URL, url);
     SET(CURLOPT_USERAGENT, "warroom/" WARROOM_VERSION);
-    SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_POSTFIELDS, request->body);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
     SET(CURLOPT_HTTPHEADER, request->headers);
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, request);
@@ -347,43 +381,69 @@ static int add_headers(struct request *request, const char *const *lines, struct
 }
 
 /* NULL: out of memory. */
-static struct request *request_new(struct channel_sender *sender, const char *body, size_t body_len)
+static struct request *request_new(struct channel_sender *sender, const struct wanted *wanted)
 {
     AUTO(request_undo) struct request *request = calloc(1, sizeof *request);
     if (!request)
         return NULL;
     request->sender = sender;
+    request->multi = wanted->method == METHOD_KNOCK ? sender->knocks : sender->multi;
     request->easy = curl_easy_init();
-    request->body = malloc(body_len + 1);
+    request->body = malloc(wanted->body_len + 1);
     if (!request->easy || !request->body)
         return NULL;
-    memcpy(request->body, body, body_len);
+    memcpy(request->body, wanted->body, wanted->body_len);
     return TAKE(request);
 }
 
-int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
-                 size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err)
+static int begin(struct channel_sender *sender, const struct wanted *wanted, channel_answer_fn *fn,
+                 void (*forget)(void *user), void *user, struct err *err)
 {
-    assert(sender && url && headers && fn);
-    int rc = channel_url_check(url, err);
+    assert(sender && wanted->url && fn);
+    int rc = channel_url_check(wanted->url, err);
     if (rc < 0)
         return rc;
-    AUTO(request_undo) struct request *request = request_new(sender, body, body_len);
+    AUTO(request_undo) struct request *request = request_new(sender, wanted);
     if (!request)
         return err_set(err, -ENOMEM, "channel: out of memory");
     request->fn = fn;
     request->forget = forget;
     request->user = user;
-    rc = add_headers(request, headers, err);
+    rc = add_headers(request, wanted->headers, err);
     if (rc == 0)
         rc = set_policy(request, err);
+    if (rc == 0 && set_method(request, wanted->method, wanted->body_len) != CURLE_OK)
+        rc = err_set(err, -ENOMEM, "channel: libcurl refuses a method");
     if (rc == 0)
-        rc = set_content(request, url, body_len, err);
+        rc = set_content(request, wanted->url, err);
     if (rc == 0)
-        rc = multi_add(sender->multi, request->easy, err);
+        rc = multi_add(request->multi, request->easy, err);
     if (rc < 0)
         return rc;
     DL_APPEND(sender->requests, request);
     request = NULL; /* the sender's now: on_done() or a close frees it */
     return 0;
+}
+
+int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
+                 size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err)
+{
+    const struct wanted wanted = { METHOD_POST, url, headers, body, body_len };
+    return begin(sender, &wanted, fn, forget, user, err);
+}
+
+static const char *const no_headers[] = { NULL };
+
+int channel_get(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
+                void *user, struct err *err)
+{
+    const struct wanted wanted = { METHOD_GET, url, no_headers, "", 0 };
+    return begin(sender, &wanted, fn, forget, user, err);
+}
+
+int channel_knock(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
+                  void *user, struct err *err)
+{
+    const struct wanted wanted = { METHOD_KNOCK, url, no_headers, "", 0 };
+    return begin(sender, &wanted, fn, forget, user, err);
 }

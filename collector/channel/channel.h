@@ -50,6 +50,15 @@ typedef void channel_answer_fn(void *user, const struct channel_answer *answer);
 int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
                  size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err);
 
+/* GETs; the rest as channel_post(). */
+int channel_get(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
+                void *user, struct err *err);
+
+/* Connects to the URL's host, with TLS where the URL has it, and hangs up without a word: no error when that worked.
+ * Always over a connection of its own, beside the limits. The rest as channel_post(). */
+int channel_knock(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
+                  void *user, struct err *err);
+
 /* -EINVAL: not a URL that channel_post() would take. For checking a configuration. */
 int channel_url_check(const char *url, struct err *err);
 
@@ -65,11 +74,11 @@ struct channel_mail { /* borrowed during the call */
     const char *password;
     enum channel_tls tls;
     const char *from, *to; /* bare addresses */
-    const char *letter;    /* headers and text: whole lines that end in CR LF */
+    const char *letter;    /* headers and text: whole lines that end in CR LF; NULL: no mail, the relay is only asked */
 };
 
-/* Hands a mail to a relay, all of it copied. The answer: status 250 and no error when the relay has taken it; else an
- * error, and as status the relay's refusal (400..599) or 0. Takes up to three times what the sender gives a request.
+/* Hands a mail to a relay, all of it copied; without a letter it connects, logs in, says NOOP and leaves. The answer:
+ * status 250 and no error when the relay has taken it; else an error, and as status the relay's refusal (400..599) or 0. Takes up to three times what the sender gives a request.
  * -EINVAL: as channel_mail_check(); -EBUSY: 64 mails are under way to this relay. Otherwise as channel_post(). */
 int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
                  void (*forget)(void *user), void *user, struct err *err);

@@ -355,6 +355,42 @@ static void a_name_server_that_does_not_answer_holds_up_nothing(void **state)
         assert_int_equal(sem_timedwait(&resolver_gone, &until), 0);
 }
 
+static void a_knock_connects_and_asks_nothing(void **state)
+{
+    struct fixture *f = *state;
+    char url[128];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/200", receiver_port(f->receiver));
+    assert_int_equal(channel_knock(f->sender, url, on_answer, on_forget, f, NULL), 0);
+    until_answers(f, 1);
+    assert_string_equal(f->error, "");
+    assert_int_equal(f->status, 0);
+    assert_int_equal(receiver_requests(f->receiver), 0);
+    post_and_wait(f, "/200"); /* what is kept open is not knocked at */
+    assert_int_equal(channel_knock(f->sender, url, on_answer, on_forget, f, NULL), 0);
+    until_answers(f, 3);
+    assert_int_equal(receiver_connections_most(f->receiver), 2);
+    assert_int_equal(channel_knock(f->sender, "http://127.0.0.1:1/?token=SECRET", on_answer, on_forget, f, NULL), 0);
+    until_answers(f, 4);
+    assert_non_null(strstr(f->error, "Connection refused"));
+    assert_null(strstr(f->error, "SECRET"));
+    assert_int_equal(channel_knock(f->sender, url, on_answer, on_forget, f, NULL), 0);
+    f->sender = channel_sender_close(f->sender);
+    assert_int_equal(f->forgotten, 1);
+}
+
+static void a_get_has_no_body(void **state)
+{
+    struct fixture *f = *state;
+    char url[128];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/200", receiver_port(f->receiver));
+    assert_int_equal(channel_get(f->sender, url, on_answer, on_forget, f, NULL), 0);
+    until_answers(f, 1);
+    assert_int_equal(f->status, 200);
+    assert_string_equal(f->body, "hello");
+    assert_memory_equal(receiver_last(f->receiver), "GET /200 HTTP/1.1\r\n", 19);
+    assert_null(strstr(receiver_last(f->receiver), "Content-"));
+}
+
 static void many_at_once_are_all_answered_over_few_connections(void **state)
 {
     struct fixture *f = *state;
@@ -453,6 +489,8 @@ int main(void)
         WITH(a_refused_connection_is_said_without_the_url),
         WITH(a_plain_receiver_behind_https_is_an_error_without_the_url),
         WITH(a_name_server_that_does_not_answer_holds_up_nothing),
+        WITH(a_knock_connects_and_asks_nothing),
+        WITH(a_get_has_no_body),
         WITH(many_at_once_are_all_answered_over_few_connections),
         WITH(an_answer_may_post_the_next_request),
         WITH(a_sender_may_be_closed_from_within_an_answer),

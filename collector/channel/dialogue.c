@@ -39,6 +39,8 @@ char *dialogue_say(const struct dialogue *dialogue)
         return strdup("DATA\r\n");
     case DIALOGUE_END:
         return stuffed(dialogue->letter);
+    case DIALOGUE_NOOP:
+        return strdup("NOOP\r\n");
     case DIALOGUE_TAKEN:
     case DIALOGUE_REFUSED:
         return strdup("QUIT\r\n");
@@ -57,7 +59,7 @@ static bool is_well(enum dialogue_state state, int code)
 static void move_on(struct dialogue *dialogue)
 {
     if (is_well(dialogue->state, dialogue->code)) {
-        dialogue->state++;
+        dialogue->state = dialogue->state == DIALOGUE_END ? DIALOGUE_TAKEN : dialogue->state + 1;
         return;
     }
     dialogue->refused = dialogue->state;

@@ -1,7 +1,8 @@
 /* collector/channel/dialogue.h - handing one mail to a relay that has greeted us: what to say next, and what its
  * replies mean.
  *
- * Source   RFC 5321: MAIL, RCPT, DATA, the mail itself, QUIT. Commands go one by one: a mail needs four of them
+ * Source   RFC 5321: MAIL, RCPT, DATA, the mail itself, QUIT. Commands go one by one: a mail needs four of them. Or
+ *          NOOP alone, where there is no mail and only somebody to be found in
  * Shape    replies go in as they arrive, in any pieces; what to send comes out. "250" to the end of the mail is the one
  *          thing that counts as taken; QUIT is said after it, and nobody waits for its answer
  * Limits   a reply has DIALOGUE_LINE_MAX bytes a line and DIALOGUE_LINES_MAX lines
@@ -20,12 +21,13 @@ enum dialogue_state {
     DIALOGUE_MAIL,
     DIALOGUE_RCPT,
     DIALOGUE_DATA,
-    DIALOGUE_END, /* the mail was sent: is it taken? */
+    DIALOGUE_END,  /* the mail was sent: is it taken? */
+    DIALOGUE_NOOP, /* instead of all these */
     DIALOGUE_TAKEN,
     DIALOGUE_REFUSED
 };
 
-struct dialogue { /* zeroed memory, with these three filled in, is its beginning */
+struct dialogue { /* zeroed memory, with these three filled in, is its beginning; DIALOGUE_NOOP alone another one */
     const char *from, *to;
     const char *letter; /* whole lines that end in CR LF; borrowed, as the others */
     enum dialogue_state state;

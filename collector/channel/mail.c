@@ -101,6 +101,7 @@ static void on_late(uv_timer_t *timer)
         [DIALOGUE_RCPT] = "the relay does not answer to RCPT",
         [DIALOGUE_DATA] = "the relay does not answer to DATA",
         [DIALOGUE_END] = "the relay does not say whether it has taken the mail",
+        [DIALOGUE_NOOP] = "the relay does not answer to NOOP",
     };
     struct mail *mail = timer->data;
     finish(mail, 0, waited_for[mail->dialogue.state]);
@@ -135,10 +136,8 @@ static int speak_next(struct mail *mail)
 static void hang_up(struct mail *mail)
 {
     static const char *const refused[] = {
-        [DIALOGUE_MAIL] = "the sender",
-        [DIALOGUE_RCPT] = "the recipient",
-        [DIALOGUE_DATA] = "to take a mail",
-        [DIALOGUE_END] = "the mail",
+        [DIALOGUE_MAIL] = "the sender", [DIALOGUE_RCPT] = "the recipient", [DIALOGUE_DATA] = "to take a mail",
+        [DIALOGUE_END] = "the mail",    [DIALOGUE_NOOP] = "to do nothing",
     };
     const struct dialogue *dialogue = &mail->dialogue;
     speak_next(mail); /* QUIT, if the socket takes it */
@@ -290,6 +289,20 @@ static int set_options(struct mail *mail, const struct channel_mail *what, int64
     return 0;
 }
 
+/* -ENOMEM. */
+static int begin_words(struct mail *mail, const struct channel_mail *what)
+{
+    if (!what->letter) {
+        mail->dialogue = (struct dialogue){ .state = DIALOGUE_NOOP };
+        return 0;
+    }
+    mail->from = strdup(what->from);
+    mail->to = strdup(what->to);
+    mail->letter = strdup(what->letter);
+    mail->dialogue = (struct dialogue){ .from = mail->from, .to = mail->to, .letter = mail->letter };
+    return mail->from && mail->to && mail->letter ? 0 : -ENOMEM;
+}
+
 static struct mail *mail_new(struct mails *mails, const struct channel_mail *what)
 {
     AUTO(mail_undo) struct mail *mail = calloc(1, sizeof *mail);
@@ -298,12 +311,8 @@ static struct mail *mail_new(struct mails *mails, const struct channel_mail *wha
     mail->mails = mails;
     mail->easy = curl_easy_init();
     mail->url = strdup(what->url);
-    mail->from = strdup(what->from);
-    mail->to = strdup(what->to);
-    mail->letter = strdup(what->letter);
-    if (!mail->easy || !mail->url || !mail->from || !mail->to || !mail->letter)
+    if (!mail->easy || !mail->url || begin_words(mail, what) < 0)
         return NULL;
-    mail->dialogue = (struct dialogue){ .from = mail->from, .to = mail->to, .letter = mail->letter };
     return TAKE(mail);
 }
 

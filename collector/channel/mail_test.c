@@ -144,6 +144,28 @@ static void a_refusal_is_told_by_its_code_and_what_it_was_of(void **state)
     }
 }
 
+static void without_a_letter_the_relay_is_only_asked(void **state)
+{
+    struct fixture *f = *state;
+    f->mail = (struct channel_mail){ .url = f->url, .tls = CHANNEL_TLS_NONE };
+    mail_and_wait(f);
+    assert_string_equal(f->error, "");
+    assert_int_equal(f->status, 250);
+    while (relay_quits(f->relay) == 0)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_non_null(strstr(relay_last(f->relay), "\r\nNOOP\r\nQUIT\r\n"));
+    assert_null(strstr(relay_last(f->relay), "MAIL"));
+    rule(f, "NOOP", "421 SECRET\r\n");
+    mail_and_wait(f);
+    assert_string_equal(f->error, "SMTP 421: the relay refuses to do nothing");
+    assert_int_equal(f->status, 421);
+    rule(f, "NOOP", NULL);
+    channel_sender_set_timeout(f->sender, 100 * US_PER_MS);
+    mail_and_wait(f);
+    assert_string_equal(f->error, "the relay does not answer to NOOP");
+    assert_int_equal(relay_mails(f->relay), 0);
+}
+
 static void a_relay_that_hangs_up_has_taken_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(a_mail_is_taken_and_we_say_goodbye),
         WITH(a_refusal_is_told_by_its_code_and_what_it_was_of),
+        WITH(without_a_letter_the_relay_is_only_asked),
         WITH(a_relay_that_hangs_up_has_taken_nothing),
         WITH(a_relay_that_hangs_holds_up_nobody_and_is_given_up),
         WITH(without_starttls_nothing_is_said_unless_told_so),

@@ -105,7 +105,8 @@ static void take_command(struct talk *talk, const char *line)
                 { "MAIL", "250 ok\r\n" },
                 { "RCPT", "250 ok\r\n" },
                 { "DATA", "354 go on\r\n" },
-                { "QUIT", "221 bye\r\n" } };
+                { "QUIT", "221 bye\r\n" },
+                { "NOOP", "250 ok\r\n" } };
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (strncmp(line, own[i].command, 4) != 0)
             continue;

@@ -132,8 +132,8 @@ int channel_address_check(enum channel_kind kind, const char *address, struct er
     return kinds[kind].check_address(address, err);
 }
 
-struct post { /* one message under way */
-    const struct kind *kind;
+struct post { /* one message, or one probe, under way */
+    void (*judge)(const struct channel_answer *answer, struct page_outcome *ret);
     void (*fn)(void *user, const struct page_outcome *outcome);
     void *user;
 };
@@ -143,14 +143,14 @@ static void on_answer(void *user, const struct channel_answer *answer)
     struct post post = *(struct post *)user;
     free(user);
     struct page_outcome outcome;
-    post.kind->judge(answer, &outcome);
+    post.judge(answer, &outcome);
     post.fn(post.user, &outcome);
 }
 
 static int send_post(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
                      const char *body, struct post *post, struct err *err)
 {
-    const struct kind *kind = post->kind;
+    const struct kind *kind = &kinds[route->kind];
     AUTO(auto_free) char *url = kind->url ? kind->url(route, message->now_us) : strdup(route->url);
     if (!url)
         return err_set(err, -ENOMEM, "channel: out of memory");
@@ -160,7 +160,8 @@ static int send_post(struct channel_sender *sender, const struct channel_route *
     return channel_post(sender, url, headers, body, strlen(body), on_answer, free, post, err);
 }
 
-static int send_mail(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+/* `letter` NULL: only asks. */
+static int send_mail(struct channel_sender *sender, const struct channel_route *route, const char *to,
                      const char *letter, struct post *post, struct err *err)
 {
     const struct channel_mail mail = {
@@ -169,7 +170,7 @@ static int send_mail(struct channel_sender *sender, const struct channel_route *
         .password = route->password,
         .tls = route->tls,
         .from = route->from,
-        .to = message->address,
+        .to = to,
         .letter = letter,
     };
     return channel_mail(sender, &mail, on_answer, free, post, err);
@@ -190,10 +191,31 @@ int channel_send(struct channel_sender *sender, const struct channel_route *rout
     AUTO(auto_free) char *body = kind->body(route, message);
     if (!post || !body)
         return err_set(err, -ENOMEM, "channel: out of memory");
-    *post = (struct post){ kind, fn, user };
-    rc = route->kind == CHANNEL_SMTP ? send_mail(sender, route, message, body, post, err)
+    *post = (struct post){ kind->judge, fn, user };
+    rc = route->kind == CHANNEL_SMTP ? send_mail(sender, route, message->address, body, post, err)
                                      : send_post(sender, route, message, body, post, err);
     if (rc == 0)
         post = NULL; /* the request's now */
+    return rc;
+}
+
+static void judge_probe(const struct channel_answer *answer, struct page_outcome *ret)
+{
+    *ret = (struct page_outcome){ .delivered = !answer->error, .status = answer->status };
+    answer_put_error(ret, answer->error);
+}
+
+int channel_probe(struct channel_sender *sender, const struct channel_route *route,
+                  void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err)
+{
+    assert(sender && route->url && fn);
+    AUTO(auto_free) struct post *post = malloc(sizeof *post);
+    if (!post)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    *post = (struct post){ judge_probe, fn, user };
+    int rc = route->kind == CHANNEL_SMTP ? send_mail(sender, route, NULL, NULL, post, err)
+                                         : channel_knock(sender, route->url, on_answer, free, post, err);
+    if (rc == 0)
+        post = NULL; /* the sender's now */
     return rc;
 }

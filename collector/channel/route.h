@@ -51,3 +51,8 @@ size_t channel_items_max(enum channel_kind kind);    /* pages one message may ca
  * channel_mail(). `fn` is not called then. */
 int channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
                  void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err);
+
+/* Whether the channel can be reached, and lets us in where it wants a login, with nothing sent to anybody: delivered
+ * means that it can. Otherwise as channel_send(). */
+int channel_probe(struct channel_sender *sender, const struct channel_route *route,
+                  void (*fn)(void *user, const struct page_outcome *outcome), void *user, struct err *err);

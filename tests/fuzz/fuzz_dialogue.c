@@ -12,19 +12,26 @@ static void check(int good)
         abort();
 }
 
+static enum dialogue_state after(enum dialogue_state state)
+{
+    return state == DIALOGUE_END ? DIALOGUE_TAKEN : state + 1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct dialogue dialogue = { .from = "a@b", .to = "c@d", .letter = ".x\r\n" };
-    enum dialogue_state before = DIALOGUE_MAIL;
     if (size == 0)
         return 0;
     size_t piece = 1 + data[0] % 32;
+    if (data[0] >= 224)
+        dialogue.state = DIALOGUE_NOOP;
+    enum dialogue_state before = dialogue.state;
     for (size_t at = 1; at < size; at += piece) {
         size_t len = size - at < piece ? size - at : piece;
         struct err err;
         int rc = dialogue_hear(&dialogue, (const char *)data + at, len, &err);
         check(rc <= 1 && dialogue.len <= sizeof dialogue.line);
-        check(dialogue.state == before || dialogue.state == before + 1 || dialogue.state == DIALOGUE_REFUSED);
+        check(dialogue.state == before || dialogue.state == after(before) || dialogue.state == DIALOGUE_REFUSED);
         check(dialogue.state <= before || dialogue.state == DIALOGUE_REFUSED ||
               dialogue.code == (before == DIALOGUE_DATA ? 354
                                 : dialogue.code == 251  ? 251

@@ -129,26 +129,70 @@ static void read_body(struct receipt *receipt, const char *body, size_t len)
     json_decref(json);
 }
 
+static struct post *begin_post(struct channel_sender *sender, channel_answer_fn *fn, void (*forget)(void *user),
+                               void *user)
+{
+    struct post *post = calloc(1, sizeof *post);
+    if (!post)
+        return NULL;
+    post->sender = sender;
+    post->fn = fn;
+    post->forget = forget;
+    post->user = user;
+    DL_APPEND(sender->posts, post);
+    uv_timer_init(&sender->process->loop, &post->timer);
+    post->timer.data = post;
+    return post;
+}
+
 int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
                  size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err)
 {
     (void)url;
     (void)headers;
-    struct post *post = calloc(1, sizeof *post);
+    struct post *post = begin_post(sender, fn, forget, user);
     if (!post)
         return err_set(err, -ENOMEM, "channel: out of memory");
-    post->sender = sender;
-    post->fn = fn;
-    post->forget = forget;
-    post->user = user;
     post->status = status_now();
     post->arrived = receiver.mood != RECEIVER_DOWN && !sender->process->dead;
     read_body(&post->receipt, body, body_len);
-    DL_APPEND(sender->posts, post);
-    uv_timer_init(&sender->process->loop, &post->timer);
-    post->timer.data = post;
     uv_timer_start(&post->timer, on_answer_due, (uint64_t)(wait_now_us() / US_PER_MS), 0);
     return 0;
+}
+
+/* ---- one connection, without a request ---- */
+
+static void on_knock_due(uv_timer_t *timer)
+{
+    struct post *post = timer->data;
+    struct channel_answer answer = { .body = "" };
+    if (receiver.mood == RECEIVER_DOWN)
+        answer.error = "connection refused";
+    end_post(post);
+    post->fn(post->user, &answer);
+}
+
+int channel_knock(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
+                  void *user, struct err *err)
+{
+    (void)url;
+    struct post *post = begin_post(sender, fn, forget, user);
+    if (!post)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    uv_timer_start(&post->timer, on_knock_due, (uint64_t)(dice_between(world_dice(), 1, 100)), 0);
+    return 0;
+}
+
+/* Nothing outside watches over this world. */
+int channel_get(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
+                void *user, struct err *err)
+{
+    (void)sender;
+    (void)url;
+    (void)fn;
+    (void)forget;
+    (void)user;
+    return err_set(err, -ENOTSUP, "no dead man is simulated");
 }
 
 int channel_url_check(const char *url, struct err *err)

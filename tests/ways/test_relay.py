@@ -200,6 +200,22 @@ class Mail(Beside):
         self.assertIn("You may have had this message before.", second.get_content())
 
 
+class Probe(Beside):
+    def test_a_relay_that_lets_us_in_is_there_and_gets_no_mail(self):
+        for way in ("starttls", "implicit"):
+            self.assertEqual(self.send(way, probe="1")["status"], 250)
+        self.assertTrue(self.send("plain", tls="none", user=None, password=None, probe="1")["delivered"])
+        self.assert_nothing_arrived()
+        self.assertNotIn("SMTP connection lost", self.relay.log())
+
+    def test_one_that_does_not_or_that_is_none_of_ours_is_not(self):
+        self.assertEqual(self.send(password="wrong", probe="1")["status"], 535)
+        self.assertIn("STARTTLS", self.send("plain", probe="1")["error"])
+        self.assertFalse(self.send(ca="", probe="1")["delivered"])
+        self.relay.stop()
+        self.assertFalse(self.send(probe="1")["delivered"])
+
+
 class Impostor(Beside):
     """A certificate that is trusted, of another name."""
     name = "elsewhere.example.com"
@@ -207,6 +223,7 @@ class Impostor(Beside):
     def test_it_is_not_talked_to(self):
         for way in ("starttls", "implicit"):
             self.assertFalse(self.send(way)["delivered"])
+            self.assertFalse(self.send(way, probe="1")["delivered"])
         self.assert_nothing_arrived()
 
 

@@ -204,6 +204,42 @@ class Battery(unittest.TestCase):
             text = json.dumps(body)
             self.assertTrue("You may have had this message before" in text or '"possible_copy": "true"' in text)
 
+    @for_each_kind
+    def test_a_probe_connects_and_says_nothing(self, kind, taken, _refused, _often):
+        good, other = certify(self.folder, "localhost"), certify(self.folder, "elsewhere.example.com")
+        with Server((500, taken)) as server:
+            self.assertTrue(self.send(kind, server, probe="1")["delivered"])
+            self.assertEqual(server.requests, [])
+        with Server((200, taken), tls=good) as server:
+            self.assertTrue(self.send(kind, server, probe="1", ca=good[0])["delivered"])
+            self.assertFalse(self.send(kind, server, probe="1")["delivered"])
+            self.assertEqual(server.requests, [])
+        with Server((200, taken), tls=other) as server:
+            self.assertFalse(self.send(kind, server, probe="1", ca=other[0])["delivered"])
+
+    @for_each_kind
+    def test_a_probe_finds_nobody(self, kind, _taken, _refused, _often):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            outcome = send(kind, f"https://localhost:{port}/hook?key=KEY", probe="1", timeout_ms=1000)  # no TLS ever comes
+            self.assertEqual((outcome["delivered"], outcome["status"]), (False, 0))
+        outcome = send(kind, f"http://localhost:{port}/hook?key=KEY", probe="1")
+        self.assertFalse(outcome["delivered"])
+        self.assertIn("refused", outcome["error"])
+
+    @for_each_kind
+    def test_a_probe_is_cut_off(self, kind, _taken, _refused, _often):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def cut():
+                peer, _ = server.accept()
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.recv(1)
+                peer.close()
+            threading.Thread(target=cut, daemon=True).start()
+            outcome = send(kind, f"https://localhost:{server.getsockname()[1]}/hook?key=KEY", probe="1")
+            self.assertFalse(outcome["delivered"])
+            self.assertNotIn("KEY", outcome["error"])
+
     def test_signatures_are_those_another_hand_computes(self):
         def mac(key, text):
             return base64.b64encode(hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()).decode()

@@ -2,7 +2,7 @@
  *
  *   way KIND URL TLS CA TIMEOUT_MS KEY COPY [NAME=VALUE]...    TLS: starttls, implicit, none; CA: a file, or "";
  *                                                              COPY: 1 if it may have gone out before
- *   names: secret user password from address zh
+ *   names: secret user password from address zh; probe: nothing is sent, only asked
  */
 #include <signal.h>
 #include <stdio.h>
@@ -77,7 +77,9 @@ int main(int argc, char **argv)
     if (argv[4][0])
         channel_sender_set_ca(sender, argv[4]);
     channel_sender_set_timeout(sender, strtol(argv[5], NULL, 10) * US_PER_MS);
-    if (channel_send(sender, &route, &fixture.message, on_outcome, &told, &err) < 0)
+    int rc = value_of(more, "probe") ? channel_probe(sender, &route, on_outcome, &told, &err)
+                                     : channel_send(sender, &route, &fixture.message, on_outcome, &told, &err);
+    if (rc < 0)
         return die(&err);
     while (!told)
         uv_run(&loop, UV_RUN_ONCE);
