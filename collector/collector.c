@@ -263,6 +263,7 @@ static void free_collector(uv_handle_t *handle)
         free(state);
     }
     desk_forget_sendings(collector);
+    tryouts_forget(collector);
     trouble_free(collector);
     contract_free(collector);
     rounds_free(collector);

@@ -12,7 +12,8 @@
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
  *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
  *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file,
- *          people*.c who is told as that has it · oncall.c who is on duty, told.c what comes of both
+ *          people*.c who is told as that has it · oncall.c who is on duty, told.c what comes of both · tryout.c whether
+ *          they are reached
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */
@@ -282,6 +283,28 @@ int collector_override_rota(struct collector *collector, const struct rota_overr
 /* Those that are not over, by id; NULL: no more, start with NULL. */
 const struct rota_override *collector_next_override(const struct collector *collector,
                                                     const struct rota_override *after);
+
+/* ---- whether a contact is reached (tryout.c) ---- */
+
+struct collector_tried_way {
+    struct page_way way;
+    struct page_outcome outcome;
+    int64_t took_us;
+};
+struct collector_tryout {
+    char contact[CONTACT_NAME_MAX + 1];
+    char by[64];
+    uint64_t tenant; /* in whose ledger it stands: the contact's, or TENANT_RESERVED */
+    size_t n;
+    struct collector_tried_way ways[PAGE_WAYS_MAX];
+};
+/* Borrowed during the call; NULL: the collector closes, and nobody will know. */
+typedef void collector_tryout_fn(void *user, const struct collector_tryout *result);
+/* Sends a message that is marked as a test by each of the contact's ways. `fn` is called once, when each was heard of;
+ * the entry of it is in its group then. -ENOENT: no such contact; -EBUSY: it is being tested, or too many were; `fn` is
+ * not called then. */
+int collector_try_contact(struct collector *collector, const char *contact, const char *by, collector_tryout_fn *fn,
+                          void *user, struct err *err);
 
 /* ---- contracts (contract.c, docs/entitlement.md) ---- */
 

@@ -177,7 +177,9 @@ struct collector {
     struct pager *pager;
     struct link_server *server;
     struct channel_sender *sender;
-    struct sending *sendings;  /* pages on their way: desk.c */
+    struct sending *sendings; /* pages on their way: desk.c */
+    struct tryout *tryouts;   /* contacts being tested: tryout.c */
+    struct bucket tryouts_taken;
     struct importing *imports; /* requests that wait for the disk: import.c */
     struct session *strangers; /* connections that were not welcomed, the oldest first */
     struct session *guests;    /* that were, and have not sent anything sealed */
@@ -373,8 +375,8 @@ int ledger_open_key(struct collector *collector, struct err *err);
 /* Adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
  * be. In either case there is none. */
 struct ledger_note {
-    const char
-        *kind; /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice", "oncall",
+    const char *
+        kind; /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice", "oncall", "contact",
                           "incident", "page" */
     uint64_t event;    /* 0: none */
     uint64_t incident; /* 0: none */
@@ -426,6 +428,12 @@ bool told_route(const struct collector *collector, const char *name, struct chan
 enum language told_language(const struct collector *collector, const char *name);
 /* Whether everybody that the event would have told is there and can be by two channels; in words, with who is not. */
 bool told_reached(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);
+
+/* As the pager has it. False: the configuration has none of that name. */
+bool told_contact(const struct collector *collector, const char *name, struct page_contact *ret);
+
+/* tryout.c: at the end, behind the sender: what is still under way ends unheard of. */
+void tryouts_forget(struct collector *collector);
 
 /* lint.c: whether ten minutes are enough for everybody the event would have told; in words, with the longest way. */
 bool lint_holds(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);

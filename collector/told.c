@@ -49,6 +49,15 @@ static void fill_contact(const struct collector *collector, const struct contact
 }
 _Static_assert((int)PEOPLE_WAYS_MAX == (int)PAGE_WAYS_MAX, "as many ways as the pager takes");
 
+bool told_contact(const struct collector *collector, const char *name, struct page_contact *ret)
+{
+    const struct contact_config *contact = people_contact(&collector->config->people, name);
+    *ret = (struct page_contact){ .n_ways = 0 };
+    if (contact)
+        fill_contact(collector, contact, ret);
+    return contact != NULL;
+}
+
 static void fill_channel(const struct channel_config *channel, struct page_channel *ret)
 {
     size_t together = channel_items_max((enum channel_kind)channel->kind);

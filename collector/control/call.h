@@ -172,6 +172,7 @@ int verb_lint(struct call *call, struct err *err); /* lint.c */
 
 int verb_contact_list(struct call *call, struct err *err); /* contacts.c */
 int verb_contact_show(struct call *call, struct err *err);
+int verb_contact_test(struct call *call, struct err *err);
 int verb_oncall_list(struct call *call, struct err *err); /* oncall.c */
 int verb_oncall_show(struct call *call, struct err *err);
 int verb_oncall_override(struct call *call, struct err *err);

@@ -69,3 +69,45 @@ int verb_contact_show(struct call *call, struct err *err)
                            rotas_of(call, contact->name));
     return CALL_ANSWER;
 }
+
+/* ---- whether it is reached ---- */
+
+static json_t *form_tried(const struct people_config *people, const struct collector_tried_way *tried)
+{
+    const struct channel_config *channel = people_channel(people, tried->way.channel);
+    return json_pack("{s:s, s:s, s:o, s:b, s:i, s:o, s:o}", "channel", tried->way.channel, "kind",
+                     channel ? channel_kind_names[channel->kind] : "", "address", form_text(tried->way.address),
+                     "delivered", tried->outcome.delivered, "status", tried->outcome.status, "error",
+                     form_text(tried->outcome.error), "took_s", form_seconds(tried->took_us));
+}
+
+static const char *state_of(size_t delivered, size_t n)
+{
+    return delivered == n ? "ok" : delivered > 0 ? "warning" : "critical";
+}
+
+static void on_tried(void *user, const struct collector_tryout *result)
+{
+    struct call *call = user;
+    struct err err = { .text = "" };
+    if (!result) {
+        err_set(&err, -EIO, "the collector leaves");
+        call_finish(call, &err);
+        return;
+    }
+    json_t *ways = json_array();
+    size_t delivered = 0;
+    for (size_t i = 0; i < result->n; i++) {
+        json_array_append_new(ways, form_tried(people_of(call), &result->ways[i]));
+        delivered += result->ways[i].outcome.delivered;
+    }
+    call->data =
+        json_pack("{s:s, s:s, s:o}", "contact", result->contact, "state", state_of(delivered, result->n), "ways", ways);
+    collector_then(call->collector, STORE_TENANT, result->tenant, call_stored, call);
+}
+
+int verb_contact_test(struct call *call, struct err *err)
+{
+    int rc = collector_try_contact(call->collector, call_text(call, "contact"), call->by, on_tried, call, err);
+    return rc < 0 ? rc : CALL_LATER;
+}

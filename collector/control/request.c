@@ -163,6 +163,7 @@ static const struct verb verbs[] = {
     { "lint", verb_lint, { { "event", ARG_TEXT, true }, { "tenant", ARG_TEXT, false } }, ROLES_STAFF },
     { "contact list", verb_contact_list, { { .name = NULL } }, ROLES_STAFF },
     { "contact show", verb_contact_show, { { "contact", ARG_TEXT, true } }, ROLES_STAFF },
+    { "contact test", verb_contact_test, { { "contact", ARG_TEXT, true } }, ROLES_OPERATORS },
     { "oncall list", verb_oncall_list, { { .name = NULL } }, ROLES_STAFF },
     { "oncall show",
       verb_oncall_show,

@@ -178,6 +178,16 @@ static void count_sent(struct lane *lane, int64_t now_us)
     lane->oldest = (lane->oldest + 1) % lane->per_minute;
 }
 
+bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
+{
+    struct lane *lane = lane_find(pager, channel);
+    if (lane && (now_us < lane->blocked_us || !has_room(lane, now_us)))
+        return false;
+    if (lane) /* one that nothing was ever sent by has no limit */
+        count_sent(lane, now_us);
+    return true;
+}
+
 static void make_ready(struct pager *pager, int64_t now_us)
 {
     for (struct slip *slip; (slip = queue_first(&pager->queue)) && slip->row.next_us <= now_us;) {

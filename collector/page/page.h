@@ -316,6 +316,9 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret);
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out);
 
+/* A message that is no page of ours goes by the channel now: it counts in its minute. False: it takes none. */
+bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us);
+
 /* Takes the steps that are due, marks budgets that ran out, ends acknowledgements that have expired, and resolves what
  * was put back with all its alerts ok; call each second. */
 void pager_tick(struct pager *pager, int64_t now_us, struct page_effects *out);

@@ -63,7 +63,7 @@ def documented():
 
 FORMS = documented()
 PEOPLE = """channels:
-  - {name: pager, kind: webhook, url: 'http://127.0.0.1:1/pager'}
+  - {name: pager, kind: webhook, url: 'PAGER'}
 contacts:
   - {name: alice, tenant: globex, ways: [{channel: pager}]}
   - {name: bob, tenant: globex, ways: [{channel: pager}]}
@@ -79,7 +79,7 @@ class Console(unittest.TestCase):
         world.start_receiver()
         world.configure()
         world.shelve()
-        world.people(PEOPLE)
+        world.people(PEOPLE.replace("PAGER", world.url(path="pager")))
         world.start_collector()
         world.live_event()
         world.must("tenant", "add", "globex")
@@ -319,6 +319,9 @@ class Console(unittest.TestCase):
         self.assertIn("pager", self.human("contact", "list"))
         self.assertEqual(self.form("contact show", "alice")["contact"], contacts[0])
         self.assertIn("rota desk", self.human("contact", "show", "alice"))
+        self.assertEqual(self.form("contact test", "alice")["state"], "ok")
+        self.assertIn("taken", self.human("contact", "test", "bob"))
+        self.assert_fails(3, "there is no contact eve", "contact", "test", "eve")
         made = self.form("oncall override", "desk", "bob", "--from", "now", "--to", f"{self.tomorrow()}T00:00:00Z", "--reason", "a wedding")
         rotas = self.form("oncall list")["rotas"]
         self.keys("duty", rotas[0]["on_duty"])

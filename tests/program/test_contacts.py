@@ -2,8 +2,12 @@
 overrides, reloads and a kill."""
 import contextlib
 import datetime
+import json
+import os
+import pwd
 import signal
 import sqlite3
+import subprocess
 import unittest
 
 from world import World, wait_for
@@ -213,6 +217,61 @@ class OnCall(unittest.TestCase):
         self.assertEqual(self.world.must("oncall", "list")["rotas"][0]["members"], ["bob", "alice", "bob"])
         self.reload("", "event=reloaded")
         self.assertEqual((self.world.must("oncall", "list"), self.world.must("contact", "list")), ({"rotas": []}, {"contacts": []}))
+
+
+TRIED = """channels:
+  - {{name: hook, kind: webhook, url: '{hook}'}}
+  - {{name: mail, kind: smtp, url: 'smtp://127.0.0.1:{mail}', from: warroom@example.com, tls: none}}
+contacts:
+  - {{name: alice, language: zh, ways: [{{channel: hook}}, {{channel: mail, address: alice@example.com}}]}}
+"""
+
+
+class Tried(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.start_receiver()
+        self.world.start_mailbox()
+        self.world.configure(webhooks=[])
+        self.world.people(TRIED.format(hook=self.world.url(), mail=self.world.receiver_ports["mailbox"]))
+        self.world.start_collector()
+
+    def tried(self, status):
+        found, out, error = self.world.console("contact", "test", "alice", "--json")
+        self.assertEqual((found, error), (status, ""))
+        return json.loads(out)
+
+    def entries(self):
+        return self.world.must("ledger", "list", "--tenant", "warroom", "--kind", "contact")["entries"]
+
+    def test_each_way_is_tried_and_one_that_is_down_is_named(self):
+        told = self.tried(0)
+        self.assertEqual([(way["channel"], way["delivered"], way["error"]) for way in told["ways"]], [("hook", True, None), ("mail", True, None)])
+        self.assertIn("正在测试 alice 能否通过 hook 收到通知", str(self.world.pages()[0]["page"]))
+        letter = self.world.letters()[0]
+        self.assertEqual((letter["from"], letter["to"]), ("warroom@example.com", ["alice@example.com"]))
+        self.world.kill("mailbox")
+        told = self.tried(1)
+        self.assertEqual([(way["channel"], way["delivered"]) for way in told["ways"]], [("hook", True), ("mail", False)])
+        self.assertIn("connect to server", told["ways"][1]["error"])
+        self.assertEqual([(row["by"], row["body"]["delivered"]) for row in self.entries()], [(told_by(), 1), (told_by(), 2)])
+
+    def test_a_console_that_goes_away_and_a_collector_that_is_told_to_stop_leave_nothing_behind(self):
+        self.world.kill("receiver")
+        self.world.start_receiver(answer="hang")
+        asked = subprocess.Popen([*map(str, self.world.console_command("contact", "test", "alice"))], stderr=subprocess.DEVNULL)
+        self.addCleanup(asked.wait)
+        wait_for("the receiver hangs", self.world.pages)
+        asked.kill()
+        self.assertIn("is being tested already", self.world.console("contact", "test", "alice")[2])
+        self.world.signal("collector", signal.SIGTERM)
+        wait_for("the collector has left", lambda: not self.world.alive("collector"))
+        self.world.start_collector()
+        self.assertEqual(self.entries(), [])
+
+
+def told_by():
+    return pwd.getpwuid(os.getuid()).pw_name
 
 
 TOLD = """channels:

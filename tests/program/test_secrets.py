@@ -24,7 +24,7 @@ contacts:
 oncall:
   - {{name: desk, zone: UTC, members: [alice], from: 2026-11-23, at: '08:00', turn: 12h}}
 """
-REFUSED = {"event report <event>"}  # it is for one whose day was lived through
+REFUSED = {"event report <event>", "contact test <contact>"}  # it is for one whose day was lived through; nobody listens there
 VERBS = {  # of `warroom --help`, in an order in which all of them work: what they are given, once or several times
     "status": "",
     "tenant list": "",
@@ -67,6 +67,7 @@ VERBS = {  # of `warroom --help`, in an order in which all of them work: what th
     "notice answer <notice>": "1 --reason none",
     "contact list": "",
     "contact show <contact>": "alice",
+    "contact test <contact>": "alice",
     "oncall list": "",
     "oncall override <rota> <contact>": "desk alice --from {today}T00:00:00Z --to {later}T00:00:00Z --reason tests",
     "oncall show <rota>": "desk",

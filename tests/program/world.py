@@ -151,6 +151,20 @@ class World:
             return []
         return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
 
+    # ---- mailbox
+
+    def start_mailbox(self, name="mailbox"):
+        """A mail relay without TLS. The same port again after a restart."""
+        port_file = self.folder / f"{name}.port"
+        port_file.unlink(missing_ok=True)
+        self.start(name, sys.executable, ROOT / "scripts/mailbox.py", "--port", self.receiver_ports.get(name, 0),
+                   "--port-file", port_file, "--log", self.folder / f"{name}.jsonl")
+        wait_for("the mailbox listens", port_file.exists)
+        self.receiver_ports[name] = int(port_file.read_text())
+
+    def letters(self, name="mailbox"):
+        return self.pages(name)
+
     # ---- collector and console
 
     def configure(self, hold="0s", rules=None, webhooks=None, calm="1s"):

@@ -60,7 +60,11 @@ static enum command_exit show(const struct console *console, const struct reques
 
 static bool is_plugin(const struct verb *verb)
 {
-    return verb && (strcmp(verb->control, "ledger verify") == 0 || strcmp(verb->control, "lint") == 0);
+    static const char *const plugins[] = { "contact test", "ledger verify", "lint" };
+    for (size_t i = 0; verb && i < sizeof plugins / sizeof plugins[0]; i++)
+        if (strcmp(verb->control, plugins[i]) == 0)
+            return true;
+    return false;
 }
 
 static enum command_exit refuse(const struct console *console, const struct verb *verb, const struct err *err)

@@ -162,7 +162,8 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
     size_t n = 0; /* a new verb has its row here too, or a test of its own where it may ask otherwise */
     const struct verb *verb;
     for (size_t i = 0; (verb = verb_at(i)); i++)
-        n += run_find(verb->control) == NULL && strcmp(verb->control, "lint") != 0; /* show_lint_test.c */
+        n += run_find(verb->control) == NULL && strcmp(verb->control, "lint") != 0 && /* show_lint_test.c */
+             strcmp(verb->control, "contact test") != 0;                              /* show_contact_test.c */
     assert_int_equal(n, sizeof cases / sizeof cases[0]);
 }
 

@@ -41,6 +41,7 @@ static const struct sentence {
     { "round", NULL, "round {k} ({phase}) {state}[: {cause}][; {findings:finding}][; {left_out} more left out]" },
     { "handover", NULL, "{note}" },
     { "silence", NULL, "{what}: silence {silence} over {hosts}, rule {rule}, of {owner} until {to_us}[: {reason}]" },
+    { "contact", "tested", "tested {contact}: {delivered} of {tried:way} took it" },
     { "oncall", NULL, "{contact} on duty for {rota} from {from_us} to {to_us}: {reason}" },
     { "notice", NULL,
       "{what}: notice {notice}, {kind} over {hosts} from {from_us} to {to_us}: {title}[; answer: {answer}]" },

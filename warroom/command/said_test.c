@@ -98,6 +98,13 @@ static void an_override_of_a_rota_says_who_is_on_duty_until_when(void **state)
          "dave on duty for desk from 10:13:20 to 11:13:20: ill");
 }
 
+static void a_test_of_a_contact_says_how_many_ways_took_it(void **state)
+{
+    (void)state;
+    says("contact", "{'what':'tested','contact':'alice','delivered':1,'tried':2,'ways':[]}",
+         "tested alice: 1 of 2 ways took it");
+}
+
 static void silences_and_notices_say_over_what_and_until_when(void **state)
 {
     (void)state;
@@ -152,6 +159,7 @@ int main(void)
         cmocka_unit_test(incidents_and_pages_say_what_went_wrong),
         cmocka_unit_test(rounds_and_hand_overs_say_what_was_found),
         cmocka_unit_test(an_override_of_a_rota_says_who_is_on_duty_until_when),
+        cmocka_unit_test(a_test_of_a_contact_says_how_many_ways_took_it),
         cmocka_unit_test(silences_and_notices_say_over_what_and_until_when),
         cmocka_unit_test(contracts_and_draws_count_their_days),
         cmocka_unit_test(what_is_missing_or_not_known_is_no_fault),

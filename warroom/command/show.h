@@ -37,6 +37,7 @@ show_fn show_notice_line;
 show_fn show_lint; /* the longest ways from a bad sample to an answer */
 show_fn show_contacts;
 show_fn show_contact_page;
+show_fn show_contact_test;
 show_fn show_rotas;
 show_fn show_rota_page; /* with its turns */
 show_fn show_rota_override;

@@ -81,6 +81,30 @@ void show_contact_page(const json_t *data, const struct sheet *sheet)
     }
 }
 
+static void tried_row(struct table *table, const json_t *way, const struct sheet *sheet)
+{
+    (void)sheet;
+    bool delivered = field_true(way, "delivered");
+    double took_s = 0;
+    field_number(way, "took_s", &took_s);
+    table_cell(table, TONE_PLAIN, "%s", field_text(way, "channel"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(way, "kind"));
+    table_cell(table, TONE_PLAIN, "%s", field_text(way, "address"));
+    table_cell(table, TONE_PLAIN, "%.1f s", took_s);
+    table_cell(table, delivered ? TONE_GOOD : TONE_BAD, "%s", delivered ? "taken" : field_text(way, "error"));
+}
+
+void show_contact_test(const json_t *data, const struct sheet *sheet)
+{
+    static const struct column columns[] = { { "CHANNEL", false, 8 },
+                                             { "KIND", false, 0 },
+                                             { "ADDRESS", false, 12 },
+                                             { "TOOK", true, 0 },
+                                             { "ANSWER", false, 16 } };
+    static const struct listing listing = { "no ways", columns, sizeof columns / sizeof columns[0], tried_row };
+    show_listing(field_list(data, "ways"), &listing, sheet);
+}
+
 /* ---- rotas ---- */
 
 static void members_text(char *text, size_t size, const json_t *members)

@@ -32,6 +32,34 @@ static void a_contact_is_its_ways_and_its_rotas(void **state)
            "  rota desk, on duty now\n  rota week\n");
 }
 
+#define TAKEN                                                                                                          \
+    "{'channel':'robot','kind':'wecom','address':'alice-id','delivered':true,'status':200,'error':null,'took_s':0.2}"
+#define REFUSED                                                                                                        \
+    "{'channel':'mail','kind':'smtp','address':'alice@example.com','delivered':false,'status':0,"                      \
+    "'error':'Timeout was reached','took_s':3.04}"
+
+static void tests(struct fake *fake, int status, const char *data, const char *expected)
+{
+    fake_answer(fake, data);
+    assert_int_equal(fake_run(fake, "warroom contact test alice"), status);
+    assert_string_equal(fake_err(fake), "");
+    assert_string_equal(fake_out(fake), expected);
+}
+
+static void a_test_says_what_came_back_by_each_way_and_exits_by_it(void **state)
+{
+    tests(*state, 0, "{'ok':true,'data':{'contact':'alice','state':'ok','ways':[" TAKEN "]}}",
+          "CHANNEL  KIND   ADDRESS    TOOK  ANSWER\n"
+          "robot    wecom  alice-id  0.2 s  taken\n");
+    assert_string_equal(fake_asked(*state, 0), "{\"verb\":\"contact test\",\"args\":{\"contact\":\"alice\"}}");
+    tests(*state, 1, "{'ok':true,'data':{'contact':'alice','state':'warning','ways':[" TAKEN "," REFUSED "]}}",
+          "CHANNEL  KIND   ADDRESS             TOOK  ANSWER\n"
+          "robot    wecom  alice-id           0.2 s  taken\n"
+          "mail     smtp   alice@example.com  3.0 s  Timeout was reached\n");
+    fake_answer(*state, "{'ok':false,'error':{'code':'not-found','text':'there is no contact eve'}}");
+    assert_int_equal(fake_run(*state, "warroom contact test eve"), 3);
+}
+
 #define OVERRIDE                                                                                                       \
     "{'id':1,'rota':'desk','contact':'dave','from':'2026-11-23T04:00:00.000Z','to':'2026-11-23T06:00:00.000Z',"        \
     "'by':'lin','reason':'ill','made':'2026-11-23T02:00:00.000Z'}"
@@ -84,6 +112,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(contacts_are_a_table_of_ways, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(a_contact_is_its_ways_and_its_rotas, fake_setup, fake_teardown),
+        cmocka_unit_test_setup_teardown(a_test_says_what_came_back_by_each_way_and_exits_by_it, fake_setup,
+                                        fake_teardown),
         cmocka_unit_test_setup_teardown(rotas_are_a_table_of_who_is_on_duty, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(a_rota_is_its_turns_and_why, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(an_override_is_a_line, fake_setup, fake_teardown),

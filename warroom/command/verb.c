@@ -165,6 +165,8 @@ static const struct verb verbs[] = {
       "would everybody have answered within ten minutes at worst; exits as a monitoring plugin" },
     { "contact list", "", "contact list", show_contacts, "who can be told, by which ways" },
     { "contact show <contact>", "", "contact show", show_contact_page, "one contact: its ways, its rotas" },
+    { "contact test <contact>", "", "contact test", show_contact_test,
+      "send it a test by each way and say what came back; exits as a monitoring plugin" },
     { "oncall list", "", "oncall list", show_rotas, "the rotas, and who is on duty now" },
     { "oncall show <rota>", "from? to?", "oncall show", show_rota_page, "who is on duty when; a week from now on" },
     { "oncall override <rota> <contact>", "starts! ends! reason!", "oncall override", show_rota_override,
