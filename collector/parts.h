@@ -426,6 +426,12 @@ int told_policy(const struct collector *collector, uint64_t tenant, uint64_t eve
 /* Of a channel, or of a webhook that is its own. False: the configuration has none of that name. */
 bool told_route(const struct collector *collector, const char *name, struct channel_route *ret);
 enum language told_language(const struct collector *collector, const char *name);
+/* Calls `fn` with each contact that any step of the event's could tell, once: all members of rotas, and who is put on
+ * duty for a while. Machines, which are told of everything, are not among them. */
+typedef void told_contact_fn(void *user, const char *name,
+                             const struct contact_config *contact /* NULL: there is no such contact */);
+int told_each(const struct collector *collector, const struct event *event, told_contact_fn *fn, void *user,
+              struct err *err);
 /* Whether everybody that the event would have told is there and can be by two channels; in words, with who is not. */
 bool told_reached(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);
 

@@ -183,14 +183,96 @@ int told_policy(const struct collector *collector, uint64_t tenant, uint64_t eve
     return people_policy(escalation, ret, err);
 }
 
+/* ---- everybody whom an event would have told ---- */
+
+struct walk {
+    const struct collector *collector;
+    const struct people_config *people;
+    const char *tenant; /* NULL: the collector's own */
+    told_contact_fn *fn;
+    void *user;
+    size_t n;
+    const char *seen[PEOPLE_CONTACTS_MAX + 1]; /* each is told of once */
+};
+
+static void walk_contact(struct walk *walk, const struct contact_config *contact)
+{
+    for (size_t i = 0; i < walk->n; i++)
+        if (strcmp(walk->seen[i], contact->name) == 0)
+            return;
+    walk->seen[walk->n++] = contact->name;
+    walk->fn(walk->user, contact->name, contact);
+}
+
+static void walk_name(struct walk *walk, const char *name)
+{
+    const struct rota_config *rota = people_rota(walk->people, name);
+    const struct contact_config *contact = people_contact(walk->people, name);
+    for (size_t i = 0; rota && i < rota->members.n; i++)
+        walk_contact(walk, people_contact(walk->people, rota->members.at[i]));
+    if (contact)
+        walk_contact(walk, contact);
+    if (!rota && !contact)
+        walk->fn(walk->user, name, NULL);
+}
+
+static void walk_everybody(struct walk *walk)
+{
+    const struct contact_config *contacts = walk->people->contacts.at;
+    for (size_t i = 0; i < walk->people->contacts.n; i++)
+        if (people_may_tell(&contacts[i], walk->tenant))
+            walk_contact(walk, &contacts[i]);
+}
+
+/* Those who are put on duty for a while are told too. */
+static void walk_overrides(struct walk *walk, const char *rota)
+{
+    for (const struct rota_override *row = NULL; (row = collector_next_override(walk->collector, row));) {
+        const struct contact_config *contact = people_contact(walk->people, row->contact);
+        if (contact && strcmp(row->rota, rota) == 0)
+            walk_contact(walk, contact);
+    }
+}
+
+static void walk_policy(struct walk *walk, const struct page_policy *policy)
+{
+    for (unsigned i = 0; i < policy->n_steps; i++) {
+        for (unsigned j = 0; j < policy->steps[i].n; j++) {
+            walk_name(walk, policy->steps[i].whom[j]);
+            walk_overrides(walk, policy->steps[i].whom[j]);
+        }
+    }
+}
+
+static const char *tenant_name(const struct collector *collector, uint64_t tenant)
+{
+    const struct tenant *row = fleet_tenant(collector->fleet, tenant);
+    return row ? row->name : NULL;
+}
+
+int told_each(const struct collector *collector, const struct event *event, told_contact_fn *fn, void *user,
+              struct err *err)
+{
+    struct walk walk = { .collector = collector,
+                         .people = &collector->config->people,
+                         .tenant = tenant_name(collector, event->tenant),
+                         .fn = fn,
+                         .user = user };
+    struct page_policy policy = { .n_steps = 0 };
+    int rc = told_policy(collector, event->tenant, event->id, &policy, err);
+    if (rc == TOLD_EVERYBODY)
+        walk_everybody(&walk);
+    else if (rc == TOLD_BY_POLICY)
+        walk_policy(&walk, &policy);
+    return rc < 0 ? rc : 0;
+}
+
 /* ---- whether they can be reached ---- */
 
 struct reach {
     const struct collector *collector;
-    const struct people_config *people;
     const char *tenant;
     size_t n;
-    const char *seen[PEOPLE_CONTACTS_MAX + 1]; /* each is looked at once */
     size_t n_bad;
     char bad[GATE_TEXT_MAX - 64];
 };
@@ -201,75 +283,27 @@ static void complain(struct reach *reach, const char *name, const char *why)
     snprintf(reach->bad + used, sizeof reach->bad - used, "%s%s %s", reach->n_bad++ ? ", " : "", name, why);
 }
 
-static void reach_contact(struct reach *reach, const struct contact_config *contact)
+static void reach_contact(void *user, const char *name, const struct contact_config *contact)
 {
-    for (size_t i = 0; i < reach->n; i++)
-        if (strcmp(reach->seen[i], contact->name) == 0)
-            return;
-    reach->seen[reach->n++] = contact->name;
-    if (!people_may_tell(contact, reach->tenant))
-        complain(reach, contact->name, "is another tenant's");
-    else if (people_count_channels(contact) < CHANNELS_WANTED)
-        complain(reach, contact->name, "has one channel");
-}
-
-static void reach_name(struct reach *reach, const char *name)
-{
-    const struct rota_config *rota = people_rota(reach->people, name);
-    const struct contact_config *contact = people_contact(reach->people, name);
-    for (size_t i = 0; rota && i < rota->members.n; i++)
-        reach_contact(reach, people_contact(reach->people, rota->members.at[i]));
-    if (contact)
-        reach_contact(reach, contact);
-    if (!rota && !contact)
+    struct reach *reach = user;
+    reach->n += contact != NULL;
+    if (!contact)
         complain(reach, name, webhook_named(reach->collector, name) ? "has one channel" : "is no contact and no rota");
-}
-
-static void reach_everybody(struct reach *reach)
-{
-    const struct contact_config *contacts = reach->people->contacts.at;
-    for (size_t i = 0; i < reach->people->contacts.n; i++)
-        if (people_may_tell(&contacts[i], reach->tenant))
-            reach_contact(reach, &contacts[i]);
-}
-
-/* Those who are put on duty for a while are told too. */
-static void reach_overrides(struct reach *reach, const char *rota)
-{
-    for (const struct rota_override *row = NULL; (row = collector_next_override(reach->collector, row));) {
-        const struct contact_config *contact = people_contact(reach->people, row->contact);
-        if (contact && strcmp(row->rota, rota) == 0)
-            reach_contact(reach, contact);
-    }
-}
-
-static void reach_policy(struct reach *reach, const struct page_policy *policy)
-{
-    for (unsigned i = 0; i < policy->n_steps; i++) {
-        for (unsigned j = 0; j < policy->steps[i].n; j++) {
-            reach_name(reach, policy->steps[i].whom[j]);
-            reach_overrides(reach, policy->steps[i].whom[j]);
-        }
-    }
+    else if (!people_may_tell(contact, reach->tenant))
+        complain(reach, name, "is another tenant's");
+    else if (people_count_channels(contact) < CHANNELS_WANTED)
+        complain(reach, name, "has one channel");
 }
 
 bool told_reached(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1])
 {
-    const struct tenant *tenant = fleet_tenant(collector->fleet, event->tenant);
-    struct reach reach = { .collector = collector,
-                           .people = &collector->config->people,
-                           .tenant = tenant ? tenant->name : NULL };
-    struct page_policy policy = { .n_steps = 0 };
+    struct reach reach = { .collector = collector, .tenant = tenant_name(collector, event->tenant) };
     struct err err;
-    int rc = told_policy(collector, event->tenant, event->id, &policy, &err);
+    int rc = told_each(collector, event, reach_contact, &reach, &err);
     if (rc < 0) {
         snprintf(evidence, GATE_TEXT_MAX + 1, "%.200s", err.text);
         return false;
     }
-    if (rc == TOLD_EVERYBODY)
-        reach_everybody(&reach);
-    else
-        reach_policy(&reach, &policy);
     if (reach.n_bad > 0)
         snprintf(evidence, GATE_TEXT_MAX + 1, "not by two channels: %s", reach.bad);
     else if (reach.n == 0)
