@@ -46,10 +46,13 @@ static void chatter_waits_behind_pages_and_goes_together(void **state)
         say(f, SHOP, "round kept");
     FIRES(f);
     assert_string_equal(take(f)->contact, "bob");
-    assert_int_equal(take(f)->kind, PAGE_TRIGGER);
+    const struct page *page = take(f);
+    assert_int_equal(page->kind, PAGE_TRIGGER);
+    outcome(f, page->id, (struct page_outcome){ .delivered = true });
     assert_nothing_due(f);
     at(f, 60);
     assert_true(pager_take_due(f->pager, f->now_us, &due) && due.n == 5 && due.at[0]->kind == PAGE_CHATTER);
+    outcome(f, due.at[0]->id, (struct page_outcome){ .delivered = true });
     at(f, 120);
     assert_true(pager_take_due(f->pager, f->now_us, &due) && due.n == 2);
 }

@@ -10,6 +10,10 @@
 
 #include "collector/page/parts.h"
 
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325) /* FNV-1a */
+#define HASH_PRIME UINT64_C(0x100000001b3)
+enum { SPREAD_MAX = 120 /* a minute; of more there is always one left */ };
+
 static unsigned rank_of(const struct slip *slip)
 {
     static const unsigned ranks[] = { [PAGE_TRIGGER] = 0, [PAGE_RESOLVE] = 1, [PAGE_CHATTER] = 2 };
@@ -60,11 +64,11 @@ static int set_limit(struct lane *lane, unsigned per_minute)
         per_minute = PAGE_PER_MINUTE_MAX;
     if (per_minute == lane->per_minute)
         return 0;
-    int64_t *sent_us = calloc(per_minute + 1, sizeof *sent_us);
-    if (!sent_us)
+    struct sent *sent = calloc(per_minute + 1, sizeof *sent);
+    if (!sent)
         return -ENOMEM;
-    free(lane->sent_us);
-    lane->sent_us = sent_us;
+    free(lane->sent);
+    lane->sent = sent;
     lane->per_minute = per_minute;
     lane->oldest = 0;
     return 0;
@@ -107,8 +111,10 @@ void lanes_move(struct pager *pager, int64_t step_us)
 {
     for (struct lane *lane = pager->lanes; lane; lane = lane->hh.next) {
         lane->blocked_us -= step_us;
+        lane->last_us -= step_us;
         for (unsigned i = 0; i < lane->per_minute; i++)
-            lane->sent_us[i] -= lane->sent_us[i] ? step_us : 0;
+            if (lane->sent[i].at_us != 0 && lane->sent[i].at_us != SENT_NOW)
+                lane->sent[i].at_us -= step_us;
     }
 }
 
@@ -119,7 +125,7 @@ void lanes_done(struct pager *pager)
     {
         HASH_DELETE(hh, pager->lanes, lane);
         queue_done(&lane->ready);
-        free(lane->sent_us);
+        free(lane->sent);
         free(lane);
     }
 }
@@ -141,41 +147,117 @@ int64_t slip_deadline(const struct pager *pager, const struct slip *slip)
     return end_us > slip->row.created_us ? end_us : own_us;
 }
 
+/* The service counts what comes in, and that a message has by its outcome. So of any two that are per_minute apart the
+ * later one is sent no sooner than a minute after the outcome of the other. */
+static bool is_recent(const struct sent *sent, int64_t now_us)
+{
+    return sent->at_us == SENT_NOW || (sent->at_us != 0 && now_us - sent->at_us < US_PER_MINUTE);
+}
+
 static bool has_room(const struct lane *lane, int64_t now_us)
 {
-    if (lane->per_minute == 0)
-        return true;
-    int64_t oldest_us = lane->sent_us[lane->oldest];
-    return oldest_us == 0 || now_us - oldest_us >= US_PER_MINUTE;
+    return lane->per_minute == 0 || !is_recent(&lane->sent[lane->oldest], now_us);
 }
 
 /* Left alone it is given only what has its last chance. */
-static bool is_chance(const struct slip *slip, int64_t now_us)
+static bool is_chance(const struct lane *lane, const struct slip *slip, int64_t now_us)
 {
+    (void)lane;
     return slip->row.kind != PAGE_CHATTER && now_us >= slip->deadline_us;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * HASH_PRIME;
+    return hash * HASH_PRIME;
+}
+
+static uint64_t whom(const struct slip *slip)
+{
+    return hash_text(hash_text(HASH_BEGIN, slip->row.contact), slip->row.address);
+}
+
+/* Pages that come one by one could use up a minute in its first moment, a message each, and all others would wait for
+ * the next one. So the second half of a minute's messages is spread over what is left of it: what waits meanwhile for
+ * the same address goes together, at once when it fills a message. Whom nothing was written to in this minute waits for
+ * nothing. 0: nor does anybody. */
+static int64_t spread_until_us(const struct lane *lane, int64_t now_us)
+{
+    unsigned used = 0;
+    int64_t oldest_us = now_us;
+    if (lane->together == 1 || lane->per_minute == 0 || lane->per_minute > SPREAD_MAX)
+        return 0;
+    for (unsigned i = 0; i < lane->per_minute; i++) {
+        const struct sent *sent = &lane->sent[i];
+        used += is_recent(sent, now_us);
+        if (is_recent(sent, now_us) && sent->at_us < oldest_us)
+            oldest_us = sent->at_us;
+    }
+    if (used < (lane->per_minute + 1) / 2)
+        return 0;
+    return lane->last_us + (oldest_us + US_PER_MINUTE - now_us) / (lane->per_minute - used + 1);
+}
+
+/* Nothing was written there in this minute, or it has waited for long enough. */
+static bool need_not_wait(const struct lane *lane, const struct slip *slip, int64_t now_us)
+{
+    uint64_t to = whom(slip);
+    for (unsigned i = 0; i < lane->per_minute; i++)
+        if (lane->sent[i].whom == to && is_recent(&lane->sent[i], now_us))
+            return is_chance(lane, slip, now_us);
+    return true;
+}
+
+static bool may_go_with(const struct slip *slip, const struct slip *lead)
+{
+    return slip != lead && slip->row.kind == lead->row.kind && strcmp(slip->row.contact, lead->row.contact) == 0 &&
+           strcmp(slip->row.address, lead->row.address) == 0;
+}
+
+/* Its message would hold all that one may. */
+static bool fills_a_message(const struct slip *lead)
+{
+    const struct slip_queue *ready = &lead->lane->ready;
+    size_t n = 1;
+    for (size_t i = 0; i < ready->n && n < lead->lane->together; i++)
+        n += may_go_with(ready->at[i], lead);
+    return n == lead->lane->together;
+}
+
+static struct slip *first_of_those(const struct lane *lane, int64_t now_us,
+                                   bool (*may)(const struct lane *lane, const struct slip *slip, int64_t now_us))
+{
+    const struct slip_queue *ready = &lane->ready;
+    struct slip *best = NULL;
+    for (size_t i = 0; i < ready->n; i++)
+        if ((!best || is_more_urgent(ready->at[i], best)) && may(lane, ready->at[i], now_us))
+            best = ready->at[i];
+    return best;
 }
 
 /* NULL: it takes nothing now. */
 static struct slip *first_taken(const struct lane *lane, int64_t now_us)
 {
-    const struct slip_queue *ready = &lane->ready;
-    struct slip *best = NULL;
-    if (!has_room(lane, now_us))
+    struct slip *first = queue_first(&lane->ready);
+    if (!first || !has_room(lane, now_us))
         return NULL;
-    if (now_us >= lane->blocked_us)
-        return queue_first(ready);
-    for (size_t i = 0; i < ready->n; i++)
-        if (is_chance(ready->at[i], now_us) && (!best || is_more_urgent(ready->at[i], best)))
-            best = ready->at[i];
-    return best;
+    if (now_us < lane->blocked_us)
+        return first_of_those(lane, now_us, is_chance);
+    if (now_us >= spread_until_us(lane, now_us) || fills_a_message(first))
+        return first;
+    return first_of_those(lane, now_us, need_not_wait);
 }
 
-static void count_sent(struct lane *lane, int64_t now_us)
+static unsigned count_sent(struct lane *lane, const struct slip *lead, int64_t now_us)
 {
+    unsigned at = lane->oldest;
+    lane->last_us = now_us;
     if (lane->per_minute == 0)
-        return;
-    lane->sent_us[lane->oldest] = now_us;
-    lane->oldest = (lane->oldest + 1) % lane->per_minute;
+        return 0;
+    lane->sent[at] = (struct sent){ SENT_NOW, whom(lead) };
+    lane->oldest = (at + 1) % lane->per_minute;
+    return at;
 }
 
 bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
@@ -211,12 +293,6 @@ static struct slip *most_urgent(const struct pager *pager, int64_t now_us)
     return best;
 }
 
-static bool may_go_with(const struct slip *slip, const struct slip *lead)
-{
-    return slip != lead && slip->row.kind == lead->row.kind && strcmp(slip->row.contact, lead->row.contact) == 0 &&
-           strcmp(slip->row.address, lead->row.address) == 0;
-}
-
 /* The most urgent of those that may go with the lead, behind it; up to `most` in all. Returns how many there are. */
 static size_t gather(struct slip *lead, size_t most, struct slip *ret[PAGE_TOGETHER_MAX])
 {
@@ -238,9 +314,9 @@ static size_t gather(struct slip *lead, size_t most, struct slip *ret[PAGE_TOGET
 /* Other pages with the same lead are another message. */
 static void write_key(struct page_due *due)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a over their numbers */
+    uint64_t hash = HASH_BEGIN; /* over their numbers */
     for (size_t i = 1; i < due->n; i++)
-        hash = (hash ^ due->at[i]->id) * UINT64_C(0x100000001b3);
+        hash = (hash ^ due->at[i]->id) * HASH_PRIME;
     if (due->n == 1)
         memcpy(due->key, due->at[0]->key, sizeof due->key);
     else
@@ -262,7 +338,7 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
         ret->at[i] = &together[i]->row;
     }
     write_key(ret);
-    count_sent(lead->lane, now_us);
+    lead->sent = count_sent(lead->lane, lead, now_us);
     return true;
 }
 
@@ -319,10 +395,12 @@ void lanes_consider(struct paging *p, const struct lane *lane)
         slip_consider(p, slip);
 }
 
-void lane_note(struct paging *p, struct lane *lane, const struct page_outcome *outcome)
+void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct page_outcome *outcome)
 {
     bool was_down = is_down(lane);
     bool blocked = !outcome->delivered && outcome->retry_after_us > 0;
+    if (sent < lane->per_minute && lane->sent[sent].at_us == SENT_NOW) /* its limit may have changed meanwhile */
+        lane->sent[sent].at_us = p->now_us;
     if (outcome->delivered)
         lane->failures = 0;
     else if (!outcome->permanent && !outcome->local && outcome->status != 429)

@@ -57,6 +57,62 @@ static void a_channel_is_given_no_more_in_any_minute_than_it_takes(void **state)
     assert_true(n == 100 && pages == 100); /* each of them, in the end */
 }
 
+static void a_message_is_of_the_minute_that_its_outcome_is_of(void **state)
+{
+    struct fixture *f = *state;
+    static const struct page_channel one[] = { { "mail", 1, 1 }, { "robot", 0, 1 } };
+    with_channels(f, one, "0s bob");
+    many_fire(f, 2);
+    const struct page *page = take(f);
+    at(f, 61);
+    assert_nothing_due(f); /* it may come in this very moment */
+    at(f, 70);
+    outcome(f, page->id, taken);
+    at(f, 129);
+    assert_nothing_due(f);
+    at(f, 130);
+    deliver(f);
+}
+
+static void half_of_a_minute_is_kept_for_what_comes_behind_a_burst(void **state)
+{
+    struct fixture *f = *state;
+    unsigned pages = 0, messages = 0;
+    with_channels(f, full, "0s bob");
+    for (unsigned i = 1; i <= 25; i++) { /* one by one */
+        FIRES(f, .host = i, .event = i);
+        messages += count_taken(f, "mail", &pages);
+    }
+    assert_true(messages == 10 && pages == 10);
+    at(f, 4);
+    assert_int_equal(count_taken(f, "mail", &pages), 0);
+    at(f, 6);
+    assert_int_equal(count_taken(f, "mail", &pages), 1);
+    assert_int_equal(pages, 25);
+    for (unsigned i = 26; i <= 44; i++)
+        FIRES(f, .host = i, .event = i);
+    assert_int_equal(count_taken(f, "mail", &pages), 0);
+    FIRES(f, .host = 45, .event = 45);
+    assert_int_equal(count_taken(f, "mail", &pages), 1); /* full: there is nothing to wait for */
+    assert_int_equal(pages, 45);
+}
+
+static void whom_nothing_was_written_to_waits_for_nobodys_burst(void **state)
+{
+    struct fixture *f = *state;
+    unsigned pages = 0;
+    with_channels(f, full, "0s bob; 3s lead");
+    for (unsigned i = 1; i <= 12; i++) {
+        FIRES(f, .host = i, .event = i);
+        count_taken(f, "mail", &pages);
+    }
+    assert_int_equal(pages, 10);
+    at(f, 3);
+    tick(f);
+    assert_int_equal(count_taken(f, "mail", &pages), 1);
+    assert_int_equal(pages, 22); /* all twelve, to lead */
+}
+
 static void what_is_due_to_one_address_goes_together(void **state)
 {
     struct fixture *f = *state;
@@ -109,7 +165,9 @@ static void triggers_go_before_resolutions(void **state)
     FIRES(f, .host = 2, .event = SALE);
     assert_nothing_due(f); /* the channel has had its message of this minute */
     at(f, 60);
-    assert_true(take(f)->incident == 2);
+    const struct page *page = take(f);
+    assert_int_equal(page->incident, 2);
+    outcome(f, page->id, taken);
     at(f, 120);
     assert_int_equal(take(f)->kind, PAGE_RESOLVE);
 }
@@ -324,6 +382,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_channel_is_given_no_more_in_any_minute_than_it_takes),
+        TEST(a_message_is_of_the_minute_that_its_outcome_is_of),
+        TEST(half_of_a_minute_is_kept_for_what_comes_behind_a_burst),
+        TEST(whom_nothing_was_written_to_waits_for_nobodys_burst),
         TEST(what_is_due_to_one_address_goes_together),
         TEST(a_message_of_other_pages_has_another_key),
         TEST(triggers_go_before_resolutions),

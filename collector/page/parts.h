@@ -38,6 +38,7 @@ struct slip {
     struct slip_queue *queue; /* it stands in; NULL: none */
     size_t queue_at;          /* its place there */
     struct slip *with;        /* while being sent: goes with it */
+    unsigned sent;            /* likewise, of the first: which of its lane's messages it is */
     struct slip *next;
     UT_hash_handle hh;
 };
@@ -84,12 +85,19 @@ struct slip_queue { /* a binary heap */
     struct slip **at;
 };
 
+struct sent {      /* a message */
+    int64_t at_us; /* of its outcome: by then it has come in; SENT_NOW: there is none yet; 0: no message */
+    uint64_t whom; /* a hash of contact and address */
+};
+#define SENT_NOW INT64_MAX
+
 struct lane { /* a channel, and what waits for it */
     char name[CONTACT_NAME_MAX + 1];
     unsigned together;
     unsigned per_minute;
-    int64_t *sent_us;   /* the latest per_minute messages, a ring; 0: none */
+    struct sent *sent;  /* the latest per_minute messages, a ring */
     unsigned oldest;    /* of them */
+    int64_t last_us;    /* when the latest one went */
     int64_t blocked_us; /* it has asked to be left alone until then */
     unsigned failures;  /* messages in a row */
     char error[PAGE_ERROR_MAX + 1];
@@ -189,8 +197,8 @@ struct lane *lane_make(struct pager *pager, const char *name); /* found or made;
 int lanes_set(struct pager *pager);                            /* as the channels say. -ENOMEM */
 void lanes_move(struct pager *pager, int64_t step_us);         /* the clock went back */
 void lanes_done(struct pager *pager);
-/* What became of a message. */
-void lane_note(struct paging *p, struct lane *lane, const struct page_outcome *outcome);
+/* What became of the message `sent` of it. */
+void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct page_outcome *outcome);
 /* Its last chance: of its incident's budget while that can be kept, else as if it began with the page. */
 int64_t slip_deadline(const struct pager *pager, const struct slip *slip);
 /* Spills the page if its channel cannot take it in time. */

@@ -313,9 +313,10 @@ void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome
     if (!slip || !slip->sending)
         return;
     struct lane *lane = slip->lane;
+    unsigned sent = slip->sent;
     for (struct slip *next; slip; slip = next) {
         next = TAKE(slip->with);
         note_outcome(&p, slip, outcome);
     }
-    lane_note(&p, lane, outcome);
+    lane_note(&p, lane, sent, outcome);
 }
