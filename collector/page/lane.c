@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "collector/page/parts.h"
+#include "collector/page/worst.h"
 
 #define HASH_BEGIN UINT64_C(0xcbf29ce484222325) /* FNV-1a */
 #define HASH_PRIME UINT64_C(0x100000001b3)
@@ -249,13 +250,13 @@ static struct slip *first_taken(const struct lane *lane, int64_t now_us)
     return first_of_those(lane, now_us, need_not_wait);
 }
 
-static unsigned count_sent(struct lane *lane, const struct slip *lead, int64_t now_us)
+static unsigned count_sent(struct lane *lane, struct sent sent, int64_t now_us)
 {
     unsigned at = lane->oldest;
     lane->last_us = now_us;
     if (lane->per_minute == 0)
         return 0;
-    lane->sent[at] = (struct sent){ SENT_NOW, whom(lead) };
+    lane->sent[at] = sent;
     lane->oldest = (at + 1) % lane->per_minute;
     return at;
 }
@@ -265,8 +266,8 @@ bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
     struct lane *lane = lane_find(pager, channel);
     if (lane && (now_us < lane->blocked_us || !has_room(lane, now_us)))
         return false;
-    if (lane) /* one that nothing was ever sent by has no limit */
-        count_sent(lane, now_us);
+    if (lane) /* one that nothing was ever sent by has no limit; of this nobody says when it was answered */
+        count_sent(lane, (struct sent){ .at_us = now_us + WORST_TRY_US }, now_us);
     return true;
 }
 
@@ -338,7 +339,7 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
         ret->at[i] = &together[i]->row;
     }
     write_key(ret);
-    lead->sent = count_sent(lead->lane, lead, now_us);
+    lead->sent = count_sent(lead->lane, (struct sent){ SENT_NOW, whom(lead) }, now_us);
     return true;
 }
 
