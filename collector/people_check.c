@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "collector/event/calendar.h"
+#include "collector/event/whom.h"
 #include "collector/people.h"
 
 #define MINUTE_US (60 * US_PER_S)
@@ -21,11 +21,6 @@ struct checking {
 #define FAULT(c, line, ...) ((c)->rc = config_fault((c)->faults, (c)->path, (line), __VA_ARGS__))
 
 /* ---- names ---- */
-
-static bool is_name(const char *name)
-{
-    return utf8_is_shown(name, 1, CONTACT_NAME_MAX, "") && !strpbrk(name, " ,;");
-}
 
 /* A list of any of our structs, whose names stand at one place. */
 struct names {
@@ -73,7 +68,7 @@ static void check_names(struct checking *c, const struct names *names, const str
             taken = line_of(others, others->list->n, row.name);
         if (taken == 0)
             taken = line_of_webhook(c, row.name);
-        if (!is_name(row.name))
+        if (!whom_is_name(row.name, strlen(row.name)))
             FAULT(c, row.line, "`name` is \"%.64s\", want no blanks, commas and semicolons in it", row.name);
         if (taken > 0)
             FAULT(c, row.line, "`name`: %s stands in line %d already", row.name, taken);

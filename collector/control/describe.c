@@ -29,7 +29,7 @@ static int read_document(const struct call *call, struct document *ret, struct e
     struct config_faults faults = { .n = 0 };
     const char *file = call_text(call, "file");
     const char *text = call_text(call, "document");
-    int rc = document_parse(file ? file : "document", text, strlen(text), ret, &faults);
+    int rc = document_parse_given(file ? file : "document", text, strlen(text), ret, &faults);
     return rc == -EINVAL ? tell_faults(&faults, err) : rc;
 }
 

@@ -114,6 +114,11 @@ struct document {
 /* -EINVAL: `faults` says why, *ret is untouched. `name` stands for the file in faults. */
 int document_parse(const char *name, const char *text, size_t len, struct document *ret, struct config_faults *faults);
 
+/* The same of a document that somebody gives now: contacts and steps that no incident could be escalated by
+ * (collector/event/whom.h) are refused, too. What was kept before that was looked at can still be read. */
+int document_parse_given(const char *name, const char *text, size_t len, struct document *ret,
+                         struct config_faults *faults);
+
 /* The canonical text. -EMSGSIZE: it would be longer than DOCUMENT_TEXT_MAX. */
 int document_write(const struct document *document, char text[DOCUMENT_TEXT_MAX + 1], struct err *err);
 

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/moment.h"
 #include "base/utf8.h"
 #include "collector/event/calendar.h"
 #include "collector/event/document_form.h"
 #include "collector/event/document_parts.h"
+#include "collector/event/whom.h"
 #include "proto/metric/metric.h"
 
 enum { WORDS_BYTES_MAX = 1 << 20 };
@@ -21,6 +23,7 @@ struct taking {
     const struct form *form;
     struct document *document;
     struct config_faults *faults;
+    bool given; /* now: not one that was kept */
 };
 
 #define FAULT(t, line, ...) config_fault((t)->faults, (t)->name, (line), __VA_ARGS__)
@@ -158,6 +161,86 @@ static void take_demand(const struct taking *t)
     }
 }
 
+/* ---- whom incidents tell ---- */
+
+struct whom { /* a step, as it is read */
+    const struct taking *t;
+    int line;
+    size_t n;
+    const char *at[WHOM_MAX];
+    size_t len[WHOM_MAX];
+    size_t bytes; /* of all of them as one text */
+};
+
+static void add_whom(struct whom *whom, const char *name, size_t len)
+{
+    if (!whom_is_name(name, len))
+        FAULT(whom->t, whom->line,
+              "\"%.*s\" is no name of a contact or rota, want 1 to %d bytes without blanks, commas and semicolons",
+              (int)(len < WHOM_NAME_MAX ? len : WHOM_NAME_MAX), name, WHOM_NAME_MAX);
+    for (size_t i = 0; i < whom->n && i < WHOM_MAX; i++)
+        if (whom->len[i] == len && memcmp(whom->at[i], name, len) == 0)
+            FAULT(whom->t, whom->line, "%.*s stands twice in a step", (int)len, name);
+    if (whom->n == WHOM_MAX)
+        FAULT(whom->t, whom->line, "`contacts` names more than %d, as many as are told at once; escalate to a rota",
+              WHOM_MAX);
+    if (whom->n < WHOM_MAX) {
+        whom->at[whom->n] = name;
+        whom->len[whom->n] = len;
+    }
+    whom->bytes += len + strlen(", ");
+    whom->n++;
+}
+
+/* "ops, lead": of a step. */
+static void add_list_of_whom(struct whom *whom, const char *text)
+{
+    for (const char *at = text;; at++) {
+        at += strspn(at, " ");
+        size_t len = strcspn(at, ",");
+        const char *end = at + len;
+        while (len > 0 && at[len - 1] == ' ')
+            len--;
+        add_whom(whom, at, len);
+        if (!*end)
+            return;
+        at = end;
+    }
+}
+
+/* `bytes`: of all steps, one separator too many. */
+static void check_length(const struct taking *t, int line, size_t bytes)
+{
+    if (bytes > WHOM_TEXT_MAX + strlen(", "))
+        FAULT(t, line, "whom incidents tell takes more than %d bytes, want fewer or shorter names", WHOM_TEXT_MAX);
+}
+
+static void check_contacts(const struct taking *t)
+{
+    int line = t->form->line[DOCUMENT_CONTACTS];
+    struct whom whom = { .t = t, .line = line, .bytes = strlen("0s ") };
+    for (size_t i = 0; i < t->form->contacts.n; i++)
+        add_whom(&whom, t->form->contacts.at[i], strlen(t->form->contacts.at[i]));
+    check_length(t, line, whom.bytes);
+}
+
+static void check_steps(const struct taking *t)
+{
+    const struct step_item *items = t->form->escalation.at;
+    size_t bytes = 0;
+    for (size_t i = 0; i < t->form->escalation.n; i++) {
+        char after[DURATION_TEXT];
+        struct whom whom = { .t = t, .line = items[i].line };
+        whom.bytes = strlen(duration_format(after, items[i].after_us)) + strlen(" ");
+        if (items[i].contacts)
+            add_list_of_whom(&whom, items[i].contacts);
+        bytes += whom.bytes;
+        if (i > 0 && items[i].after_us == items[i - 1].after_us)
+            FAULT(t, items[i].line, "`after` is that of the step before: name all of them in one step");
+    }
+    check_length(t, t->form->line[DOCUMENT_ESCALATION], bytes);
+}
+
 static void take_contacts(const struct taking *t)
 {
     const struct config_texts *texts = &t->form->contacts;
@@ -168,6 +251,8 @@ static void take_contacts(const struct taking *t)
                   texts->at[i], DOCUMENT_WORD_MAX);
         snprintf(t->document->contacts[i], sizeof t->document->contacts[i], "%s", texts->at[i]);
     }
+    if (t->given)
+        check_contacts(t);
 }
 
 static void take_escalation(const struct taking *t)
@@ -181,6 +266,8 @@ static void take_escalation(const struct taking *t)
         if (i > 0 && row->after_us < row[-1].after_us)
             FAULT(t, items[i].line, "`after` is less than that of the step before, want the steps by time");
     }
+    if (t->given)
+        check_steps(t);
 }
 
 static void take_notes(const struct taking *t)
@@ -279,7 +366,8 @@ static int finish(const struct taking *t, size_t faults_before, struct document 
     return 0;
 }
 
-int document_parse(const char *name, const char *text, size_t len, struct document *ret, struct config_faults *faults)
+static int parse(const char *name, const char *text, size_t len, bool given, struct document *ret,
+                 struct config_faults *faults)
 {
     if (len > DOCUMENT_TEXT_MAX)
         return config_fault(faults, name, 0, "larger than %d bytes", DOCUMENT_TEXT_MAX);
@@ -292,10 +380,21 @@ int document_parse(const char *name, const char *text, size_t len, struct docume
     if (!document)
         return config_fault(faults, name, 0, "out of memory");
     size_t before = faults->n;
-    struct taking t = { name, &form, document, faults };
+    struct taking t = { name, &form, document, faults, given };
     for (int i = 0; i < DOCUMENT_FIELD_COUNT; i++)
         takes[i](&t);
     return finish(&t, before, ret);
+}
+
+int document_parse(const char *name, const char *text, size_t len, struct document *ret, struct config_faults *faults)
+{
+    return parse(name, text, len, false, ret, faults);
+}
+
+int document_parse_given(const char *name, const char *text, size_t len, struct document *ret,
+                         struct config_faults *faults)
+{
+    return parse(name, text, len, true, ret, faults);
 }
 
 int document_take_field(const char *name, const char *text, size_t len, enum document_field field,
@@ -312,7 +411,7 @@ int document_take_field(const char *name, const char *text, size_t len, enum doc
         return config_fault(faults, name, 0, "out of memory");
     size_t before = faults->n;
     *changed = *document;
-    struct taking t = { name, &form, changed, faults };
+    struct taking t = { name, &form, changed, faults, true };
     takes[field](&t);
     return finish(&t, before, document);
 }

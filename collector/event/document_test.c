@@ -231,6 +231,57 @@ static void what_makes_no_sense_is_refused_with_what_would(void **state)
         assert_refused(f, rows[i].text, rows[i].fault);
 }
 
+#define LONG_NAME "a23456789012345678901234567890123456789012345678901234567890123"
+
+static void whom_no_incident_could_tell_is_refused_at_the_door_and_read_where_it_was_kept(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *text, *fault; /* NULL: fine */
+    } rows[] = {
+        { "contacts: [a, b, c, d, e, f, g, h]\n", NULL },
+        { "contacts: [a, b, c, d, e, f, g, h, i]\n", "e.yaml:5: `contacts` names more than 8, as many as are told" },
+        { "contacts:\n  - \"war room\"\n", "e.yaml:5: \"war room\" is no name of a contact or rota" },
+        { "contacts: [a, \"b,c\"]\n", "\"b,c\" is no name" },
+        { "contacts: [a, b, a]\n", "e.yaml:5: a stands twice in a step" },
+        { "escalation:\n  - { after: 0s, contacts: \"a, b\" }\n  - { after: 3m, contacts: \"a\" }\n", NULL },
+        { "escalation:\n  - { after: 3m, contacts: a }\n  - { after: 180s, contacts: b }\n",
+          "e.yaml:7: `after` is that of the step before" },
+        { "escalation:\n  - { after: 0s, contacts: \"a, b c\" }\n", "e.yaml:6: \"b c\" is no name" },
+        { "escalation: [{ after: 0s, contacts: \"a,\" }]\n", "\"\" is no name" },
+        { "escalation: [{ after: 0s, contacts: \"a,b,c,d,e,f,g,h,i\" }]\n", "names more than 8" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, MINE "%s", rows[i].text);
+        f->faults.n = 0;
+        int rc = document_parse_given("e.yaml", text, strlen(text), &f->document, &f->faults);
+        assert_int_equal(rc, rows[i].fault ? -EINVAL : 0);
+        if (rows[i].fault && !strstr(f->faults.at[0].text, rows[i].fault))
+            fail_msg("\"%s\" does not say \"%s\"", f->faults.at[0].text, rows[i].fault);
+        parsed(f, text);
+    }
+    parsed(f, MINE);
+    assert_int_equal(document_set(&f->document, "contacts", "a,war room", &f->err), -EINVAL);
+    assert_non_null(strstr(f->err.text, "event: \"war room\" is no name"));
+}
+
+static void whom_incidents_tell_has_room_as_one_text(void **state)
+{
+    struct fixture *f = *state;
+    static char text[2048];
+    for (int n = 7; n <= 8; n++) { /* "0s " and seven of 65 bytes are less than 511, eight are more */
+        size_t used = (size_t)snprintf(text, sizeof text, MINE "contacts: [");
+        for (int i = 0; i < n; i++)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%.62s%d, ", LONG_NAME, i);
+        snprintf(text + used, sizeof text - used, "]\n");
+        f->faults.n = 0;
+        int rc = document_parse_given("e.yaml", text, strlen(text), &f->document, &f->faults);
+        assert_int_equal(rc, n == 7 ? 0 : -EINVAL);
+    }
+    assert_non_null(strstr(f->faults.at[0].text, "e.yaml:5: whom incidents tell takes more than 511 bytes"));
+}
+
 static void every_list_and_text_has_its_limit(void **state)
 {
     struct fixture *f = *state;
@@ -448,6 +499,8 @@ int main(void)
         DOCUMENT_CASE(a_word_that_yaml_takes_for_something_else_is_quoted),
         DOCUMENT_CASE(the_file_that_is_shown_to_people_is_one),
         DOCUMENT_CASE(every_fault_is_told_with_its_line),
+        DOCUMENT_CASE(whom_no_incident_could_tell_is_refused_at_the_door_and_read_where_it_was_kept),
+        DOCUMENT_CASE(whom_incidents_tell_has_room_as_one_text),
         DOCUMENT_CASE(what_makes_no_sense_is_refused_with_what_would),
         DOCUMENT_CASE(every_list_and_text_has_its_limit),
         DOCUMENT_CASE(what_would_take_too_long_a_text_is_not_written),

@@ -7,18 +7,10 @@
 
 #include "base/moment.h"
 #include "base/scan.h"
-#include "base/utf8.h"
 
 int page_name_check(const char *name, size_t len, struct err *err)
 {
-    char text[CONTACT_NAME_MAX + 1];
-    bool fits = len > 0 && len <= CONTACT_NAME_MAX && !memchr(name, '\0', len);
-    if (fits) {
-        memcpy(text, name, len);
-        text[len] = '\0';
-        fits = utf8_is_shown(text, 1, CONTACT_NAME_MAX, "") && strcspn(text, " ,;") == len;
-    }
-    if (!fits)
+    if (!whom_is_name(name, len))
         return err_set(err, -EINVAL, "a name is 1 to %d bytes of text without blanks, ',' or ';'", CONTACT_NAME_MAX);
     return 0;
 }

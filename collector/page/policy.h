@@ -12,9 +12,15 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "collector/event/whom.h"
 
 #define PAGE_AFTER_MAX_US (86400 * US_PER_S)
-enum { CONTACT_NAME_MAX = 63, PAGE_STEPS_MAX = 8, PAGE_WHOM_MAX = 8, PAGE_POLICY_TEXT_MAX = 511 };
+enum {
+    CONTACT_NAME_MAX = WHOM_NAME_MAX,
+    PAGE_STEPS_MAX = WHOM_STEPS_MAX,
+    PAGE_WHOM_MAX = WHOM_MAX,
+    PAGE_POLICY_TEXT_MAX = WHOM_TEXT_MAX
+};
 
 struct page_policy {
     unsigned n_steps; /* 0: none; everybody is told at once */
@@ -32,6 +38,5 @@ int page_policy_parse(const char *text, size_t len, struct page_policy *ret, str
 /* The canonical text. -E2BIG: it is too long; `text` is "" then. */
 int page_policy_text(const struct page_policy *policy, char text[PAGE_POLICY_TEXT_MAX + 1], struct err *err);
 
-/* -EINVAL: no name for a contact, a channel or a rota: 1..CONTACT_NAME_MAX bytes of shown text without blanks, ',' or
- * ';'. */
+/* -EINVAL: no whom_is_name(). */
 int page_name_check(const char *name, size_t len, struct err *err);

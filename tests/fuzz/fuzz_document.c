@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/event/document.h"
+#include "collector/event/whom.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -16,7 +17,7 @@ static void must(int rc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static struct document document, again;
+    static struct document document, again, given;
     static char text[DOCUMENT_TEXT_MAX + 1], second[DOCUMENT_TEXT_MAX + 1];
     struct config_faults faults = { .n = 0 };
     struct event event;
@@ -25,6 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
             abort(); /* a refusal says why */
         return 0;
     }
+    struct config_faults further = { .n = 0 }; /* what is given now is held to more, and taken alike */
+    if (document_parse_given("fuzz", (const char *)bytes, len, &given, &further) < 0 ? further.n == 0
+                                                                                     : given.n_contacts > WHOM_MAX)
+        abort();
     must(document_event(&document, &event, NULL));
     if (document_write(&document, text, NULL) < 0)
         return 0; /* quotes make it longer than it may be */
