@@ -32,6 +32,9 @@ enum phrase {
     ALERT,
     MORE,
     EXERCISE,
+    REHEARSED,
+    NOTHING_WRONG,
+    NOTHING_WAS,
     LATE,
     BREACHED,
     UNRECORDED,
@@ -57,6 +60,9 @@ static const char *const phrases[LANGUAGE_COUNT][PHRASE_COUNT] = {
         [ALERT] = "- %s: %s%s",
         [MORE] = "+%zu more",
         [EXERCISE] = "This is an exercise.",
+        [REHEARSED] = "REHEARSAL",
+        [NOTHING_WRONG] = "This is a rehearsal of the way to you: nothing is wrong. Please acknowledge it as you would the real thing.",
+        [NOTHING_WAS] = "The rehearsal is over: nothing was wrong.",
         [LATE] = "Found late: the samples came after a gap.",
         [BREACHED] = "Its ten minutes have passed.",
         [UNRECORDED] = "Not on record yet: the war room's disk is at fault.",
@@ -78,6 +84,9 @@ static const char *const phrases[LANGUAGE_COUNT][PHRASE_COUNT] = {
         [ALERT] = "- %s：%s%s",
         [MORE] = "+%zu 条未显示",
         [EXERCISE] = "这是一次演练。",
+        [REHEARSED] = "演练",
+        [NOTHING_WRONG] = "这是通知链路的演练，并无真实故障。请像处理真实告警一样响应。",
+        [NOTHING_WAS] = "演练结束，并无真实故障。",
         [LATE] = "发现较晚：数据在中断之后才到达。",
         [BREACHED] = "已超过十分钟时限。",
         [UNRECORDED] = "尚未记录在案：作战室的磁盘出现故障。",
@@ -170,6 +179,8 @@ static const char *severity_word(const struct message *message, enum severity se
 
 static const char *item_word(const struct message *message, const struct message_item *item)
 {
+    if (item->incident->rehearsal)
+        return phrase(message, REHEARSED);
     return message->kind == MESSAGE_RESOLVE ? phrase(message, RESOLVED)
                                             : severity_word(message, item->incident->severity);
 }
@@ -183,13 +194,21 @@ static const char *worst_word(const struct message *message)
     return item_word(message, worst);
 }
 
+/* The word before it says what a rehearsal's begins with. */
+static const char *item_title(const struct message_item *item)
+{
+    size_t mark = sizeof REHEARSAL_MARK - 1;
+    const char *title = item->incident->title;
+    return item->incident->rehearsal && strncmp(title, REHEARSAL_MARK, mark) == 0 ? title + mark : title;
+}
+
 static void headline(const struct message *message, char line[LINE_ROOM])
 {
     if (message->n_items > 1)
         format_line(line, phrase(message, INCIDENTS), worst_word(message), message->n_items,
                     message->items->incident->title);
     else if (message->n_items == 1)
-        format_line(line, "[%s] %s", item_word(message, message->items), message->items->incident->title);
+        format_line(line, "[%s] %s", item_word(message, message->items), item_title(message->items));
     else if (message->kind == MESSAGE_TEST)
         format_line(line, "[%s] Warroom", phrase(message, TEST));
     else
@@ -306,6 +325,8 @@ static void list_incident(struct list *list, const struct message_item *item)
     const struct message *message = list->message;
     const struct incident *incident = item->incident;
     char line[LINE_ROOM], at[MOMENT_TEXT], id[NUMBER_ROOM];
+    if (incident->rehearsal)
+        list_line(list, phrase(message, message->kind == MESSAGE_RESOLVE ? NOTHING_WAS : NOTHING_WRONG));
     format_line(line, phrase(message, WHOSE), item->tenant_name, or_dash(item->event_name), or_dash(incident->group),
                 number(id, incident->id));
     list_line(list, line);

@@ -131,6 +131,26 @@ static void a_mark_of_one_of_several_is_a_mark_of_the_message(void **state)
     assert_non_null(strstr(make(f, 2049), "This is an exercise."));
 }
 
+static void a_rehearsal_says_so_before_anything_else(void **state)
+{
+    struct fixture *f = *state;
+    f->m.incidents[0].rehearsal = true;
+    f->m.items[0].n_alerts = 0;
+    snprintf(f->m.incidents[0].title, sizeof f->m.incidents[0].title, REHEARSAL_MARK "the way from web-1 to people");
+    const char *text = make(f, 2049);
+    assert_ptr_equal(strstr(text, "[REHEARSAL] the way from web-1 to people\n"
+                                  "This is a rehearsal of the way to you: nothing is wrong."),
+                     text);
+    assert_null(strstr(text, "critical"));
+    assert_non_null(strstr(text, "To answer: warroom incident ack 12"));
+    f->m.message.language = LANGUAGE_ZH;
+    text = make(f, 2049);
+    assert_ptr_equal(strstr(text, "[演练] the way from web-1 to people\n这是通知链路的演练，并无真实故障。"), text);
+    f->m.message.kind = MESSAGE_RESOLVE;
+    text = make(f, 2049);
+    assert_ptr_equal(strstr(text, "[演练] the way from web-1 to people\n演练结束，并无真实故障。"), text);
+}
+
 static void a_long_line_is_cut_between_characters(void **state)
 {
     struct fixture *f = *state;
@@ -184,6 +204,7 @@ int main(void)
         WITH(what_does_not_fit_is_counted),
         WITH(several_pages_in_one_message_have_a_line_each),
         WITH(a_mark_of_one_of_several_is_a_mark_of_the_message),
+        WITH(a_rehearsal_says_so_before_anything_else),
         WITH(a_long_line_is_cut_between_characters),
         WITH(chatter_is_its_own_text),
         WITH(a_test_says_that_it_is_one),

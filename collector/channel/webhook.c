@@ -207,6 +207,7 @@ static int put_item(json_t *object, const struct message_item *item)
 {
     int rc = put_stamps(object, item->incident);
     rc |= put_flag(object, "drill", item->drill);
+    rc |= put_flag(object, "rehearsal", item->incident->rehearsal);
     rc |= put_flag(object, "late", item->incident->late);
     rc |= put_flag(object, "breached", item->incident->breached);
     return rc | put_flag(object, "unrecorded", item->unrecorded);

@@ -86,7 +86,8 @@ bool dossier_warn(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
     char text[PAGE_NOTE_MAX + 1];
-    if (row->state != INCIDENT_TRIGGERED || row->clock == 0 || row->breached || row->acknowledged_us > 0)
+    if (row->state != INCIDENT_TRIGGERED || row->rehearsal || row->clock == 0 || row->breached ||
+        row->acknowledged_us > 0)
         return false;
     unsigned pct = gone_pct(row, p->now_us);
     if (pct <= row->warned_pct)

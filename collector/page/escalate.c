@@ -93,7 +93,7 @@ static void take_steps(struct paging *p, struct dossier *dossier, const struct p
 
 static bool is_escalated(const struct paging *p, const struct incident *row)
 {
-    return row->state == INCIDENT_TRIGGERED && row->clock > 0 && p->now_us >= row->damped_us;
+    return row->state == INCIDENT_TRIGGERED && !row->rehearsal && row->clock > 0 && p->now_us >= row->damped_us;
 }
 
 void escalate(struct paging *p, struct dossier *dossier)

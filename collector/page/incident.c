@@ -205,7 +205,7 @@ static void write_cause(const struct dossier *dossier, int64_t now_us, char *tex
 bool dossier_check_budget(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
-    if (row->breached || row->clock == 0 || !is_breached(row, p->now_us))
+    if (row->breached || row->rehearsal || row->clock == 0 || !is_breached(row, p->now_us))
         return false;
     char cause[PAGE_NOTE_MAX + 1];
     row->breached = true;

@@ -17,8 +17,8 @@ enum { SPREAD_MAX = 120 /* a minute; of more there is always one left */ };
 
 static unsigned rank_of(const struct slip *slip)
 {
-    static const unsigned ranks[] = { [PAGE_TRIGGER] = 0, [PAGE_RESOLVE] = 1, [PAGE_CHATTER] = 2 };
-    return ranks[slip->row.kind];
+    static const unsigned ranks[] = { [PAGE_TRIGGER] = 0, [PAGE_RESOLVE] = 1, [PAGE_CHATTER] = 3 };
+    return is_rehearsed(slip) ? 2 : ranks[slip->row.kind];
 }
 
 static bool is_more_urgent(const struct slip *a, const struct slip *b)
@@ -141,8 +141,8 @@ static int64_t chance_us(const struct page *page)
 int64_t slip_deadline(const struct pager *pager, const struct slip *slip)
 {
     const struct dossier *dossier = dossier_find(pager, slip->row.incident);
-    int64_t own_us = chance_us(&slip->row);
-    if (slip->row.kind != PAGE_TRIGGER || !dossier || !dossier->known)
+    int64_t own_us = is_rehearsed(slip) ? slip->row.created_us + REHEARSED_FOR_US : chance_us(&slip->row);
+    if (slip->row.kind != PAGE_TRIGGER || is_rehearsed(slip) || !dossier || !dossier->known)
         return own_us;
     int64_t end_us = incident_budget_from(&dossier->row) + PAGE_BUDGET_US - CHANCE_US;
     return end_us > slip->row.created_us ? end_us : own_us;
@@ -164,7 +164,7 @@ static bool has_room(const struct lane *lane, int64_t now_us)
 static bool is_chance(const struct lane *lane, const struct slip *slip, int64_t now_us)
 {
     (void)lane;
-    return slip->row.kind != PAGE_CHATTER && now_us >= slip->deadline_us;
+    return slip->row.kind != PAGE_CHATTER && !is_rehearsed(slip) && now_us >= slip->deadline_us;
 }
 
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -212,8 +212,8 @@ static bool need_not_wait(const struct lane *lane, const struct slip *slip, int6
 
 static bool may_go_with(const struct slip *slip, const struct slip *lead)
 {
-    return slip != lead && slip->row.kind == lead->row.kind && strcmp(slip->row.contact, lead->row.contact) == 0 &&
-           strcmp(slip->row.address, lead->row.address) == 0;
+    return slip != lead && slip->row.kind == lead->row.kind && !is_rehearsed(slip) && !is_rehearsed(lead) &&
+           strcmp(slip->row.contact, lead->row.contact) == 0 && strcmp(slip->row.address, lead->row.address) == 0;
 }
 
 /* Its message would hold all that one may. */
@@ -373,7 +373,8 @@ static const char *why_spill(const struct paging *p, const struct slip *slip, ch
 
 static bool may_spill(const struct slip *slip)
 {
-    return slip->row.kind == PAGE_TRIGGER && slip->row.state == PAGE_QUEUED && !slip->unwanted && !slip->spilled;
+    return slip->row.kind == PAGE_TRIGGER && !is_rehearsed(slip) && slip->row.state == PAGE_QUEUED && !slip->unwanted &&
+           !slip->spilled;
 }
 
 void slip_consider(struct paging *p, struct slip *slip)

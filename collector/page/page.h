@@ -25,6 +25,10 @@
  *          and with its stamps unmoved, and the steps begin anew. A rota is asked when its step comes. A step that
  *          reaches nobody gives way to the next one at once, and everybody is told if the last one is none either
  * Warned   when 50 % and 80 % of the budget are gone and nobody has acknowledged: a step on record, and chatter
+ * Rehearsal an incident that is none: whoever could be told is told by all their ways at once, each by a page of its own
+ *          behind all other triggers, which ends when it is taken, after REHEARSED_TRIES attempts or REHEARSED_FOR_US.
+ *          It is escalated to nobody, spills nowhere, goes together with nothing and breaches nothing; to acknowledge it
+ *          cancels nothing, and that lasts
  * Chatter  what nobody has to act upon: a page of no incident, whose row has its text, to contacts that hear it
  * Pages    one page a contact for a trigger, one for the resolution to whom a trigger was delivered. Recovery does
  *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US from
@@ -62,6 +66,8 @@
 #include "collector/watch/watch.h"
 
 #define PAGE_BUDGET_US      (600 * US_PER_S)
+#define REHEARSED_FOR_US    (120 * US_PER_S)
+#define REHEARSAL_MARK      "REHEARSAL: "    /* what the title of one begins with */
 #define ACKNOWLEDGED_FOR_US (900 * US_PER_S) /* in a window; outside of one, or once it is over, it does not expire */
 enum {
     INCIDENT_ALERTS_MAX = 256,
@@ -72,6 +78,7 @@ enum {
     PAGE_TEXT_MAX = 255,
     PAGE_NOTE_MAX = 500,
     PAGE_TOGETHER_MAX = 20, /* pages in one message */
+    REHEARSED_TRIES = 2,
     PAGE_PER_MINUTE_MAX = 6000,
 };
 
@@ -110,6 +117,7 @@ struct incident { /* also the row the store keeps */
     unsigned warned_pct;                   /* of the budget that was gone when the last warning went on record */
     bool held;                             /* a person has reopened it: recovery does not resolve it */
     char assigned_to[64];
+    bool rehearsal;
 };
 
 /* Where its ten minutes begin. */
@@ -125,8 +133,9 @@ struct incident_alert { /* row: an alert that belongs to an incident, as it last
 enum page_kind { PAGE_TRIGGER, PAGE_RESOLVE, PAGE_CHATTER };
 enum page_state { PAGE_QUEUED, PAGE_DELIVERED, PAGE_FAILED, PAGE_CANCELLED };
 enum page_class {
-    PAGE_FIRST, /* by the way that is asked first */
-    PAGE_SPILL, /* by a further way, because the one before could not take it in time */
+    PAGE_FIRST,     /* by the way that is asked first */
+    PAGE_SPILL,     /* by a further way, because the one before could not take it in time */
+    PAGE_REHEARSED, /* by each of them: of a rehearsal */
 };
 
 struct page {    /* row: telling one contact by one channel */
@@ -280,6 +289,14 @@ int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, u
  * an alert's. `by` NULL: it recovered. One that is resolved, or not in memory, is left as it is. */
 int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out);
 
+/* Opens a rehearsal and pages each of `whom` (contacts' names; who does not hear of the tenant is left out) and its
+ * machines. It ends as own ones do. -ENOMEM. */
+int pager_rehearse(struct pager *pager, const struct page_own *own, const char *const whom[], size_t n, int64_t now_us,
+                   uint64_t *ret_incident, struct page_effects *out);
+/* Calls `fn` with each page of the incident, the newest first. */
+void pager_each_page(const struct pager *pager, uint64_t incident, void (*fn)(void *user, const struct page *page),
+                     void *user);
+
 /* Of all that people do: -ENOENT: no such incident in memory; -EPERM: it is resolved (to be reopened: it is open);
  * -EINVAL: a text that is none. Acknowledging again keeps the first stamp, is fine, and lets the acknowledgement last
  * anew. It and resolving end the trigger pages still queued. */
@@ -293,7 +310,7 @@ int pager_assign(struct pager *pager, uint64_t incident, const char *to, const c
 /* PAGE_NOTE_MAX bytes of one line, for the record; also of one that is resolved. */
 int pager_note(struct pager *pager, uint64_t incident, const char *text, const char *by, int64_t now_us,
                struct page_effects *out, struct err *err);
-/* One that was resolved is not over. It has a new clock, acknowledged by who reopens it, and a person resolves it. */
+/* One that was resolved is not over, but a rehearsal is (-EPERM). It has a new clock, acknowledged by who reopens it, and a person resolves it. */
 int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                  struct err *err);
 
@@ -333,9 +350,9 @@ const struct incident_alert *pager_alerts(const struct pager *pager, uint64_t id
 uint64_t pager_incident_of(const struct pager *pager, const struct alert *alert);
 /* Calls `fn` with each incident in memory, in no order. */
 void pager_each(const struct pager *pager, void (*fn)(void *user, const struct incident *incident), void *user);
-void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_unacknowledged);
+void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_unacknowledged); /* but rehearsals */
 size_t pager_count_queued(const struct pager *pager); /* pages neither delivered nor given up */
-/* Those of a tenant, and when the oldest of them was made; 0: there is none. */
+/* Those of a tenant, but of rehearsals, and when the oldest of them was made; 0: there is none. */
 int64_t pager_oldest_queued_us(const struct pager *pager, uint64_t tenant, unsigned *ret_queued);
 /* Lets go of incidents resolved before `before_us` whose pages are all settled. They stay in the store. */
 void pager_forget(struct pager *pager, int64_t before_us);

@@ -32,7 +32,7 @@ const char *page_kind_name(enum page_kind kind)
 
 const char *page_class_name(enum page_class class)
 {
-    static const char *const names[] = { "first", "spill" };
+    static const char *const names[] = { "first", "spill", "rehearsed" };
     return names[class];
 }
 
@@ -326,6 +326,40 @@ int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, u
     return p.rc;
 }
 
+int pager_rehearse(struct pager *pager, const struct page_own *own, const char *const whom[], size_t n, int64_t now_us,
+                   uint64_t *ret_incident, struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    const struct page_scope scope = { .tenant = own->tenant, .event = own->event, .host_group = own->group };
+    char title[sizeof((struct incident *)NULL)->title];
+    struct dossier *dossier = open_dossier(&p, &scope);
+    if (!dossier)
+        return p.rc;
+    dossier->row.severity = own->severity;
+    dossier->row.rehearsal = true;
+    dossier->row.policy[0] = '\0';
+    snprintf(title, sizeof title, REHEARSAL_MARK "%s", own->title);
+    dossier_trigger(&p, dossier, title, own->crossed_us, now_us, false);
+    for (size_t i = 0; i < n; i++) {
+        const struct page_contact *contact = contact_find(pager, whom[i], own->tenant);
+        if (contact)
+            slips_rehearse(&p, dossier, contact);
+    }
+    for (size_t i = 0; i < pager->ways.n_contacts; i++)
+        if (pager->ways.contacts[i].everything && contact_is_for(&pager->ways.contacts[i], own->tenant))
+            slips_rehearse(&p, dossier, &pager->ways.contacts[i]);
+    *ret_incident = dossier->row.id;
+    return p.rc;
+}
+
+void pager_each_page(const struct pager *pager, uint64_t incident, void (*fn)(void *user, const struct page *page),
+                     void *user)
+{
+    const struct dossier *dossier = dossier_find(pager, incident);
+    for (const struct slip *slip = dossier ? dossier->slips : NULL; slip; slip = slip->next)
+        fn(user, &slip->row);
+}
+
 int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
@@ -340,6 +374,8 @@ int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64
 static void tick_dossier(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
+    if (row->rehearsal)
+        slips_expire(p, dossier);
     if (row->state == INCIDENT_RESOLVED) { /* it may be that nobody is told of it yet */
         if (dossier_check_budget(p, dossier))
             tell_incident(p, dossier);
@@ -404,8 +440,9 @@ void pager_count_open(const struct pager *pager, size_t *ret_open, size_t *ret_u
     size_t open = 0;
     size_t unacknowledged = 0;
     for (const struct dossier *dossier = pager->dossiers; dossier; dossier = dossier->hh.next) {
-        open += dossier->known && dossier->row.state != INCIDENT_RESOLVED;
-        unacknowledged += dossier->known && dossier->row.state == INCIDENT_TRIGGERED;
+        bool counts = dossier->known && !dossier->row.rehearsal;
+        open += counts && dossier->row.state != INCIDENT_RESOLVED;
+        unacknowledged += counts && dossier->row.state == INCIDENT_TRIGGERED;
     }
     *ret_open = open;
     *ret_unacknowledged = unacknowledged;
@@ -424,7 +461,7 @@ int64_t pager_oldest_queued_us(const struct pager *pager, uint64_t tenant, unsig
     int64_t oldest_us = 0;
     *ret_queued = 0;
     for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next) {
-        if (slip->row.state != PAGE_QUEUED || slip->row.tenant != tenant)
+        if (slip->row.state != PAGE_QUEUED || slip->row.tenant != tenant || is_rehearsed(slip))
             continue;
         ++*ret_queued;
         if (oldest_us == 0 || slip->row.created_us < oldest_us)

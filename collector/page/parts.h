@@ -144,8 +144,13 @@ void queue_done(struct slip_queue *queue);
 
 /* ---- slips.c: the pages of an incident ---- */
 
+bool is_rehearsed(const struct slip *slip);
 /* A trigger page to the contact, unless it has one of this step, turn and clock. */
 void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_contact *contact, unsigned step);
+/* A trigger page by each of the contact's ways. */
+void slips_rehearse(struct paging *p, struct dossier *dossier, const struct page_contact *contact);
+/* Of a rehearsal: what has waited too long has failed. */
+void slips_expire(struct paging *p, struct dossier *dossier);
 /* A resolve page by each way that took a trigger page. */
 void slips_resolve(struct paging *p, struct dossier *dossier);
 /* Ends the trigger pages still queued. */

@@ -38,7 +38,7 @@ static void stamp_acknowledged(struct dossier *dossier, const char *by, int64_t 
 static bool is_in_window(const struct paging *p, const struct incident *row)
 {
     const struct page_ways *ways = &p->pager->ways;
-    return row->event && ways->in_window && ways->in_window(ways->user, row->event, p->now_us);
+    return row->event && !row->rehearsal && ways->in_window && ways->in_window(ways->user, row->event, p->now_us);
 }
 
 static void set_expiry(const struct paging *p, struct dossier *dossier)
@@ -60,7 +60,8 @@ int pager_acknowledge(struct pager *pager, uint64_t incident, const char *by, in
     stamp_acknowledged(dossier, by, now_us);
     set_expiry(&p, dossier);
     dossier->row.state = INCIDENT_ACKNOWLEDGED;
-    slips_cancel(&p, dossier);
+    if (!dossier->row.rehearsal) /* one that got there says nothing of the others */
+        slips_cancel(&p, dossier);
     tell_step(&p, dossier, STEP_ACKNOWLEDGED, by, NULL);
     dossier_tell(&p, dossier);
     return p.rc;
@@ -155,6 +156,8 @@ int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t
         return -ENOENT;
     if (dossier->row.state != INCIDENT_RESOLVED)
         return err_set(err, -EPERM, "incident %" PRIu64 " is open", incident);
+    if (dossier->row.rehearsal)
+        return err_set(err, -EPERM, "incident %" PRIu64 " was a rehearsal; warroom rehearse begins another", incident);
     dossier_check_budget(&p, dossier); /* of the clock that ends here */
     slips_cancel(&p, dossier);
     start_reopened(&dossier->row, by, now_us);

@@ -8,6 +8,11 @@
 #include "base/scan.h"
 #include "collector/page/parts.h"
 
+bool is_rehearsed(const struct slip *slip)
+{
+    return slip->row.class == PAGE_REHEARSED;
+}
+
 unsigned slip_clock_of_key(const char *key)
 {
     struct scan scan = scan_over(key, strlen(key));
@@ -93,7 +98,9 @@ static struct slip *queue_page(struct paging *p, struct dossier *dossier, const 
         .next_us = p->now_us,
         .step = aim->step,
         .turn = dossier->row.turn,
-        .class = aim->why ? PAGE_SPILL : PAGE_FIRST,
+        .class = dossier->row.rehearsal ? PAGE_REHEARSED
+                 : aim->why             ? PAGE_SPILL
+                                        : PAGE_FIRST,
     };
     snprintf(row.text, sizeof row.text, "%s", aim->why ? aim->why : "");
     snprintf(row.contact, sizeof row.contact, "%s", aim->contact);
@@ -140,6 +147,16 @@ void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_
     struct slip *slip = queue_page(p, dossier, &aim);
     if (slip)
         slip_consider(p, slip);
+}
+
+void slips_rehearse(struct paging *p, struct dossier *dossier, const struct page_contact *contact)
+{
+    for (unsigned i = 0; i < contact->n_ways; i++) {
+        const struct aim aim = { PAGE_TRIGGER, contact->name, contact->ways[i].channel, contact->ways[i].address, 0,
+                                 NULL };
+        if (!has_slip(dossier, &aim))
+            queue_page(p, dossier, &aim);
+    }
 }
 
 /* The way behind the one that the page goes by. NULL: there is none. */
@@ -208,7 +225,7 @@ static void replace_gone(struct paging *p, struct dossier *dossier, struct slip 
     const struct page_contact *contact = contact_find(p->pager, slip->row.contact, slip->row.tenant);
     bool wanted = slip->row.state == PAGE_QUEUED && slip_stands(dossier, slip);
     slip_cancel(p, slip);
-    if (wanted && contact)
+    if (wanted && contact && !dossier->row.rehearsal)
         slips_trigger(p, dossier, contact, slip->row.step);
 }
 
@@ -273,9 +290,29 @@ static void note_delivery(struct paging *p, struct slip *slip)
         slips_resolve(p, dossier);
 }
 
+static bool has_expired(const struct paging *p, const struct slip *slip)
+{
+    return p->now_us >= slip->row.created_us + REHEARSED_FOR_US;
+}
+
+void slips_expire(struct paging *p, struct dossier *dossier)
+{
+    for (struct slip *slip = dossier->slips; slip; slip = slip->next) {
+        if (slip->row.state != PAGE_QUEUED || slip->sending || !has_expired(p, slip))
+            continue;
+        queue_remove(slip);
+        slip->row.state = PAGE_FAILED;
+        if (!slip->row.error[0])
+            snprintf(slip->row.error, sizeof slip->row.error, "its channel had no room for it within %" PRId64 " s",
+                     REHEARSED_FOR_US / US_PER_S);
+        tell_page(p, slip);
+    }
+}
+
 static void note_failure(struct paging *p, struct slip *slip, const struct page_outcome *outcome)
 {
-    bool over = p->now_us >= slip->row.created_us + PAGE_BUDGET_US + LATE_FOR_US;
+    bool over = is_rehearsed(slip) ? slip->row.attempts >= REHEARSED_TRIES || has_expired(p, slip)
+                                   : p->now_us >= slip->row.created_us + PAGE_BUDGET_US + LATE_FOR_US;
     snprintf(slip->row.error, sizeof slip->row.error, "%s", outcome->error);
     if (slip->unwanted)
         slip->row.state = PAGE_CANCELLED;

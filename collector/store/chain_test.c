@@ -315,7 +315,7 @@ static void pages_of_before_there_were_ways_go_by_the_channel_of_their_contacts_
     assert_int_equal(store_put_page(f->store, &page), 0);
     assert_int_equal(commit(f, STORE_TENANT, 1), 0);
     close_store(f);
-    run_sql(f, "ALTER TABLE event DROP COLUMN handovers");
+    run_sql(f, "ALTER TABLE event DROP COLUMN handovers; DROP TABLE rehearsal");
     run_sql(f, fixture_drop_ways);
     run_sql(f, "PRAGMA user_version = 3");
     open_store(f);

@@ -51,6 +51,8 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->silence(to->user, row);
     if (kind == ROW_NOTICE && to->notice)
         to->notice(to->user, row);
+    if (kind == ROW_REHEARSAL && to->rehearsal)
+        to->rehearsal(to->user, row);
     if (kind == ROW_LEDGER_HEAD && to->ledger_head)
         to->ledger_head(to->user, row);
     if (kind == ROW_ROTA_OVERRIDE && to->rota_override)
@@ -74,6 +76,7 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct contract contract;
         struct silence silence;
         struct notice notice;
+        struct rehearsal rehearsal;
         struct rota_override rota_override;
         struct pack pack;
         struct draw draw;
@@ -211,6 +214,7 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
         { ROW_DRAW, "ORDER BY id" },
         { ROW_SILENCE, "WHERE ended_us = 0 OR id = (SELECT max(id) FROM silence) ORDER BY id" },
         { ROW_NOTICE, "ORDER BY id" },
+        { ROW_REHEARSAL, "ORDER BY event" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
         { ROW_PAGE, "WHERE (incident <> 0 AND incident IN " UNDER_WAY ") OR (incident = 0 AND state = 'queued')"

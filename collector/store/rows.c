@@ -15,6 +15,7 @@
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
+#include "collector/page/rehearsal.h"
 #include "collector/page/silence.h"
 #include "collector/store/store.h"
 #include "collector/watch/watch.h"
@@ -32,7 +33,7 @@ static const struct names key_states = { 3, { "active", "replaced", "revoked" } 
 static const struct names severities = { 3, { "info", "warning", "critical" } };
 static const struct names incident_states = { 3, { "triggered", "acknowledged", "resolved" } };
 static const struct names page_kinds = { 3, { "trigger", "resolve", "chatter" } };
-static const struct names page_classes = { 2, { "first", "spill" } };
+static const struct names page_classes = { 3, { "first", "spill", "rehearsed" } };
 static const struct names page_states = { 4, { "queued", "delivered", "failed", "cancelled" } };
 static const struct names grants = { GRANT_COUNT, { "assurance", "advice" } };
 static const struct names draw_states = { DRAW_STATE_COUNT, { "taken", "returned" } };
@@ -46,6 +47,8 @@ static const struct names gate_kinds = {
 static const struct names gate_states = { GATE_STATE_COUNT, { "open", "passed", "failed", "overridden" } };
 
 static const struct names notice_kinds = { 2, { "advisory", "change" } };
+
+static const struct names rehearsal_states = { REHEARSAL_STATE_COUNT, { "asked", "told", "ended" } };
 
 struct field {
     const char *column;
@@ -208,6 +211,7 @@ static const struct field incident_fields[] = {
     INT("warned_pct", incident, warned_pct),
     BOOL("held", incident, held),
     TEXT("assigned_to", incident, assigned_to),
+    BOOL("rehearsal", incident, rehearsal),
 };
 
 static const struct field page_fields[] = {
@@ -277,6 +281,23 @@ static const struct field notice_fields[] = {
     INT64("answered_us", notice, answered_us),
 };
 
+static const struct field rehearsal_fields[] = {
+    INT64("event", rehearsal, event, KEY),
+    INT64("tenant", rehearsal, tenant),
+    INT64("host", rehearsal, host),
+    TEXT("host_name", rehearsal, host_name),
+    NAME("state", rehearsal, state, &rehearsal_states),
+    BOOL("passed", rehearsal, passed),
+    INT64("incident", rehearsal, incident),
+    INT64("started_us", rehearsal, started_us),
+    TEXT("started_by", rehearsal, started_by),
+    INT64("crossed_us", rehearsal, crossed_us),
+    INT64("detected_us", rehearsal, detected_us),
+    INT64("ended_us", rehearsal, ended_us),
+    TEXT("evidence", rehearsal, evidence),
+    TEXT("told", rehearsal, told),
+};
+
 static const struct field ledger_head_fields[] = {
     INT64("tenant", store_head, head.tenant, KEY),
     INT64("n", store_head, head.n),
@@ -319,6 +340,7 @@ static const struct row {
     [ROW_DRAW] = ROW(draw),
     [ROW_SILENCE] = ROW(silence),
     [ROW_NOTICE] = ROW(notice),
+    [ROW_REHEARSAL] = ROW(rehearsal),
     [ROW_LEDGER_HEAD] = { "ledger_head", sizeof(struct store_head),
                           sizeof ledger_head_fields / sizeof *ledger_head_fields, ledger_head_fields },
     [ROW_ROTA_OVERRIDE] = ROW(rota_override),

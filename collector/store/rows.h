@@ -29,6 +29,7 @@ enum row_kind {
     ROW_DRAW,
     ROW_SILENCE,
     ROW_NOTICE,
+    ROW_REHEARSAL,
     ROW_LEDGER_HEAD,
     ROW_ROTA_OVERRIDE,
     ROW_KIND_COUNT

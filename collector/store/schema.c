@@ -190,6 +190,13 @@ static const char *const tenant_steps[] = {
     "ALTER TABLE page ADD COLUMN text TEXT NOT NULL DEFAULT '' /* of chatter: what it says; of a spill: why */;",
 
     "ALTER TABLE event ADD COLUMN handovers INTEGER NOT NULL DEFAULT 0;",
+
+    "ALTER TABLE incident ADD COLUMN rehearsal INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE rehearsal (event INTEGER PRIMARY KEY /* its latest */, tenant INTEGER NOT NULL,"
+    "  host INTEGER NOT NULL, host_name TEXT NOT NULL, state TEXT NOT NULL, passed INTEGER NOT NULL,"
+    "  incident INTEGER NOT NULL /* 0: it has not crossed */, started_us INTEGER NOT NULL, started_by TEXT NOT NULL,"
+    "  crossed_us INTEGER NOT NULL, detected_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,"
+    "  evidence TEXT NOT NULL, told TEXT NOT NULL /* who was told, and a hash of their ways: 'lead=0f3c... ' */);",
 };
 
 static const struct schema {

@@ -624,6 +624,11 @@ int store_put_notice(struct store *store, const struct notice *row)
     return put_row(store, STORE_TENANT, row->tenant, ROW_NOTICE, row);
 }
 
+int store_put_rehearsal(struct store *store, const struct rehearsal *row)
+{
+    return put_row(store, STORE_TENANT, row->tenant, ROW_REHEARSAL, row);
+}
+
 int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user)
 {
     struct file *to;

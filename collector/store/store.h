@@ -32,6 +32,7 @@
 #include "collector/ingest/fleet.h"
 #include "collector/ingest/keyring.h"
 #include "collector/page/page.h"
+#include "collector/page/rehearsal.h"
 #include "collector/page/silence.h"
 #include "collector/watch/watch.h"
 #include "proto/codec/message.h"
@@ -104,6 +105,7 @@ struct store_loader {
     void (*draw)(void *user, const struct draw *row);
     void (*silence)(void *user, const struct silence *row); /* in force, and the one of the highest id */
     void (*notice)(void *user, const struct notice *row);
+    void (*rehearsal)(void *user, const struct rehearsal *row);         /* behind the events of its file */
     void (*ledger_head)(void *user, const struct store_head *row);      /* the store's own: nobody else needs it */
     void (*rota_override)(void *user, const struct rota_override *row); /* all there ever were, by id */
     void *user;
@@ -168,6 +170,7 @@ int store_put_pack(struct store *store, const struct pack *row);
 int store_put_draw(struct store *store, const struct draw *row);
 int store_put_silence(struct store *store, const struct silence *row);
 int store_put_notice(struct store *store, const struct notice *row);
+int store_put_rehearsal(struct store *store, const struct rehearsal *row);
 
 struct store_dropped { /* ticks first..last of a run will never come: the agent said so */
     uint64_t host;
