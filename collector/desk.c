@@ -254,11 +254,12 @@ struct sending { /* one message */
     char contact[CONTACT_NAME_MAX + 1];
 };
 
-static void count_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome)
+static void count_attempt(const struct sending *sending, const struct page *page, const struct page_outcome *outcome)
 {
+    struct collector *collector = sending->collector;
     collector->pages_delivered += page->state == PAGE_DELIVERED;
     collector->pages_failed += page->state == PAGE_FAILED;
-    ledger_note_attempt(collector, page, outcome);
+    ledger_note_attempt(collector, page, sending->pages[0], sending->n, outcome);
     rounds_note_attempt(collector, page, outcome);
 }
 
@@ -278,7 +279,7 @@ static void settle_outcome(struct sending *sending, const struct page_outcome *o
     pager_outcome(collector->pager, sending->pages[0], outcome, now_us(collector), effects);
     for (size_t i = 0; i < effects->n_pages; i++)
         if (was_sent(sending, effects->pages[i].id))
-            count_attempt(collector, &effects->pages[i], outcome);
+            count_attempt(sending, &effects->pages[i], outcome);
     desk_settle(collector);
 }
 

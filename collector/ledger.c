@@ -90,17 +90,18 @@ void ledger_note_incident(struct collector *collector, const struct incident_tak
                     .kind = "incident", .event = row->event, .incident = row->id, .actor = taken->by, .body = body });
 }
 
-void ledger_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome)
+void ledger_note_attempt(struct collector *collector, const struct page *page, uint64_t lead, size_t together,
+                         const struct page_outcome *outcome)
 {
     const struct incident *incident = pager_incident(collector->pager, page->incident);
-    json_t *body =
-        json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:I}", "page",
-                  (json_int_t)page->id, "for", page_kind_name(page->kind), "contact", page->contact, "channel",
-                  page->channel, "address", page->address, "step", (int)page->step, "class",
-                  page_class_name(page->class), "why", page->class == PAGE_SPILL ? page->text : "", "key", page->key,
-                  "attempt", (int)page->attempts, "what", outcome->delivered ? "delivered" : "refused", "status",
-                  outcome->status, "error", outcome->error, "possible_copy", page->possible_copy, "unrecorded",
-                  pager_is_unrecorded(collector->pager, page->id), "created_us", (json_int_t)page->created_us);
+    json_t *body = json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:I, s:I, s:I}", "page",
+        (json_int_t)page->id, "for", page_kind_name(page->kind), "contact", page->contact, "channel", page->channel,
+        "address", page->address, "step", (int)page->step, "class", page_class_name(page->class), "why",
+        page->class == PAGE_SPILL ? page->text : "", "key", page->key, "attempt", (int)page->attempts, "what",
+        outcome->delivered ? "delivered" : "refused", "status", outcome->status, "error", outcome->error,
+        "possible_copy", page->possible_copy, "unrecorded", pager_is_unrecorded(collector->pager, page->id),
+        "created_us", (json_int_t)page->created_us, "message", (json_int_t)lead, "together", (json_int_t)together);
     ledger_note(collector, page->tenant,
                 (struct ledger_note){ .kind = "page",
                                       .event = incident ? incident->event : 0,

@@ -387,7 +387,9 @@ int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note
 
 /* What was done about an incident, what became of an attempt at a page. */
 void ledger_note_incident(struct collector *collector, const struct incident_taken *taken);
-void ledger_note_attempt(struct collector *collector, const struct page *page, const struct page_outcome *outcome);
+/* `lead`: the page that its message was sent for, with `together` pages in all. */
+void ledger_note_attempt(struct collector *collector, const struct page *page, uint64_t lead, size_t together,
+                         const struct page_outcome *outcome);
 
 /* rounds.c: patrol's rounds over events (collector/patrol). Each second, behind life_tick(). */
 void rounds_tick(struct collector *collector);

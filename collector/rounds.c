@@ -523,7 +523,7 @@ static void keep_attempt(struct rounds *rounds, const struct page *page, const s
     size_t i = 0;
     while (i < rounds->n_contacts && strcmp(rounds->contacts[i].name, page->contact) != 0)
         i++;
-    if (i == COLLECTOR_WEBHOOKS_MAX)
+    if (i == PATROL_CONTACTS_MAX)
         i = 0; /* names of earlier configurations: any may give way */
     if (i == rounds->n_contacts)
         rounds->n_contacts++;

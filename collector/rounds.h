@@ -29,7 +29,7 @@ struct rounds {
     struct patrolled *events;
     size_t n_sweeps;
     size_t n_contacts;
-    struct patrol_contact contacts[COLLECTOR_WEBHOOKS_MAX]; /* how their last pages fared */
+    struct patrol_contact contacts[PATROL_CONTACTS_MAX]; /* how their last pages fared */
 };
 
 struct sweep {

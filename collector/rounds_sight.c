@@ -273,25 +273,42 @@ static const struct patrol_contact *last_of(const struct collector *collector, c
     return NULL;
 }
 
+_Static_assert((int)PATROL_CONTACTS_MAX >= (int)COLLECTOR_WEBHOOKS_MAX + (int)PEOPLE_CONTACTS_MAX, "all are seen");
+
+static void see_contact(struct sweep *sweep, const char *name)
+{
+    struct patrol_paging *paging = &sweep->sight.paging;
+    struct patrol_contact *contact = &paging->contacts[paging->n_contacts++];
+    const struct patrol_contact *last = last_of(sweep->collector, name);
+    if (last)
+        *contact = *last;
+    else
+        snprintf(contact->name, sizeof contact->name, "%s", name);
+}
+
+static void see_person(void *user, const char *name, const struct contact_config *contact)
+{
+    if (contact) /* one that is missing is the gate's to tell */
+        see_contact(user, name);
+}
+
+static void see_machines(struct sweep *sweep, const struct tenant *tenant)
+{
+    const struct collector *collector = sweep->collector;
+    const struct webhook_config *webhooks = collector->config->webhooks.at;
+    for (size_t i = 0; i < collector->config->webhooks.n; i++)
+        if (!webhooks[i].tenant || (tenant && strcmp(webhooks[i].tenant, tenant->name) == 0))
+            see_contact(sweep, webhooks[i].name);
+}
+
 static void see_paging(struct sweep *sweep, const struct event *event)
 {
     const struct collector *collector = sweep->collector;
-    const struct tenant *tenant = fleet_tenant(collector->fleet, event->tenant);
-    const struct webhook_config *webhooks = collector->config->webhooks.at;
     struct patrol_paging *paging = &sweep->sight.paging;
     paging->oldest_us = pager_oldest_queued_us(collector->pager, event->tenant, &paging->queued);
     paging->failed = sweep->of->failed;
-    for (size_t i = 0; i < collector->config->webhooks.n; i++) {
-        const struct webhook_config *webhook = &webhooks[i];
-        if (webhook->tenant && (!tenant || strcmp(webhook->tenant, tenant->name) != 0))
-            continue;
-        struct patrol_contact *contact = &paging->contacts[paging->n_contacts++];
-        const struct patrol_contact *last = last_of(collector, webhook->name);
-        if (last)
-            *contact = *last;
-        else
-            snprintf(contact->name, sizeof contact->name, "%s", webhook->name);
-    }
+    see_machines(sweep, fleet_tenant(collector->fleet, event->tenant));
+    told_each(collector, event, see_person, sweep, NULL);
 }
 
 static void add_name(const struct collector *collector, struct patrol_names *names, uint64_t id)

@@ -2,6 +2,8 @@
 # Measures Warroom on this host: real programs of the release build, on loopback. docs/benchmarks.md says what the figures mean.
 #
 #   scripts/bench.sh page   [--trials N]      from a threshold crossed on a host to the page at its receiver
+#   scripts/bench.sh storm  [--hosts N] [--groups N]
+#                                             hundreds of hosts that cross at once: who is told when, by which ways
 #   scripts/bench.sh agent  [--seconds N]     what the agent takes of its host, and of its network
 #   scripts/bench.sh ingest [--seconds N] [--rate N] [--connections N] [--tenants N] [--columns N]
 #                                             what the collector takes for the streams of many agents
@@ -21,13 +23,13 @@ cd "$(dirname "$0")/.."
 
 what=${1:-}
 case "$what" in
-page | agent | ingest | store | fleet | link | watch) shift ;;
+page | storm | agent | ingest | store | fleet | link | watch) shift ;;
 -h | --help)
-	sed -n '2,18s/^# \{0,1\}//p' "$0"
+	sed -n '2,20s/^# \{0,1\}//p' "$0"
 	exit 0
 	;;
 *)
-	sed -n '2,18s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
@@ -35,5 +37,5 @@ esac
 scripts/install-deps.sh test
 cmake --preset release >/dev/null
 cmake --build --preset release --target warroom-collector warroom-agent warroom \
-	warroom-swarm warroom-feed warroom-seal warroom-logins warroom-unblock warroom-ask warroom-judge >&2
+	warroom-storm warroom-swarm warroom-feed warroom-seal warroom-logins warroom-unblock warroom-ask warroom-judge >&2
 WARROOM_BIN=$PWD/build/release/bin exec python3 -B "tests/bench/$what.py" "$@"

@@ -6,7 +6,9 @@
 PORT gets the port it listens on (127.0.0.1). A line of PAGES holds the time it came, the path asked for, the
 Idempotency-Key and the body.
 --answer makes it misbehave, for tests: a comma-separated list of what to answer, the last for all that follow:
-a status (200, 503, 429:2 with Retry-After 2), hang, close, garbage, redirect:PORT (to another receiver on this host).
+a status (200, 503, 429:2 with Retry-After 2), hang, close, garbage, redirect:PORT (to another receiver on this host),
+wecom:20 (a robot of WeCom that takes 20 messages in any minute and refuses the others as that does; in its line of PAGES
+the answer is the code of its own).
 """
 import argparse
 import http.server
@@ -23,6 +25,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = self.server.next_answer()
+        if answer.startswith("wecom:"):
+            self.answer_as_wecom(body, int(answer.partition(":")[2]))
+            return
         self.server.record(self.path, self.headers.get("Idempotency-Key"), body, answer)
         if answer == "hang":
             self.server.stopping.wait()
@@ -39,12 +44,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, _, retry_after = answer.partition(":")
             self.answer(int(status), {"Retry-After": retry_after} if retry_after else {})
 
-    def answer(self, status, headers):
+    def answer_as_wecom(self, body, per_minute):
+        code, meaning = (0, "ok") if self.server.take_in_minute(per_minute) else (45009, "api freq out of limit")
+        self.server.record(self.path, self.headers.get("Idempotency-Key"), body, code)
+        self.answer(200, {"Content-Type": "application/json"}, json.dumps({"errcode": code, "errmsg": meaning}).encode())
+
+    def answer(self, status, headers, body=b""):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -59,6 +70,16 @@ class Receiver(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.log = open(log, "a", buffering=1, encoding="utf-8")
         self.lock = threading.Lock()
         self.stopping = threading.Event()
+        self.taken = []  # when, of a robot's latest minute
+
+    def take_in_minute(self, most):
+        with self.lock:
+            now = time.monotonic()
+            self.taken = [at for at in self.taken if now - at < 60]
+            if len(self.taken) >= most:
+                return False
+            self.taken.append(now)
+            return True
 
     def next_answer(self):
         with self.lock:

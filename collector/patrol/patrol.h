@@ -45,7 +45,7 @@ enum {
     PATROL_NUMBERS_MAX = 4,
     PATROL_SUBJECT_MAX = 159,
     PATROL_TEXT_MAX = 255,
-    PATROL_CONTACTS_MAX = 32
+    PATROL_CONTACTS_MAX = 288 /* people, and machines */
 };
 
 /* ---- what there was to see ---- */

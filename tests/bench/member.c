@@ -41,7 +41,8 @@ static void put_tick(const struct member *member, const struct walker *walker, u
     crew->mono_us[tick] = due_ns_of(member, walker->n) / NS_PER_US;
     crew->wall_us[tick] = crew->mono_us[tick] + member->ahead_us;
     for (uint32_t i = 0; i < crew->shape->table.n; i++)
-        crew->cells[(size_t)i * n_ticks + tick] = walker->values[i];
+        crew->cells[(size_t)i * n_ticks + tick] =
+            crew->crossed != 0 && i == crew->crosses ? crew->crossed : walker->values[i];
 }
 
 /* ---- what is sent ---- */

@@ -31,6 +31,8 @@ struct crew { /* what the members of a swarm share */
     int64_t period_ns;  /* between the ticks of one member */
     int64_t backlog_ns; /* between its messages of backlog */
     bool returns;
+    uint32_t crosses; /* the series that is beyond its threshold... */
+    int64_t crossed;  /* ...at this value; 0: it is not */
     struct tally tally;
     unsigned joined;  /* for the first time */
     unsigned present; /* joined, and not away */
