@@ -22,6 +22,7 @@ void answer_judge_status(const struct channel_answer *answer, struct page_outcom
     struct page_outcome outcome = { .status = answer->status };
     if (answer->status == 0) {
         answer_put_error(&outcome, answer->error ? answer->error : "no answer");
+        outcome.perhaps = answer->perhaps;
     } else if (answer->status >= 200 && answer->status < 300) {
         outcome.delivered = true;
     } else {

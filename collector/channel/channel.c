@@ -40,6 +40,7 @@ struct request {
     CURL *easy;
     struct curl_slist *headers;
     char *body;
+    size_t body_len;
     char *answer; /* terminated once there is any */
     size_t answer_len;
     size_t answer_room;
@@ -151,6 +152,13 @@ static int64_t retry_after_us(CURL *easy)
     return (int64_t)seconds * US_PER_S;
 }
 
+static bool went_out(const struct request *request)
+{
+    curl_off_t sent = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return request->body_len > 0 && sent >= (curl_off_t)request->body_len;
+}
+
 static void on_done(void *user, CURL *easy, CURLcode result)
 {
     struct channel_sender *sender = user;
@@ -168,6 +176,7 @@ static void on_done(void *user, CURL *easy, CURLcode result)
         answer.retry_after_us = retry_after_us(easy);
     } else {
         answer.error = error_text(request, result);
+        answer.perhaps = went_out(request);
     }
     request->fn(request->user, &answer); /* may post again, or close the sender: nothing of it is touched after */
 }
@@ -393,6 +402,7 @@ static struct request *request_new(struct channel_sender *sender, const struct w
     if (!request->easy || !request->body)
         return NULL;
     memcpy(request->body, wanted->body, wanted->body_len);
+    request->body_len = wanted->body_len;
     return TAKE(request);
 }
 

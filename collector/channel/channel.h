@@ -11,6 +11,7 @@
  *          does not answer holds up neither the loop nor a close
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -40,6 +41,7 @@ struct channel_answer {
     int64_t retry_after_us; /* from Retry-After (seconds or a date); 0: none */
     const char *body;       /* terminated; borrowed during the callback */
     const char *error;      /* what libcurl says when no answer came, without the URL; NULL otherwise */
+    bool perhaps;           /* no answer came, but all that was to be sent had gone out: it may have been taken */
 };
 typedef void channel_answer_fn(void *user, const struct channel_answer *answer);
 

@@ -89,6 +89,7 @@ static void finish(struct mail *mail, int status, const char *error)
     if (error) {
         snprintf(text, sizeof text, "%s", error);
         answer.error = text;
+        answer.perhaps = mail->dialogue.state == DIALOGUE_END && mail->said == mail->len;
     }
     end(mail);
     fn(user, &answer); /* may send again, or close the sender: nothing of it is touched after */

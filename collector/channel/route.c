@@ -87,6 +87,7 @@ static void judge_relay(const struct channel_answer *answer, struct page_outcome
     *ret = (struct page_outcome){
         .delivered = !answer->error,
         .permanent = answer->status >= 500,
+        .perhaps = answer->perhaps,
         .status = answer->status,
     };
     answer_put_error(ret, answer->error);

@@ -335,6 +335,7 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
     for (size_t i = 0; i < ret->n; i++) {
         queue_remove(together[i]);
         together[i]->sending = true;
+        together[i]->row.possible_copy = together[i]->row.possible_copy || together[i]->perhaps;
         together[i]->with = i + 1 < ret->n ? together[i + 1] : NULL;
         ret->at[i] = &together[i]->row;
     }

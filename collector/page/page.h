@@ -151,7 +151,7 @@ struct page {    /* row: telling one contact by one channel */
     int64_t next_us;                /* of the next attempt while queued */
     int64_t delivered_us;           /* 0: not */
     int status;                     /* HTTP status of the last attempt; 0: none came */
-    bool possible_copy;             /* was queued when the collector stopped: it may have gone out already */
+    bool possible_copy;             /* it may have gone out already: the collector stopped, or no answer came */
     char error[PAGE_ERROR_MAX + 1]; /* of the last attempt; "" when it went well */
     char channel[CONTACT_NAME_MAX + 1];
     char address[PAGE_ADDRESS_MAX + 1]; /* at the channel; "": its own */
@@ -247,6 +247,7 @@ struct page_scope { /* where a transition belongs */
 struct page_outcome { /* of one attempt */
     bool delivered;   /* the channel truly took it */
     bool local;       /* it never left, for want of memory or a free connection: this says nothing of the channel */
+    bool perhaps;     /* not delivered as far as is known: no answer came, but it was sent */
     bool permanent;   /* trying again would be refused again (HTTP 400, 401, 403, 404, 410...): next try in a minute */
     int64_t retry_after_us; /* what the channel asked for; 0: nothing */
     int status;

@@ -32,6 +32,7 @@ struct slip {
     bool unrecorded; /* the latter */
     bool sending;
     bool unwanted;            /* while being sent: not to be tried again */
+    bool perhaps;             /* an attempt may have got there: the next one says so */
     bool refused;             /* for good, as the channel says */
     bool spilled;             /* its next way, if there is one, has been asked */
     int64_t deadline_us;      /* while it is in its lane's queue */

@@ -333,6 +333,7 @@ static void note_outcome(struct paging *p, struct slip *slip, const struct page_
     slip->row.attempts++;
     slip->row.status = outcome->status;
     slip->refused = outcome->permanent;
+    slip->perhaps = slip->perhaps || outcome->perhaps;
     if (outcome->delivered)
         note_delivery(p, slip);
     else

@@ -61,6 +61,25 @@ static void past_the_budget_attempts_come_once_a_minute_for_an_hour_then_it_has_
     assert_nothing_due(f);
 }
 
+static void what_may_have_got_there_says_so_the_next_time(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f, .host = 1);
+    store(f);
+    assert_int_equal(fail_once(f, (struct page_outcome){ .error = "connection refused" }), 1);
+    at(f, 1);
+    assert_false(take(f)->possible_copy);
+    outcome(f, 1, (struct page_outcome){ .perhaps = true, .error = "timeout" });
+    assert_false(f->out.pages[0].possible_copy); /* that one did not */
+    at(f, 3);
+    assert_true(take(f)->possible_copy);
+    outcome(f, 1, (struct page_outcome){ .status = 503 });
+    at(f, 7);
+    assert_true(take(f)->possible_copy); /* and once is for good */
+    outcome(f, 1, (struct page_outcome){ .delivered = true, .status = 200 });
+    assert_true(f->out.pages[0].possible_copy);
+}
+
 static void a_permanent_refusal_is_tried_again_in_a_minute(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +273,7 @@ int main(void)
         TEST(a_delivered_page_stamps_its_incident_once),
         TEST(attempts_back_off_from_one_second_doubling_to_thirty),
         TEST(past_the_budget_attempts_come_once_a_minute_for_an_hour_then_it_has_failed),
+        TEST(what_may_have_got_there_says_so_the_next_time),
         TEST(a_permanent_refusal_is_tried_again_in_a_minute),
         TEST(retry_after_is_honoured_but_not_past_the_last_chance_of_the_budget),
         TEST(the_most_overdue_page_goes_first),
