@@ -351,6 +351,9 @@ static bool is_down(const struct lane *lane)
     return lane->failures >= DOWN_AFTER;
 }
 
+/* Names and errors are whole characters: nothing of a text may be cut off. */
+_Static_assert(PAGE_TEXT_MAX >= CONTACT_NAME_MAX + PAGE_ERROR_MAX + 32, "why a page spills fits into its text");
+
 /* NULL: its channel may yet take it in time. */
 static const char *why_spill(const struct paging *p, const struct slip *slip, char *text, size_t size)
 {
