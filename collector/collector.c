@@ -75,6 +75,7 @@ void collector_tick(struct collector *collector)
     excuse_those_who_wait(collector, now);
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
+    ledger_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
     desk_settle(collector);
     desk_send_due(collector);
@@ -157,6 +158,7 @@ static int start(struct collector *collector, struct err *err)
         rc = listen_for_agents(collector, err);
     if (rc < 0)
         return rc;
+    ledger_tick(collector);
     watch_listen(collector->watch, now_us(collector), RECONNECT_GRACE_US);
     uv_timer_start(&collector->second, on_second, 1000, 1000);
     return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "collector/parts.h"
@@ -19,6 +20,14 @@ char *collector_ledger_key_file(const struct collector_config *config)
     char *path;
     int len = asprintf(&path, "%.*sledger.key", slash ? (int)(slash + 1 - config->key) : 0, config->key);
     return len < 0 ? NULL : path;
+}
+
+/* Until the heads that it signs first are on disk the key has another name: it may sign what it finds as long as it has
+ * that, and so it may once more when a kill comes in between. */
+static char *new_key_file(const char *path)
+{
+    char *text;
+    return asprintf(&text, "%s.new", path) < 0 ? NULL : text;
 }
 
 /* Its folder may be one that only root writes in, from before there was such a key: what happens goes on record all
@@ -37,6 +46,18 @@ static int make_key(const struct collector *collector, struct key_pair *ret, con
     return rc == -ENOMEM ? err_set(err, rc, "%s", why.text) : rc;
 }
 
+/* One that an earlier start has made and not kept, or another one. */
+static int take_new_key(const struct collector *collector, struct key_pair *ret, const char *path, struct err *err)
+{
+    AUTO(auto_free) char *path_new = new_key_file(path);
+    if (!path_new)
+        return err_set(err, -ENOMEM, "out of memory");
+    int rc = key_file_read(ret, path_new, err);
+    if (rc == -EBADMSG && unlink(path_new) == 0) /* cut short as it was made: it has signed nothing */
+        rc = -ENOENT;
+    return rc == -ENOENT ? make_key(collector, ret, path_new, err) : rc;
+}
+
 int ledger_open_key(struct collector *collector, struct err *err)
 {
     AUTO(auto_free) char *path = collector_ledger_key_file(collector->config);
@@ -45,15 +66,41 @@ int ledger_open_key(struct collector *collector, struct err *err)
     if (!path)
         return err_set(err, -ENOMEM, "out of memory");
     int rc = key_file_read(&pair, path, err);
-    bool made = rc == -ENOENT;
-    if (made)
-        rc = make_key(collector, &pair, path, err);
+    bool fresh = rc == -ENOENT;
+    if (fresh)
+        rc = take_new_key(collector, &pair, path, err);
     if (rc < 0)
-        return made && rc != -ENOMEM ? 0 : rc;
+        return fresh && rc != -ENOMEM ? 0 : rc;
     rc = ledger_key_of(&key, pair.secret, err);
     if (rc == 0)
-        store_sign(collector->store, &key, made);
+        store_sign(collector->store, &key, fresh);
+    collector->ledger_key = fresh && rc == 0 ? LEDGER_KEY_NEW : LEDGER_KEY_KEPT;
     return rc;
+}
+
+static void keep_key(struct collector *collector)
+{
+    struct err err = { .text = "out of memory" };
+    AUTO(auto_free) char *path = collector_ledger_key_file(collector->config);
+    AUTO(auto_free) char *path_new = path ? new_key_file(path) : NULL;
+    if (!path_new || key_file_rename(path_new, path, &err) < 0)
+        log_event(&collector->log, LOG_ERROR, "ledger_key_not_kept", KV_TEXT("error", err.text));
+}
+
+static void on_heads_stored(void *user, int rc)
+{
+    struct collector *collector = user;
+    collector->ledger_key = rc < 0 ? LEDGER_KEY_NEW : LEDGER_KEY_KEPT;
+    if (rc == 0)
+        keep_key(collector);
+}
+
+void ledger_tick(struct collector *collector)
+{
+    if (collector->ledger_key != LEDGER_KEY_NEW || store_heads_waiting(collector->store))
+        return;
+    if (store_then(collector->store, STORE_REGISTRY, 0, on_heads_stored, collector) == 0)
+        collector->ledger_key = LEDGER_KEY_WAITS;
 }
 
 /* ---- what is put on record ---- */

@@ -1,8 +1,10 @@
 /* What the collector does of itself stands in the ledger: incidents and what became of them, each attempt at a page. */
 #include "collector/collector_fixture.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/parts.h"
 
@@ -132,6 +134,64 @@ static void what_cannot_be_said_leaves_an_entry_all_the_same(void **state)
     assert_true(was_logged(f, "event=ledger_entry_empty kind=note"));
 }
 
+static const char *path_of(const struct fixture *f, const char *name, char path[128])
+{
+    snprintf(path, 128, "%s/%s", f->dir, name);
+    return path;
+}
+
+static bool is_there(const struct fixture *f, const char *name)
+{
+    char path[128];
+    return access(path_of(f, name, path), F_OK) == 0;
+}
+
+static struct ledger_public signer(struct fixture *f)
+{
+    struct store_head head;
+    commit(f, f->tenant);
+    assert_int_equal(store_ledger_head(f->collector->store, f->tenant, &head), 0);
+    return head.key;
+}
+
+static void a_new_key_has_its_name_once_what_it_signed_first_is_on_disk(void **state)
+{
+    struct fixture *f = *state;
+    char from[128], to[128];
+    struct ledger_note note = { .kind = "note", .actor = "alice", .body = json_object() };
+    assert_int_equal(ledger_note(f->collector, f->tenant, note), 0);
+    RUN_UNTIL(f, is_there(f, "ledger.key"));
+    assert_false(is_there(f, "ledger.key.new"));
+    struct ledger_public before = signer(f);
+    close_collector(f);
+    /* killed before that: the next start has the same key, and may sign what it finds still */
+    assert_int_equal(rename(path_of(f, "ledger.key", from), path_of(f, "ledger.key.new", to)), 0);
+    open_collector(f);
+    assert_true(f->collector->ledger_key != LEDGER_KEY_KEPT);
+    RUN_UNTIL(f, is_there(f, "ledger.key"));
+    struct ledger_public after = signer(f);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(times_logged(f, "event=ledger_key_made"), 1);
+    restart_collector(f);
+    assert_int_equal(f->collector->ledger_key, LEDGER_KEY_KEPT);
+    assert_false(was_logged(f, "event=ledger_broken"));
+}
+
+static void a_new_key_that_was_cut_short_as_it_was_made_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    RUN_UNTIL(f, is_there(f, "ledger.key"));
+    close_collector(f);
+    assert_int_equal(unlink(path_of(f, "ledger.key", path)), 0);
+    int fd = open(path_of(f, "ledger.key.new", path), O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    open_collector(f);
+    RUN_UNTIL(f, is_there(f, "ledger.key"));
+    assert_int_equal(times_logged(f, "event=ledger_key_made"), 2);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -140,6 +200,8 @@ int main(void)
         COLLECTOR_TEST(each_attempt_at_a_page_is_on_record_with_its_outcome),
         COLLECTOR_TEST(a_breach_is_on_record_once),
         COLLECTOR_TEST(what_happens_in_a_fault_of_the_disk_is_on_record_in_its_order_after_it),
+        COLLECTOR_TEST(a_new_key_has_its_name_once_what_it_signed_first_is_on_disk),
+        COLLECTOR_TEST(a_new_key_that_was_cut_short_as_it_was_made_is_made_again),
         COLLECTOR_TEST(what_cannot_be_said_leaves_an_entry_all_the_same),
     };
     return cmocka_run_group_tests_name("collector.core.ledger", tests, NULL, NULL);

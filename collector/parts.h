@@ -200,6 +200,7 @@ struct collector {
     int64_t stepped_us;      /* by how much the wall clock last jumped; 0: never... */
     int64_t stepped_mono_us; /* ...and when */
     uint64_t last_tenant, last_event;
+    enum { LEDGER_KEY_KEPT, LEDGER_KEY_NEW, LEDGER_KEY_WAITS } ledger_key; /* waits: for its heads to be on disk */
     bool fault;               /* some file was in declared fault at the last tick */
     struct trouble *troubles; /* of the disk, that people were told of: trouble.c */
     struct rounds *rounds;    /* of patrol: rounds.c; NULL: none yet */
@@ -372,6 +373,8 @@ void contract_free(struct collector *collector);
 /* ledger.c: who signs the heads of ledgers; before anything is read from the store. Makes the key when
  * there is none; where none can be made, nobody signs, and that is said. */
 int ledger_open_key(struct collector *collector, struct err *err);
+/* A key that was made at this start is kept once what it has found is signed, on disk. Each second. */
+void ledger_tick(struct collector *collector);
 /* Adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
  * be. In either case there is none. */
 struct ledger_note {

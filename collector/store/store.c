@@ -78,6 +78,11 @@ void store_sign(struct store *store, const struct ledger_key *key, bool fresh)
     heads_sign_with(store->heads, key, fresh);
 }
 
+bool store_heads_waiting(const struct store *store)
+{
+    return heads_waiting(store->heads);
+}
+
 int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret)
 {
     return heads_show(store->heads, tenant, ret);

@@ -372,6 +372,9 @@ static inline bool store_just_begun(int64_t first_us, int64_t at_us)
     return at_us >= first_us ? at_us - first_us <= STORE_BEGUN_US : first_us - at_us <= STORE_BEGUN_US;
 }
 
+/* Some heads are newer than those that went into registry.db's groups. */
+bool store_heads_waiting(const struct store *store);
+
 enum store_head_answer { STORE_NO_HEAD = 1 }; /* there are no entries, or nobody signs */
 /* The head of all that is on disk. Of a ledger that does not go on from its last head, that one. */
 int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret);

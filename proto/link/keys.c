@@ -126,6 +126,12 @@ int key_file_create(const char *path, const struct key_pair *pair, struct err *e
     return err_sys(err, rc, "keys: cannot write %s", path);
 }
 
+int key_file_rename(const char *from, const char *to, struct err *err)
+{
+    int rc = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0 ? -errno : sync_folder(to);
+    return rc < 0 ? err_sys(err, rc, "keys: cannot name %s %s", from, to) : 0;
+}
+
 static int check_file(int fd, const char *path, struct err *err)
 {
     struct stat stat;

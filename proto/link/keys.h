@@ -35,6 +35,9 @@ void key_pair_done(struct key_pair *pair);
 /* Writes a file that is not there yet, mode 0600; on 0 it is on disk. -EEXIST: there is one, which is left as it is;
  * other -errno: the disk said no, and there is none. */
 int key_file_create(const char *path, const struct key_pair *pair, struct err *err);
+/* Gives a key file the name it is to have for good; on 0 that is on disk. -EEXIST: there is one of that name, which is
+ * left as it is; other -errno. */
+int key_file_rename(const char *from, const char *to, struct err *err);
 /* -ENOENT: there is none. -ELOOP a symbolic link, -EINVAL not a regular file, -EPERM another's or open to others,
  * -EBADMSG not what key_file_create() writes; other -errno: the disk said no. */
 int key_file_read(struct key_pair *ret, const char *path, struct err *err);

@@ -159,6 +159,20 @@ static void a_key_that_is_there_is_never_overwritten(void **state)
     assert_read(f->path);
 }
 
+static void a_key_gets_another_name_that_no_other_has(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    write_file(f->other, 0600, LINE, strlen(LINE));
+    assert_int_equal(key_file_rename(f->other, f->path, &err), 0);
+    assert_int_equal(access(f->other, F_OK), -1);
+    assert_read(f->path);
+    write_file(f->other, 0600, "mine", 4);
+    assert_int_equal(key_file_rename(f->other, f->path, &err), -EEXIST);
+    assert_read(f->path);
+    assert_int_equal(access(f->other, F_OK), 0);
+}
+
 static void a_key_is_not_written_through_a_symbolic_link(void **state)
 {
     struct fixture *f = *state;
@@ -338,6 +352,7 @@ int main(void)
         SENTENCE(a_key_file_is_one_line_that_only_its_owner_may_touch),
         SENTENCE(a_drawn_key_comes_back_from_its_file),
         SENTENCE(a_key_that_is_there_is_never_overwritten),
+        SENTENCE(a_key_gets_another_name_that_no_other_has),
         SENTENCE(a_key_is_not_written_through_a_symbolic_link),
         SENTENCE(a_folder_that_is_not_there_is_named),
         SENTENCE(a_disk_that_says_no_keeps_no_half_key),

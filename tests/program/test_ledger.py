@@ -33,6 +33,15 @@ def decode(data):
     return entry | {"kind": kind.decode(), "actor": actor.decode(), "body": json.loads(body)}
 
 
+def encode(number):
+    """As a varint."""
+    more = []
+    while number >= 0x80:
+        more.append(number & 0x7f | 0x80)
+        number >>= 7
+    return bytes([*more, number])
+
+
 def chain(world):
     """All entries of the first tenant, each proven to be the next of its chain."""
     with contextlib.closing(sqlite3.connect(f"file:{world.folder}/state/tenant-1.db?mode=ro", uri=True)) as db:
@@ -197,6 +206,31 @@ class Verified(unittest.TestCase):
                 db.commit()
         code, verdict = self.verify("--key", told["key"])
         self.assertEqual(code, 0, verdict)
+
+    def test_a_kill_between_the_key_and_its_first_heads_breaks_no_ledger(self):
+        """Entries of minutes and no head: what a first start with a key finds, and what it leaves when it is killed."""
+        state = self.world.folder / "state"
+        wait_for("the key is kept", (state / "ledger.key").exists)
+        for name, broken in (("ledger.key.new", False), ("ledger.key", True)):
+            self.world.kill("collector")
+            with contextlib.closing(sqlite3.connect(state / "tenant-1.db")) as db:
+                rows = db.execute("SELECT n, bytes FROM ledger ORDER BY n").fetchall()
+                before = bytes(32)
+                for n, data in rows:  # the first one was a minute ago
+                    at = decode(data)["at_us"]
+                    data = data.replace(encode(at), encode(at - 60000000), 1) if n == 1 else data
+                    before = hashlib.blake2b(b"warroom/ledger/1" + before + data, digest_size=32).digest()
+                    db.execute("UPDATE ledger SET bytes = ?, hash = ?, at_us = ? WHERE n = ?", (data, before, decode(data)["at_us"], n))
+                db.commit()
+            with contextlib.closing(sqlite3.connect(state / "registry.db")) as db:
+                db.execute("DELETE FROM ledger_head")
+                db.commit()
+            if not broken:
+                (state / "ledger.key").rename(state / name)
+            self.world.start_collector()
+            wait_for("the key is kept", (state / "ledger.key").exists)
+            code, verdict = self.verify()
+            self.assertEqual((code, "found it altered" in verdict["says"]), (2, True) if broken else (0, False), verdict)
 
 
 if __name__ == "__main__":
