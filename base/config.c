@@ -194,6 +194,12 @@ static bool read_list(struct reading *r, const struct config_field *field, const
     return true;
 }
 
+static bool read_struct(struct reading *r, const struct config_field *field, const struct config_node *node, void *at)
+{
+    read_mapping(r, field->items, node, at);
+    return true;
+}
+
 static const struct kind {
     enum config_node_kind node;
     bool (*read)(struct reading *r, const struct config_field *field, const struct config_node *node, void *at);
@@ -203,6 +209,7 @@ static const struct kind {
     [CONFIG_BOOL] = { CONFIG_NODE_TEXT, read_bool },         [CONFIG_CHOICE] = { CONFIG_NODE_TEXT, read_choice },
     [CONFIG_DURATION] = { CONFIG_NODE_TEXT, read_duration }, [CONFIG_FLAGS] = { CONFIG_NODE_LIST, read_flags },
     [CONFIG_TEXTS] = { CONFIG_NODE_LIST, read_texts },       [CONFIG_LIST] = { CONFIG_NODE_LIST, read_list },
+    [CONFIG_MAPPING] = { CONFIG_NODE_MAPPING, read_struct },
 };
 
 /* ---- files ---- */

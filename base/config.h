@@ -31,6 +31,7 @@ enum config_kind {
     CONFIG_FLAGS,    /* unsigned: a list of `choices`, bit i for choice i */
     CONFIG_TEXTS,    /* struct config_texts: a list of texts, `least`..`most` items */
     CONFIG_LIST,     /* struct config_list: a list of mappings, `least`..`most` items */
+    CONFIG_MAPPING,  /* a struct, whose fields are `items` */
     CONFIG_GONE,     /* nothing: a key of earlier versions. `help` says what it is now, "`key` <help>" */
 };
 
@@ -52,7 +53,7 @@ struct config_field {
     double least, most;               /* inclusive; both 0: any */
     bool one_will_do;                 /* CONFIG_TEXTS: a text alone stands for a list of it */
     const char *const *choices;       /* CONFIG_CHOICE, CONFIG_FLAGS: NULL-terminated */
-    const struct config_field *items; /* CONFIG_LIST */
+    const struct config_field *items; /* CONFIG_LIST, CONFIG_MAPPING */
     size_t item_size;
     const void *item_defaults; /* CONFIG_LIST: an item before its keys are read; NULL for zeros */
     size_t line_at;            /* 1 + offsetof an `int` for its line, for faults found later; 0: none. CONFIG_LIST: in

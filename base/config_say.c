@@ -145,6 +145,9 @@ static void say_allowed(struct phrase *phrase, const struct config_field *field)
     case CONFIG_LIST:
         say_count(phrase, field, "a list", "mappings");
         break;
+    case CONFIG_MAPPING:
+        say(phrase, "a mapping");
+        break;
     case CONFIG_GONE: /* nothing is */
         break;
     }

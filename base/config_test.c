@@ -34,6 +34,8 @@ struct settings {
     struct config_texts names;
     struct config_texts paths;
     struct config_list targets;
+    struct target home;
+    int home_line;
 };
 
 static const char *const levels[] = { "low", "middle", "high", NULL };
@@ -87,6 +89,12 @@ static const struct config_field fields[] = {
       .item_size = sizeof(struct target),
       .item_defaults = &target_defaults,
       .line_at = 1 + offsetof(struct target, line) },
+    { .key = "home",
+      .kind = CONFIG_MAPPING,
+      .at = offsetof(struct settings, home),
+      .line_at = 1 + offsetof(struct settings, home_line),
+      .items = target_fields,
+      .help = "where it belongs" },
     { .key = "colours", .kind = CONFIG_GONE, .help = "are not chosen any more: remove this line" },
     { .key = NULL },
 };
@@ -323,13 +331,13 @@ static void an_unknown_key_close_to_none_lists_what_is_allowed(void **state)
     struct fixture *f = *state;
     assert_fault(f, OK "colour: 1\n",
                  "a.yaml:2: unknown key `colour`, allowed are listen, token (or its _file), retries, ratio, strict, "
-                 "interval, level, states, names, paths, targets");
+                 "interval, level, states, names, paths, targets, home");
     assert_fault(f, OK "\"a\\nb\\x7f-and-a-very-long-key-that-goes-on-and-on-and-on-for-ever\": 1\n",
                  "a.yaml:2: unknown key `a?b?-and-a-very-long-key-that-goes-on-and-on-and...`, allowed are listen, "
-                 "token (or its _file), retries, ratio, strict, interval, level, states, names, paths, targets");
+                 "token (or its _file), retries, ratio, strict, interval, level, states, names, paths, targets, home");
     assert_fault(f, OK "<<: {}\n",
                  "a.yaml:2: unknown key `<<`, allowed are listen, token (or its _file), retries, ratio, strict, "
-                 "interval, level, states, names, paths, targets");
+                 "interval, level, states, names, paths, targets, home");
 }
 
 static void a_key_that_is_gone_says_what_became_of_it_whatever_it_holds(void **state)
@@ -549,10 +557,31 @@ static void a_file_that_cannot_be_read_is_told_apart(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static void a_mapping_fills_a_struct(void **state)
+{
+    struct fixture *f = *state;
+    assert_parses(f, OK "\nhome: {host: here, urgent: true}\n");
+    assert_string_equal(f->got.home.host, "here");
+    assert_true(f->got.home.urgent);
+    assert_int_equal(f->got.home.port, 0);
+    assert_int_equal(f->got.home_line, 3);
+}
+
+static void a_mapping_that_does_not_fit_is_a_fault(void **state)
+{
+    struct fixture *f = *state;
+    assert_fault(f, OK "home: [here]\n", "a.yaml:2: `home` is a list of 1 items, want a mapping: where it belongs");
+    assert_fault(f, OK "home:\n  port: 0\n  host: x\n",
+                 "a.yaml:3: `port` is \"0\", want a whole number from 1 to 65535");
+    assert_fault(f, OK "home: {}\n", "a.yaml:2: `host` is missing, want a text");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_kind_of_value_is_read),
+        TEST(a_mapping_fills_a_struct),
+        TEST(a_mapping_that_does_not_fit_is_a_fault),
         TEST(what_is_not_given_keeps_its_default),
         TEST(where_one_will_do_a_text_is_a_list_of_it),
         TEST(empty_lists_are_lists),

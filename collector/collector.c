@@ -76,6 +76,8 @@ void collector_tick(struct collector *collector)
     watch_tick(collector->watch, now, &collector->transitions);
     trouble_tick(collector);
     ledger_tick(collector);
+    probes_tick(collector);
+    dead_man_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
     desk_settle(collector);
     desk_send_due(collector);
@@ -267,6 +269,7 @@ static void free_collector(uv_handle_t *handle)
     desk_forget_sendings(collector);
     tryouts_forget(collector);
     trouble_free(collector);
+    probes_free(collector);
     contract_free(collector);
     rounds_free(collector);
     silences_free(collector);

@@ -7,7 +7,8 @@
  * Files    collector.c life and timer · uplink.c connections and sessions · uplink_tell.c what is logged of them ·
  *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
- *          trouble.c the disk's troubles · rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how
+ *          trouble.c the disk's troubles, concern.c others of its own · probes.c whether channels can be reached ·
+ *          deadman.c who is told outside that all is well · rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how
  *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
  *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
@@ -56,6 +57,12 @@ struct webhook_config { /* a contact told by HTTP */
     int line;
 };
 
+struct dead_man_config { /* somebody outside who pages when he is not fed any more */
+    const char *url;     /* NULL: there is none */
+    int64_t every_us;
+    int line;
+};
+
 struct role_config {    /* what a user, or who is in a group, may do at the console */
     const char *user;   /* either... */
     const char *group;  /* ...or */
@@ -88,6 +95,7 @@ struct collector_config { /* texts live in the arena it was read into */
     struct limits_config limits;      /* 0: as limits_default() has it */
     struct config_list webhooks;      /* of struct webhook_config */
     struct people_config people;
+    struct dead_man_config dead_man;
     struct config_list roles; /* of struct role_config; none: all are commanders */
     struct rule *rule_rows;   /* read from `rules` */
     size_t n_rules;

@@ -62,6 +62,22 @@ static const struct config_field role_fields[] = {
     { .key = NULL },
 };
 
+static const struct config_field dead_man_fields[] = {
+    { .key = "url",
+      .kind = CONFIG_SECRET,
+      .at = offsetof(struct dead_man_config, url),
+      .required = true,
+      .least = 1,
+      .most = CHANNEL_URL_MAX,
+      .help = "http:// or https://" },
+    { .key = "every",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct dead_man_config, every_us),
+      .least = 30.0 * US_PER_S,
+      .most = 600.0 * US_PER_S },
+    { .key = NULL },
+};
+
 static const struct config_field fields[] = {
     { .key = "listen",
       .kind = CONFIG_TEXT,
@@ -221,6 +237,12 @@ static const struct config_field fields[] = {
       .items = webhook_fields,
       .item_size = sizeof(struct webhook_config),
       .line_at = 1 + offsetof(struct webhook_config, line) },
+    { .key = "dead_man",
+      .kind = CONFIG_MAPPING,
+      .at = offsetof(struct collector_config, dead_man),
+      .line_at = 1 + offsetof(struct collector_config, dead_man.line),
+      .items = dead_man_fields,
+      .help = "url, every" },
     { .key = "channels",
       .kind = CONFIG_LIST,
       .at = offsetof(struct collector_config, people.channels),
@@ -272,6 +294,14 @@ static int check_webhooks(const char *path, const struct collector_config *confi
                 rc = config_fault(faults, path, webhooks[i].line, "`name`: %s stands twice", webhooks[i].name);
     }
     return rc;
+}
+
+static int check_dead_man(const char *path, const struct dead_man_config *config, struct config_faults *faults)
+{
+    struct err err;
+    if (!config->url || channel_url_check(config->url, &err) == 0)
+        return 0;
+    return config_fault(faults, path, config->line, "`dead_man`: `url`: %s", err.text);
 }
 
 static int check_people(const char *path, struct collector_config *config, struct config_faults *faults)
@@ -409,6 +439,7 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
         .state = "/var/lib/warroom",
         .rules = { .n = sizeof shipped / sizeof shipped[0], .at = shipped },
         .log_level = LOG_INFO,
+        .dead_man = { .every_us = 60 * US_PER_S },
     };
     int rc = config_read(path, fields, &config, sizeof config, arena, faults);
     if (rc < 0)
@@ -419,6 +450,8 @@ int collector_config_read(const char *path, struct collector_config *ret, struct
     if (check_roles(path, &config, faults) < 0 || check_people(path, &config, faults) < 0)
         rc = -EINVAL;
     if (check_webhooks(path, &config, faults) < 0 || check_backup(path, &config, faults) < 0)
+        rc = -EINVAL;
+    if (check_dead_man(path, &config.dead_man, faults) < 0)
         rc = -EINVAL;
     if (check_retention(path, &config, faults) < 0 || check_limits(path, &config, faults) < 0)
         rc = -EINVAL;

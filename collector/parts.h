@@ -151,6 +151,15 @@ struct kept_silence {
     struct kept_silence *next;
 };
 
+struct dead_man {   /* deadman.c */
+    int64_t due_us; /* monotonic */
+    int64_t fed_us; /* when he last was; 0: not since the start */
+    bool under_way;
+    bool held_back; /* on purpose, and that was said */
+    unsigned failures;
+    uint64_t incident; /* 0: none */
+};
+
 struct kept_notice {
     struct notice row;
     struct kept_notice *next;
@@ -203,7 +212,10 @@ struct collector {
     enum { LEDGER_KEY_KEPT, LEDGER_KEY_NEW, LEDGER_KEY_WAITS } ledger_key; /* waits: for its heads to be on disk */
     bool fault;               /* some file was in declared fault at the last tick */
     struct trouble *troubles; /* of the disk, that people were told of: trouble.c */
-    struct rounds *rounds;    /* of patrol: rounds.c; NULL: none yet */
+    struct probe *probes;     /* of channels: probes.c */
+    int64_t probes_us;        /* monotonic: the next minute of them begins */
+    struct dead_man dead_man;
+    struct rounds *rounds; /* of patrol: rounds.c; NULL: none yet */
     bool closing;
     struct arena arena;             /* of the message in hand */
     struct transitions transitions; /* of the call in hand */
@@ -468,6 +480,23 @@ void oncall_free(struct collector *collector);
 void trouble_restore(struct collector *collector); /* behind the rows: those that were open go on */
 void trouble_tick(struct collector *collector);
 void trouble_free(struct collector *collector);
+
+/* concern.c: other incidents of the collector's own. The caller settles. */
+/* An open one of that group; 0: none. */
+uint64_t concern_find(const struct collector *collector, const char *group);
+/* Opens one, unless *incident is one already. `title` is cut. */
+void concern_raise(struct collector *collector, uint64_t *incident, const char *group, const char *title);
+/* *incident is 0 afterwards, and may be before. */
+void concern_end(struct collector *collector, uint64_t *incident);
+
+/* probes.c: whether channels can be reached. */
+void probes_restore(struct collector *collector); /* behind the rows */
+void probes_tick(struct collector *collector);
+void probes_free(struct collector *collector);
+
+/* deadman.c */
+void dead_man_restore(struct collector *collector); /* behind the rows */
+void dead_man_tick(struct collector *collector);
 
 /* restore.c */
 int restore_all(struct collector *collector, struct err *err);

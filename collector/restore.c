@@ -384,6 +384,8 @@ int restore_all(struct collector *collector, struct err *err)
         rc = put_back_watch(collector, &loading, err);
     free(loading.alerts);
     trouble_restore(collector);
+    probes_restore(collector);
+    dead_man_restore(collector);
     desk_settle(collector);
     if (rc == 0)
         tell_downtime(collector, marks.beat_us);

@@ -348,7 +348,7 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
 
 static bool is_down(const struct lane *lane)
 {
-    return lane->failures >= DOWN_AFTER;
+    return lane->failures >= DOWN_AFTER || lane->unreached >= DOWN_AFTER;
 }
 
 /* Names and errors are whole characters: nothing of a text may be cut off. */
@@ -408,7 +408,7 @@ void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct 
     if (sent < lane->per_minute && lane->sent[sent].at_us == SENT_NOW) /* its limit may have changed meanwhile */
         lane->sent[sent].at_us = p->now_us;
     if (outcome->delivered)
-        lane->failures = 0;
+        lane->failures = lane->unreached = 0;
     else if (!outcome->permanent && !outcome->local && outcome->status != 429)
         lane->failures++;
     if (!outcome->delivered)
@@ -420,4 +420,23 @@ void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct 
     }
     if (blocked || (!was_down && is_down(lane)))
         lanes_consider(p, lane);
+}
+
+void pager_channel_probed(struct pager *pager, const char *channel, const struct page_outcome *outcome, int64_t now_us,
+                          struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct lane *lane = lane_make(pager, channel);
+    if (!lane)
+        return;
+    bool was_down = is_down(lane);
+    if (outcome->delivered) {
+        lane->unreached = 0;
+        return;
+    }
+    if (lane->unreached < DOWN_AFTER)
+        lane->unreached++;
+    snprintf(lane->error, sizeof lane->error, "%s", outcome->error);
+    if (!was_down && is_down(lane))
+        lanes_consider(&p, lane);
 }

@@ -378,6 +378,36 @@ static void a_clock_set_back_puts_off_no_last_chance(void **state)
     deliver(f);
 }
 
+static void probe(struct fixture *f, struct page_outcome o)
+{
+    page_effects_clear(&f->out);
+    pager_channel_probed(f->pager, "mail", &o, f->now_us, &f->out);
+    store(f);
+}
+
+static void a_channel_that_could_not_be_reached_twice_is_down_until_it_can(void **state)
+{
+    struct fixture *f = *state;
+    with_channels(f, slow, "0s alice");
+    FIRES(f);
+    probe(f, down);
+    assert_string_equal(paged(f), "");
+    probe(f, down);
+    assert_string_equal(paged(f), "alice/robot");
+    assert_string_equal(f->out.pages[f->out.n_pages - 1].text, "mail is down: no answer");
+    FIRES(f, .host = 2, .event = SALE);
+    assert_string_equal(paged(f), "alice/mail alice/robot");
+    probe(f, taken);
+    FIRES(f, .host = 3, .event = SALE + 1);
+    assert_string_equal(paged(f), "alice/mail");
+    probe(f, down);
+    while (pager_count_queued(f->pager) > 0) /* it takes one: nothing is down that does */
+        deliver(f);
+    probe(f, down);
+    FIRES(f, .host = 4, .event = SALE + 2);
+    assert_string_equal(paged(f), "alice/mail");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +423,7 @@ int main(void)
         TEST(the_last_chance_is_of_the_incidents_budget),
         TEST(a_page_whose_chance_has_not_come_holds_back_none),
         TEST(a_channel_that_is_down_spills_to_the_next_way),
+        TEST(a_channel_that_could_not_be_reached_twice_is_down_until_it_can),
         TEST(what_never_left_says_nothing_of_its_channel),
         TEST(a_channel_that_takes_one_again_is_up),
         TEST(a_page_that_is_refused_for_good_spills_alone),

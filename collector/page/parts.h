@@ -101,6 +101,7 @@ struct lane { /* a channel, and what waits for it */
     int64_t last_us;    /* when the latest one went */
     int64_t blocked_us; /* it has asked to be left alone until then */
     unsigned failures;  /* messages in a row */
+    unsigned unreached; /* probes in a row */
     char error[PAGE_ERROR_MAX + 1];
     struct slip_queue ready; /* those due, the most urgent first */
     UT_hash_handle hh;

@@ -23,6 +23,7 @@ struct settings {
     unsigned flags;
     struct config_texts texts;
     struct config_list items;
+    struct item item;
 };
 
 static const char *const choices[] = { "one", "two", "three", NULL };
@@ -52,6 +53,7 @@ static const struct config_field fields[] = {
       .item_size = sizeof(struct item),
       .item_defaults = &item_defaults,
       .line_at = 1 + offsetof(struct item, line) },
+    { .key = "item", .kind = CONFIG_MAPPING, .at = offsetof(struct settings, item), .items = item_fields },
     { .key = NULL },
 };
 

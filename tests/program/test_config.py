@@ -34,6 +34,11 @@ COLLECTOR_FAULTS = {
     "webhooks:\n  - {name: ops, url_file: nowhere}\n": [":6: `url_file`: cannot read "],
     "webhooks:\n  - {name: ops, ulr: 'http://x/'}\n": [":6: unknown key `ulr`, allowed are name, url (or its _file), tenant",
                                                      ":6: `url` is missing"],
+    "dead_man: {every: 60s}\n": [":5: `url` is missing, want a text of 1 to 2047 bytes: http:// or https://"],
+    "dead_man: {url: 'smtp://x/'}\n": [":5: `dead_man`: `url`: the URL must begin with http:// or https://"],
+    "dead_man: {url: 'http://x/', every: 29s}\n": [":5: `every` is \"29s\", want a duration from 30s to 10m"],
+    "dead_man: {url_file: nowhere}\n": [":5: `url_file`: cannot read "],
+    "dead_man: here\n": [":5: `dead_man` is \"here\", want a mapping: url, every"],
     "roles:\n  - {role: viewer}\n": [":6: a role is of a `user` or of a `group`: one of them"],
     "roles:\n  - {user: ada, group: night, role: viewer}\n": [":6: a role is of a `user` or of a `group`: one of them"],
     "roles:\n  - {user: ada, role: chief}\n": [
