@@ -344,15 +344,25 @@ int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us)
     return at_us;
 }
 
-bool fate_disk_was_ill(int64_t at_us)
+static bool was_at_work(bool (*begin)(struct fault *fault), int64_t at_us)
 {
     for (size_t i = 0; i < fate.n; i++) {
         const struct fault *fault = fate.faults[i];
-        if (!fault->off && fault->kind->begin == break_disk && fault->from_us <= at_us + ILL_OFF_US &&
+        if (!fault->off && fault->kind->begin == begin && fault->from_us <= at_us + ILL_OFF_US &&
             fault->to_us >= at_us - ILL_OFF_US)
             return true;
     }
     return false;
+}
+
+bool fate_disk_was_ill(int64_t at_us)
+{
+    return was_at_work(break_disk, at_us);
+}
+
+bool fate_receiver_was_ill(int64_t at_us)
+{
+    return was_at_work(upset_receiver, at_us);
 }
 
 size_t fate_count(void)

@@ -18,5 +18,7 @@ void fate_room_died(void);
 int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us);
 /* Whether the collector's disk had a fault about then (wall). */
 bool fate_disk_was_ill(int64_t at_us);
+/* Likewise those who are paged. */
+bool fate_receiver_was_ill(int64_t at_us);
 size_t fate_count(void);
 void fate_end(void);

@@ -212,10 +212,23 @@ static bool was_down(int64_t at_us)
     return false;
 }
 
+static bool is_about(const struct files_incident *incident, const char *kind)
+{
+    return strncmp(incident->group, kind, strlen(kind)) == 0;
+}
+
+static bool was_so(const struct files_incident *incident)
+{
+    if (is_about(incident, "disk-"))
+        return fate_disk_was_ill(incident->crossed_us);
+    if (is_about(incident, "channel-"))
+        return fate_receiver_was_ill(incident->crossed_us);
+    return was_down(incident->crossed_us);
+}
+
 static void judge_own(const struct files_incident *incident)
 {
-    bool of_disk = strncmp(incident->group, "disk-", 5) == 0;
-    if (of_disk ? !fate_disk_was_ill(incident->crossed_us) : !was_down(incident->crossed_us))
+    if (!was_so(incident))
         world_fail("incident %" PRIu64 " of the collector's own tells of what was not: %s: %s", incident->id,
                    incident->group, incident->title);
 }
