@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "proto/codec/codec.h"
 
-enum { FAILURES_TOLD = 5, LATE_TICKS_MAX = 240, REDIAL_LEAST_MS = 200, REDIAL_MOST_MS = 30000 };
+enum { FAILURES_TOLD = 5, LATE_TICKS_MAX = 240, REDIAL_LEAST_MS = 200, PAUSE_LEAST_MS = 1000, PAUSE_MOST_MS = 30000 };
 
 static struct member *member_of(struct line *line)
 {
@@ -300,6 +300,12 @@ static uint64_t draw_below(int64_t bound)
     return getrandom(&random, sizeof random, 0) == sizeof random ? random % (uint64_t)bound : 0;
 }
 
+static int64_t longest_pause_ms(int64_t away_ns)
+{
+    int64_t pause_ms = away_ns / 4 / NS_PER_MS;
+    return pause_ms < PAUSE_LEAST_MS ? PAUSE_LEAST_MS : pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS;
+}
+
 static void on_gone(struct line *line, const char *why)
 {
     struct member *member = member_of(line);
@@ -313,9 +319,13 @@ static void on_gone(struct line *line, const char *why)
         fail(member, why ? why : "it left");
         return;
     }
+    int64_t now_ns = (int64_t)uv_hrtime();
+    if (member->phase != MEMBER_AWAY)
+        member->gone_ns = now_ns;
     member->phase = MEMBER_AWAY;
     uv_timer_start(&member->redial, on_redial, draw_below(member->redial_ms), 0);
-    member->redial_ms = 2 * member->redial_ms < REDIAL_MOST_MS ? 2 * member->redial_ms : REDIAL_MOST_MS;
+    int64_t most_ms = longest_pause_ms(now_ns - member->gone_ns);
+    member->redial_ms = 2 * member->redial_ms < most_ms ? 2 * member->redial_ms : most_ms;
 }
 
 /* ---- begin and end ---- */
