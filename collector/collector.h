@@ -292,6 +292,13 @@ int collector_override_rota(struct collector *collector, const struct rota_overr
 const struct rota_override *collector_next_override(const struct collector *collector,
                                                     const struct rota_override *after);
 
+/* ---- ledgers (ledger.c, docs/ledger.md) ---- */
+
+/* A broken ledger may be as it is, by a commander's word, which is its next entry: with that on disk all of it is signed
+ * by a new head. -EPERM: it is not broken; -EINVAL: no reason. */
+int collector_accept_ledger(struct collector *collector, uint64_t tenant, const struct decision *decision,
+                            struct err *err);
+
 /* ---- whether a contact is reached (tryout.c) ---- */
 
 struct collector_tried_way {

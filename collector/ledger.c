@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/utf8.h"
 #include "collector/parts.h"
 
 _Static_assert((int)KEY_BYTES == (int)LEDGER_KEY_BYTES, "a key file holds the seed of a key that signs");
@@ -105,20 +106,51 @@ void ledger_tick(struct collector *collector)
 
 /* ---- what is put on record ---- */
 
-int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note note)
+static int put(struct collector *collector, uint64_t tenant, struct ledger_note note,
+               int (*store_it)(struct store *store, const struct ledger_entry *entry))
 {
     AUTO(auto_free) char *body = json_dumps(note.body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(note.body);
     if (!body)
         log_event(&collector->log, LOG_ERROR, "ledger_entry_empty", KV_TEXT("kind", note.kind),
                   KV_COUNT("incident", note.incident), KV_COUNT("event", note.event));
-    return store_put_ledger(collector->store, &(struct ledger_entry){ .tenant = tenant,
-                                                                      .at_us = now_us(collector),
-                                                                      .kind = note.kind,
-                                                                      .event = note.event,
-                                                                      .incident = note.incident,
-                                                                      .actor = note.actor,
-                                                                      .body = body ? body : "{}" });
+    return store_it(collector->store, &(struct ledger_entry){ .tenant = tenant,
+                                                              .at_us = now_us(collector),
+                                                              .kind = note.kind,
+                                                              .event = note.event,
+                                                              .incident = note.incident,
+                                                              .actor = note.actor,
+                                                              .body = body ? body : "{}" });
+}
+
+int ledger_note(struct collector *collector, uint64_t tenant, struct ledger_note note)
+{
+    return put(collector, tenant, note, store_put_ledger);
+}
+
+/* ---- what was broken is gone on from ---- */
+
+int collector_accept_ledger(struct collector *collector, uint64_t tenant, const struct decision *decision,
+                            struct err *err)
+{
+    const char *why = store_ledger_broken(collector->store, tenant);
+    struct store_head head;
+    char line[LEDGER_HEAD_TEXT + 1] = "";
+    if (!why)
+        return err_set(err, -EPERM, "that ledger is not broken: warroom ledger verify says how it is");
+    if (!utf8_is_shown(decision->reason ? decision->reason : "", 1, EVENT_REASON_MAX, ""))
+        return err_set(err, -EINVAL, "accepting a broken ledger needs a reason, a line of 1 to %d bytes",
+                       EVENT_REASON_MAX);
+    bool is_signed = store_ledger_head(collector->store, tenant, &head) == 0;
+    json_t *body = json_pack("{s:s, s:s, s:s, s:I, s:s}", "what", "accepted", "reason", decision->reason, "broken", why,
+                             "signed", (json_int_t)(is_signed ? head.head.n : 0), "head",
+                             is_signed ? ledger_head_print(line, &head.head) : "");
+    struct ledger_note note = { .kind = "ledger", .actor = decision->by, .body = body };
+    if (put(collector, tenant, note, store_accept_ledger) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    log_event(&collector->log, LOG_WARN, "ledger_accepted", KV_COUNT("tenant", tenant), KV_TEXT("by", decision->by),
+              KV_TEXT("reason", decision->reason));
+    return 0;
 }
 
 void ledger_note_incident(struct collector *collector, const struct incident_taken *taken)

@@ -1,4 +1,4 @@
-/* Disk troubles, told to people: the store says how its files fare, this makes each kind an incident of the collector's
+/* Disk troubles, and broken ledgers, told to people: the store says how its files fare, this makes each kind an incident of the collector's
  * own, once, and ends it when the trouble is over.
  *
  * Many files lie on one disk, so a disk's trouble is one incident however many of them it keeps from being written; a
@@ -19,7 +19,17 @@
 #define LOW_MOST_BYTES  ((uint64_t)16 << 30)
 #define SMALL_DISK      ((uint64_t)1 << 30)
 
-enum kind { DISK_FULL, DISK_READ_ONLY, DISK_HANGS, DISK_FAILS, FILE_DAMAGED, DISK_SLOW, DISK_LOW, KIND_COUNT };
+enum kind {
+    DISK_FULL,
+    DISK_READ_ONLY,
+    DISK_HANGS,
+    DISK_FAILS,
+    FILE_DAMAGED,
+    DISK_SLOW,
+    DISK_LOW,
+    LEDGER_BROKEN,
+    KIND_COUNT
+};
 
 static const struct {
     const char *group;
@@ -34,6 +44,7 @@ static const struct {
     [FILE_DAMAGED] = { "damaged-", SEVERITY_CRITICAL, "file damaged", "restore it from a backup" },
     [DISK_SLOW] = { "disk-slow", SEVERITY_WARNING, NULL, "see what else uses it" },
     [DISK_LOW] = { "disk-low", SEVERITY_WARNING, NULL, "make room" },
+    [LEDGER_BROKEN] = { "ledger-", SEVERITY_CRITICAL, NULL, "see warroom ledger verify, then ledger accept" },
 };
 
 static const enum kind kind_of_trouble[] = {
@@ -48,7 +59,7 @@ static const enum kind kind_of_trouble[] = {
 
 struct trouble {
     enum kind kind;
-    uint64_t file;     /* THE_WHOLE_DISK but for FILE_DAMAGED */
+    uint64_t file;     /* THE_WHOLE_DISK but for those that are of a file */
     uint64_t incident; /* 0: none could be made */
     bool there;        /* as of this tick */
     char title[160];
@@ -60,11 +71,16 @@ struct found { /* of one kind, in one look at all files */
     uint64_t first; /* file */
 };
 
+static bool is_of_a_file(enum kind kind)
+{
+    return kind == FILE_DAMAGED || kind == LEDGER_BROKEN;
+}
+
 static void group_text(char text[NAME_MAX_BYTES + 1], enum kind kind, uint64_t file)
 {
-    if (kind == FILE_DAMAGED && file == THE_REGISTRY)
+    if (is_of_a_file(kind) && file == THE_REGISTRY)
         snprintf(text, NAME_MAX_BYTES + 1, "%sregistry", kinds[kind].group);
-    else if (kind == FILE_DAMAGED)
+    else if (is_of_a_file(kind))
         snprintf(text, NAME_MAX_BYTES + 1, "%stenant-%" PRIu64, kinds[kind].group, file);
     else
         snprintf(text, NAME_MAX_BYTES + 1, "%s", kinds[kind].group);
@@ -114,6 +130,16 @@ static void title_of_fault(char *text, size_t size, const struct collector *coll
     snprintf(text, size, "%s%s cannot be written: %s; %s", store, others, kinds[kind].cause, kinds[kind].what_to_do);
 }
 
+static void title_of_ledger(char *text, size_t size, const struct collector *collector, uint64_t file)
+{
+    const struct tenant *tenant = fleet_tenant(collector->fleet, file);
+    const char *what_to_do = kinds[LEDGER_BROKEN].what_to_do;
+    if (tenant)
+        snprintf(text, size, "The ledger of tenant %s is broken: %s", tenant->name, what_to_do);
+    else
+        snprintf(text, size, "The collector's own ledger is broken: %s", what_to_do);
+}
+
 /* `found` is NULL for what no file has. */
 static void title_of(char *text, size_t size, const struct collector *collector, enum kind kind,
                      const struct found *found)
@@ -122,6 +148,8 @@ static void title_of(char *text, size_t size, const struct collector *collector,
     struct store_space space = store_space(collector->store);
     if (kinds[kind].cause && found)
         title_of_fault(text, size, collector, kind, found);
+    else if (kind == LEDGER_BROKEN && found)
+        title_of_ledger(text, size, collector, found->first);
     else if (kind == DISK_LOW)
         snprintf(text, size, "The disk is nearly full: %" PRIu64 " MiB free; make room under %s",
                  space.free_bytes >> 20, dir);
@@ -142,8 +170,10 @@ static void raise_incident(struct collector *collector, struct trouble *trouble)
         .severity = kinds[trouble->kind].severity,
         .crossed_us = now_us(collector),
     };
-    log_event(&collector->log, own.severity == SEVERITY_CRITICAL ? LOG_ERROR : LOG_WARN, "disk_trouble",
-              KV_TEXT("group", group), KV_TEXT("title", trouble->title), KV_TEXT("state", collector->config->state));
+    if (trouble->kind != LEDGER_BROKEN) /* the store has said why */
+        log_event(&collector->log, own.severity == SEVERITY_CRITICAL ? LOG_ERROR : LOG_WARN, "disk_trouble",
+                  KV_TEXT("group", group), KV_TEXT("title", trouble->title),
+                  KV_TEXT("state", collector->config->state));
     pager_own(collector->pager, &own, own.crossed_us, &trouble->incident, &collector->effects);
 }
 
@@ -169,7 +199,8 @@ static void end_those_over(struct collector *collector)
     {
         if (trouble->there || too_early)
             continue;
-        log_event(&collector->log, LOG_WARN, "disk_trouble_over", KV_TEXT("title", trouble->title));
+        if (trouble->kind != LEDGER_BROKEN)
+            log_event(&collector->log, LOG_WARN, "disk_trouble_over", KV_TEXT("title", trouble->title));
         pager_own_ends(collector->pager, trouble->incident, NULL, now_us(collector), &collector->effects);
         LL_DELETE(collector->troubles, trouble);
         free(trouble);
@@ -178,10 +209,18 @@ static void end_those_over(struct collector *collector)
 
 /* ---- looking ---- */
 
+static void look_at_ledger(struct collector *collector, uint64_t tenant)
+{
+    if (store_ledger_broken(collector->store, tenant))
+        see(collector, LEDGER_BROKEN, tenant, &(struct found){ .n = 1, .first = tenant });
+}
+
 static void look_at_file(struct collector *collector, enum store_file which, uint64_t tenant, struct found *found)
 {
     enum kind kind = kind_of_trouble[store_trouble(collector->store, which, tenant)];
     uint64_t file = which == STORE_REGISTRY ? THE_REGISTRY : tenant;
+    if (which == STORE_TENANT)
+        look_at_ledger(collector, tenant);
     if (kind == KIND_COUNT)
         return;
     if (kind == FILE_DAMAGED) {
@@ -236,11 +275,11 @@ void trouble_tick(struct collector *collector)
 
 /* ---- at start and end ---- */
 
-static uint64_t file_of_group(const struct collector *collector, const char *group)
+static uint64_t file_of_group(const struct collector *collector, enum kind kind, const char *group)
 {
     char text[NAME_MAX_BYTES + 1];
     for (const struct tenant *tenant = NULL; (tenant = fleet_next_tenant(collector->fleet, tenant));) {
-        group_text(text, FILE_DAMAGED, tenant->id);
+        group_text(text, kind, tenant->id);
         if (strcmp(text, group) == 0)
             return tenant->id;
     }
@@ -255,7 +294,7 @@ static void take_up(void *user, const struct incident *incident)
     for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
         if (strncmp(incident->group, kinds[kind].group, strlen(kinds[kind].group)) != 0)
             continue;
-        uint64_t file = kind == FILE_DAMAGED ? file_of_group(collector, incident->group) : THE_WHOLE_DISK;
+        uint64_t file = is_of_a_file(kind) ? file_of_group(collector, kind, incident->group) : THE_WHOLE_DISK;
         struct trouble *trouble = find(collector, kind, file) ? NULL : note(collector, kind, file);
         if (!trouble)
             return;

@@ -179,6 +179,7 @@ int verb_oncall_override(struct call *call, struct err *err);
 
 int verb_ledger_list(struct call *call, struct err *err); /* ledger.c */
 int verb_ledger_export(struct call *call, struct err *err);
+int verb_ledger_accept(struct call *call, struct err *err);
 
 int verb_patrol_log(struct call *call, struct err *err); /* patrol.c */
 int verb_patrol_handover(struct call *call, struct err *err);

@@ -179,7 +179,8 @@ static json_t *form_signed(const struct call *call, uint64_t tenant)
                      tenant == TENANT_RESERVED ? TENANT_RESERVED_NAME : form_tenant_name(call->collector, tenant),
                      "head", is_signed ? ledger_head_print(line, &head.head) : NULL, "key",
                      is_signed ? ledger_public_print(key, &head.key) : NULL, "broken",
-                     store_ledger_broken(store, tenant), "now", form_instant(collector_now_us(call->collector)));
+                     store_ledger_broken(store, tenant) != NULL, "now",
+                     form_instant(collector_now_us(call->collector)));
 }
 
 int verb_ledger_export(struct call *call, struct err *err)
@@ -196,4 +197,37 @@ int verb_ledger_export(struct call *call, struct err *err)
     call->data = form_signed(call, query.tenant);
     rc = store_ledger(collector_store(call->collector), &query, on_rows, call, err);
     return rc < 0 ? rc : CALL_LATER;
+}
+
+/* ---- one that is broken goes on ---- */
+
+/* Its new head is; by that it is answered. */
+static void head_stored(void *user, int rc)
+{
+    struct call *call = user;
+    if (rc == 0)
+        call->data = form_signed(call, call->tenant);
+    call_stored(call, rc);
+}
+
+static void entry_stored(void *user, int rc)
+{
+    struct call *call = user;
+    if (rc < 0)
+        call_stored(call, rc);
+    else
+        collector_then(call->collector, STORE_REGISTRY, 0, head_stored, call);
+}
+
+int verb_ledger_accept(struct call *call, struct err *err)
+{
+    const struct event *event = NULL;
+    struct decision decision = call_decision(call);
+    int rc = find_chain(call, &event, &call->tenant, err);
+    if (rc == 0)
+        rc = collector_accept_ledger(call->collector, call->tenant, &decision, err);
+    if (rc < 0)
+        return rc;
+    collector_then(call->collector, STORE_TENANT, call->tenant, entry_stored, call);
+    return CALL_LATER;
 }

@@ -29,7 +29,7 @@ int chain_open(struct chain *chain, sqlite3 *db, struct err *err)
 
 void chain_forget(struct chain *chain)
 {
-    chain->known = chain->dirty = false;
+    chain->known = chain->dirty = chain->accepting = false;
 }
 
 void chain_close(struct chain *chain)
@@ -160,6 +160,7 @@ static int append(struct chain *chain, struct ledger_entry entry, struct err *er
 int chain_append(struct chain *chain, const struct op_ledger *op, struct err *err)
 {
     int rc = chain_know(chain, err);
+    chain->accepting = chain->accepting || (rc == 0 && op->accepts);
     if (rc < 0 || (op->life == chain->life && op->seq <= chain->seq))
         return rc;
     rc = append(chain, op->entry, err);
@@ -189,8 +190,12 @@ int chain_flush(struct chain *chain, struct err *err)
     return rc;
 }
 
-void chain_committed(struct chain *chain)
+enum chain_state chain_committed(struct chain *chain)
 {
+    bool accepted = chain->accepting;
+    chain->accepting = false;
+    chain->broken = chain->broken && !accepted;
     if (chain->known && !chain->broken)
         chain->vouched = chain->end;
+    return accepted ? CHAIN_ACCEPTED : chain->broken ? CHAIN_BROKEN : CHAIN_GOES_ON;
 }

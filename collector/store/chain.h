@@ -28,12 +28,19 @@ struct chain_end { /* the last entry; zeroed: none */
     struct ledger_hash hash;
 };
 
+enum chain_state {
+    CHAIN_GOES_ON,
+    CHAIN_BROKEN,  /* the file does not go on from what was vouched for */
+    CHAIN_ACCEPTED /* it did not, and somebody has just said that it may be as it is */
+};
+
 struct chain { /* zeroed memory knows nothing */
     sqlite3 *db;
     sqlite3_stmt *stmts[CHAIN_STMT_COUNT];
     uint8_t *bytes; /* of the entry in hand; NULL: none yet */
     bool known;     /* what follows is as the file has it */
     bool dirty;     /* but for the marks */
+    bool accepting; /* an entry that is to be on disk next says so */
     struct chain_end end;
     int64_t life, seq;
     struct chain_end vouched; /* was on disk for sure; this and what is below outlives the connection */
@@ -51,7 +58,7 @@ int chain_know(struct chain *chain, struct err *err);
 int chain_append(struct chain *chain, const struct op_ledger *op, struct err *err);
 /* Writes the marks; before each commit. */
 int chain_flush(struct chain *chain, struct err *err);
-/* What was appended is on disk. */
-void chain_committed(struct chain *chain);
+/* What was appended is on disk. CHAIN_ACCEPTED: once. */
+enum chain_state chain_committed(struct chain *chain);
 /* Forgets what is not in the file; after a rollback. */
 void chain_forget(struct chain *chain);

@@ -219,7 +219,7 @@ static void count_written(struct file *file)
 static void tell_ledger(const struct file *file)
 {
     if (file->writer.kind == STORE_TENANT)
-        file->home->ledger(file->home->user, file->writer.tenant, &file->written.ledger, file->written.ledger_broken);
+        file->home->ledger(file->home->user, file->writer.tenant, &file->written.ledger, file->written.ledger_state);
 }
 
 static void succeeded(struct file *file)
@@ -539,7 +539,8 @@ int file_read(struct file *file, const struct store_loader *loader, struct store
 static void look_at_ledger(struct file *file)
 {
     int rc = writer_know_ledger(&file->writer, &file->written, NULL);
-    file->written.ledger_broken = file->written.ledger_broken || rc == -EBADMSG;
+    if (rc == -EBADMSG)
+        file->written.ledger_state = CHAIN_BROKEN;
     tell_ledger(file);
 }
 

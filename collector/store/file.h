@@ -27,8 +27,8 @@ struct file_home { /* what all files of a store share; borrowed as long as they 
     const char *dir;
     struct store_counts *counts;
     struct took *took;
-    /* A tenant's ledger ends here, on disk; or it does not go on from what was vouched for. */
-    void (*ledger)(void *user, uint64_t tenant, const struct chain_end *end, bool broken);
+    /* A tenant's ledger ends here, on disk, unless it is broken. */
+    void (*ledger)(void *user, uint64_t tenant, const struct chain_end *end, enum chain_state state);
     void *user;
 };
 

@@ -33,6 +33,7 @@ struct op_mark {
 struct op_ledger { /* an entry, and what tells it from all others: see chain.h */
     int64_t life;
     int64_t seq;
+    bool accepts; /* all of the chain, whatever was vouched for */
     struct ledger_entry entry;
 };
 

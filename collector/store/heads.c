@@ -12,7 +12,7 @@ struct chain_head {
     struct store_head head; /* head.n 0: none */
     bool stale;             /* the end is newer, or signed by another key */
     bool waiting;           /* to be put */
-    bool broken;
+    const char *broken;     /* why; NULL: it is not */
     UT_hash_handle hh;
 };
 
@@ -97,7 +97,7 @@ static void break_chain(const struct heads *heads, struct chain_head *chain, con
     sign(heads, chain);
     log_event(heads->log, LOG_ERROR, "ledger_broken", KV_COUNT("tenant", chain->tenant),
               KV_COUNT("signed", chain->head.head.n), KV_TEXT("error", why));
-    chain->broken = true;
+    chain->broken = why;
 }
 
 static bool is_ours(const struct heads *heads, const struct store_head *row)
@@ -145,16 +145,27 @@ bool heads_misses(const struct heads *heads, uint64_t tenant)
     return heads->has_key && !heads->fresh && !find(heads, tenant);
 }
 
-int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *end, bool broken)
+static void go_on_with(struct chain_head *chain, const struct chain_end *end)
 {
+    chain->broken = NULL;
+    chain->end = *end;
+    chain->stale = chain->waiting = true;
+}
+
+int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *end, enum chain_state state)
+{
+    bool broken = state == CHAIN_BROKEN;
     struct chain_head *chain = end->n || broken ? find_or_add(heads, tenant) : NULL;
     if (!chain)
         return end->n || broken ? -ENOMEM : 0;
+    if (state == CHAIN_ACCEPTED)
+        go_on_with(chain, end);
     if (broken && !chain->broken) {
         chain->waiting = chain->waiting || chain->stale;
         break_chain(heads, chain,
-                    chain->head.head.n ? "the file does not go on from what was signed"
-                                       : "its head is not in registry.db");
+                    chain->head.head.n
+                        ? "the file does not go on from what was signed"
+                        : "its head is not in registry.db: it was taken away, or registry.db is an older one");
     }
     if (chain->broken)
         return 0;
@@ -198,8 +209,8 @@ int heads_show(struct heads *heads, uint64_t tenant, struct store_head *ret)
     return 0;
 }
 
-bool heads_broken(const struct heads *heads, uint64_t tenant)
+const char *heads_broken(const struct heads *heads, uint64_t tenant)
 {
     const struct chain_head *chain = find(heads, tenant);
-    return chain && chain->broken;
+    return chain ? chain->broken : NULL;
 }

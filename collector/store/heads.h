@@ -29,8 +29,9 @@ int heads_restore(struct heads *heads, const struct store_head *row);
 struct chain_end heads_vouched(const struct heads *heads, uint64_t tenant);
 /* There is no head of it, and there is a key that must have signed one unless the ledger has just begun. */
 bool heads_misses(const struct heads *heads, uint64_t tenant);
-/* The chain ends here, on disk; or it is broken. -ENOMEM. */
-int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *end, bool broken);
+/* The chain ends here, on disk, unless it is broken. One that is accepted is signed anew, whatever was wrong with it.
+ * -ENOMEM. */
+int heads_moved(struct heads *heads, uint64_t tenant, const struct chain_end *end, enum chain_state state);
 
 /* Some are newer than those that were put. */
 bool heads_waiting(const struct heads *heads);
@@ -39,4 +40,4 @@ int heads_put(struct heads *heads, struct group *group);
 
 /* As store_ledger_head(), store_ledger_broken(). */
 int heads_show(struct heads *heads, uint64_t tenant, struct store_head *ret);
-bool heads_broken(const struct heads *heads, uint64_t tenant);
+const char *heads_broken(const struct heads *heads, uint64_t tenant);

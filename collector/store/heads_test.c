@@ -207,7 +207,7 @@ static void a_file_ahead_of_its_head_is_signed_at_the_next_start(void **state)
     close_store(f);
     run_sql(f, "registry.db", "DELETE FROM ledger_head; INSERT INTO ledger_head SELECT * FROM kept; DROP TABLE kept");
     start_anew(f);
-    assert_false(store_ledger_broken(f->store, 1));
+    assert_null(store_ledger_broken(f->store, 1));
     assert_int_equal(signed_now(f), 5);
     assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
     assert_int_equal(signed_on_disk(f), 5);
@@ -250,6 +250,26 @@ static void heads_of_a_key_that_was_lost_are_signed_anew_and_that_is_said(void *
     assert_int_equal(signed_now(f), 3);
 }
 
+/* By an entry behind whatever is there: all of that is signed then, and goes on being so over starts. */
+static void goes_on_once_it_is_accepted(struct fixture *f)
+{
+    struct ledger_entry entry = { .tenant = 1, .at_us = 1, .kind = "ledger", .actor = "lin", .body = "{}" };
+    int64_t last = number_in(f, "tenant-1.db", "SELECT max(n) FROM ledger");
+    assert_int_equal(store_accept_ledger(f->store, &entry), 0);
+    assert_non_null(store_ledger_broken(f->store, 1)); /* until that is on disk */
+    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
+    assert_null(store_ledger_broken(f->store, 1));
+    assert_int_equal(signed_now(f), last + 1);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+    assert_int_equal(signed_on_disk(f), last + 1);
+    start_anew(f);
+    assert_null(store_ledger_broken(f->store, 1));
+    put(f, 1);
+    start_anew(f);
+    assert_null(store_ledger_broken(f->store, 1));
+    assert_int_equal(signed_on_disk(f), last + 2);
+}
+
 /* Whatever was done to the files: what happens is still put on record, and the head stays what it was. */
 static void is_broken_by(struct fixture *f, const char *file, const char *sql)
 {
@@ -257,15 +277,16 @@ static void is_broken_by(struct fixture *f, const char *file, const char *sql)
     close_store(f);
     run_sql(f, file, sql);
     start_anew(f);
-    assert_true(store_ledger_broken(f->store, 1));
+    assert_non_null(store_ledger_broken(f->store, 1));
     assert_true(was_logged(f, "ledger_broken tenant=1 signed="));
     int64_t before = number_in(f, "tenant-1.db", "SELECT count(*) FROM ledger");
     int64_t head = signed_on_disk(f);
     put_each(f, 2, "{\"x\":2}");
     assert_int_equal(number_in(f, "tenant-1.db", "SELECT count(*) FROM ledger"), before + 2);
     start_anew(f);
-    assert_true(store_ledger_broken(f->store, 1));
+    assert_non_null(store_ledger_broken(f->store, 1));
     assert_int_equal(signed_on_disk(f), head);
+    goes_on_once_it_is_accepted(f);
 }
 
 static void a_tail_that_was_cut_off_breaks_the_ledger(void **state)
@@ -314,19 +335,20 @@ static void a_head_of_another_key_than_the_one_there_is_breaks_the_ledger(void *
     use_key(f, 2);
     assert_int_equal(load_store(f), 0);
     start_anew(f);
-    assert_false(store_ledger_broken(f->store, 1));
+    assert_null(store_ledger_broken(f->store, 1));
     struct ledger_key theirs = key;
     key = ours;
     start_anew(f);
-    assert_true(store_ledger_broken(f->store, 1));
+    assert_non_null(store_ledger_broken(f->store, 1));
     assert_true(was_logged(f, "signed by another key than the one in ledger.key"));
     put(f, 1);
     assert_int_equal(store_ledger_head(f->store, 1, &head), 0);
     assert_int_equal(head.head.n, 3);
     assert_memory_equal(&head.key, &theirs.public_key, sizeof head.key);
     start_anew(f);
-    assert_true(store_ledger_broken(f->store, 1));
+    assert_non_null(store_ledger_broken(f->store, 1));
     assert_int_equal(signed_on_disk(f), 3);
+    goes_on_once_it_is_accepted(f);
 }
 
 static void a_head_that_was_taken_away_breaks_the_ledger(void **state)
@@ -338,7 +360,7 @@ static void a_head_that_was_taken_away_breaks_the_ledger(void **state)
     run_sql(f, "registry.db", "DELETE FROM ledger_head");
     for (int start = 1; start <= 2; start++) {
         start_anew(f);
-        assert_true(store_ledger_broken(f->store, 1));
+        assert_non_null(store_ledger_broken(f->store, 1));
         assert_true(was_logged(f, "ledger_broken tenant=1 signed=0"));
         assert_int_equal(signed_now(f), 0);
         put(f, 1);
@@ -346,7 +368,8 @@ static void a_head_that_was_taken_away_breaks_the_ledger(void **state)
     }
     close_store(f);
     assert_int_equal(signed_on_disk(f), 0);
-    open_store(f);
+    start_anew(f);
+    goes_on_once_it_is_accepted(f);
 }
 
 static void a_ledger_that_stopped_before_its_first_head_is_signed_at_the_next_start(void **state)
@@ -357,7 +380,7 @@ static void a_ledger_that_stopped_before_its_first_head_is_signed_at_the_next_st
     close_store(f);
     run_sql(f, "registry.db", "DELETE FROM ledger_head");
     start_anew(f);
-    assert_false(store_ledger_broken(f->store, 1));
+    assert_null(store_ledger_broken(f->store, 1));
     assert_int_equal(signed_now(f), 3);
 }
 
@@ -440,7 +463,7 @@ static void a_file_put_in_its_place_while_it_rests_breaks_the_ledger(void **stat
     struct err why = { 0 };
     file_doubt(file, &why); /* the next write opens it anew */
     put(f, 1);
-    assert_true(store_ledger_broken(f->store, 1));
+    assert_non_null(store_ledger_broken(f->store, 1));
     assert_int_equal(signed_now(f), 4);
 }
 
@@ -462,7 +485,7 @@ static void a_retry_breaks_nothing(void **state)
         faulty_vfs_set(FAULTY_NOTHING, NULL);
         run_until(f, &told.done);
         assert_int_equal(signed_now(f), 2 * (i + 1));
-        assert_false(store_ledger_broken(f->store, 1));
+        assert_null(store_ledger_broken(f->store, 1));
     }
 }
 

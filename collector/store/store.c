@@ -65,11 +65,12 @@ static void put_heads(struct store *store)
 }
 
 /* At once after a while of quiet; in a storm all files' heads go together, once a tick. */
-static void on_ledger(void *user, uint64_t tenant, const struct chain_end *end, bool broken)
+static void on_ledger(void *user, uint64_t tenant, const struct chain_end *end, enum chain_state state)
 {
     struct store *store = user;
-    heads_moved(store->heads, tenant, end, broken);
-    if (store->heads_us == 0 || clock_mono_us(store->home.clock) - store->heads_us >= STORE_HEADS_US)
+    heads_moved(store->heads, tenant, end, state);
+    if (store->heads_us == 0 || state == CHAIN_ACCEPTED ||
+        clock_mono_us(store->home.clock) - store->heads_us >= STORE_HEADS_US)
         put_heads(store);
 }
 
@@ -88,7 +89,7 @@ int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *r
     return heads_show(store->heads, tenant, ret);
 }
 
-bool store_ledger_broken(const struct store *store, uint64_t tenant)
+const char *store_ledger_broken(const struct store *store, uint64_t tenant)
 {
     return heads_broken(store->heads, tenant);
 }
@@ -532,9 +533,9 @@ static int touched(struct file *file, int rc)
     return rc;
 }
 
-int store_put_ledger(struct store *store, const struct ledger_entry *entry)
+static int put_ledger(struct store *store, const struct ledger_entry *entry, bool accepts)
 {
-    struct op_ledger op = { .life = store->life, .seq = store->n_entries + 1, .entry = *entry };
+    struct op_ledger op = { .life = store->life, .seq = store->n_entries + 1, .accepts = accepts, .entry = *entry };
     struct file *file;
     op.entry.n = 1; /* it is not known yet */
     if (ledger_check(&op.entry, NULL) < 0)
@@ -543,6 +544,16 @@ int store_put_ledger(struct store *store, const struct ledger_entry *entry)
     int rc = group ? touched(file, group_add_ledger(group, &op)) : -ENOMEM;
     store->n_entries += rc == 0;
     return rc;
+}
+
+int store_put_ledger(struct store *store, const struct ledger_entry *entry)
+{
+    return put_ledger(store, entry, false);
+}
+
+int store_accept_ledger(struct store *store, const struct ledger_entry *entry)
+{
+    return put_ledger(store, entry, true);
 }
 
 int store_put_anchor(struct store *store, uint64_t tenant, const struct store_anchor *row)

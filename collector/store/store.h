@@ -378,8 +378,11 @@ bool store_heads_waiting(const struct store *store);
 enum store_head_answer { STORE_NO_HEAD = 1 }; /* there are no entries, or nobody signs */
 /* The head of all that is on disk. Of a ledger that does not go on from its last head, that one. */
 int store_ledger_head(struct store *store, uint64_t tenant, struct store_head *ret);
-/* The tenant's file did not go on from its last head: nothing of it was signed since. */
-bool store_ledger_broken(const struct store *store, uint64_t tenant);
+/* The tenant's file did not go on from its last head, nothing of it was signed since: why. NULL: it did. */
+const char *store_ledger_broken(const struct store *store, uint64_t tenant);
+/* As store_put_ledger(), of an entry that says that a broken ledger may be as it is: once it is on disk, all of what is
+ * there is signed by a new head. */
+int store_accept_ledger(struct store *store, const struct ledger_entry *entry);
 
 /* ---- import and export: history in and out ---- */
 

@@ -465,8 +465,7 @@ static void give_way(struct writer *writer, int rc)
 
 static void say_ledger(struct writer *writer, struct written *ret)
 {
-    chain_committed(&writer->chain);
-    ret->ledger_broken = writer->chain.broken;
+    ret->ledger_state = chain_committed(&writer->chain);
     if (writer->chain.known && !writer->chain.broken)
         ret->ledger = writer->chain.end;
 }

@@ -53,7 +53,7 @@ struct written { /* by one group */
     uint64_t bytes;
     uint64_t passed_over;    /* declarations of dropped ticks: there were too many */
     struct chain_end ledger; /* as it is on disk now; zeroed: not looked at, or broken */
-    bool ledger_broken;
+    enum chain_state ledger_state;
 };
 
 /* Creates or migrates the file as needed. Opening an open one does nothing. */

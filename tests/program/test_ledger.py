@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import json
 import random
+import signal
 import sqlite3
 import subprocess
 import unittest
@@ -231,6 +232,33 @@ class Verified(unittest.TestCase):
             wait_for("the key is kept", (state / "ledger.key").exists)
             code, verdict = self.verify()
             self.assertEqual((code, "found it altered" in verdict["says"]), (2, True) if broken else (0, False), verdict)
+
+    def test_a_broken_ledger_pages_and_goes_on_once_it_is_accepted(self):
+        _, told = self.export()
+        self.world.signal("collector", signal.SIGTERM)  # so that all of it is signed
+        wait_for("the collector has left", lambda: not self.world.alive("collector"))
+        with contextlib.closing(sqlite3.connect(self.world.folder / "state/tenant-1.db")) as db:
+            last = db.execute("SELECT max(n) FROM ledger").fetchone()[0]
+            db.execute("DELETE FROM ledger WHERE n > 1")
+            db.commit()
+        self.world.start_collector()
+        says = "The ledger of tenant acme is broken: see warroom ledger verify, then ledger accept"
+        wait_for("somebody is told", lambda: any(says in json.dumps(page["page"]) for page in self.world.pages()))
+        code, verdict = self.verify("acme")
+        self.assertEqual((code, "its tail was cut off" in verdict["says"]), (2, True), verdict)
+        self.assertIn("a line of 1 to 255 bytes", self.world.console("ledger", "accept", "acme", "--reason", "a\nb")[2])
+        accepted = self.world.must("ledger", "accept", "acme", "--reason", "restored from the backup of 02:00")
+        code, verdict = self.verify("acme", "--key", told["key"], "--head", accepted["head"])
+        self.assertEqual((code, verdict["state"]), (0, "ok"), verdict)
+        entry = self.world.must("ledger", "list", "--tenant", "acme", "--kind", "ledger")["entries"][0]
+        self.assertEqual((entry["body"]["head"][:22], entry["body"]["signed"], entry["body"]["reason"]),
+                         (told["head"][:22], last, "restored from the backup of 02:00"))
+        self.assertEqual(self.verify("acme", "--head", told["head"])[0], 2)  # who has kept a head still sees it
+        self.assertIn("not broken", self.world.console("ledger", "accept", "acme", "--reason", "again")[2])
+        wait_for("it is over", lambda: not [row for row in self.world.must("incident", "list")["incidents"] if row["title"] == says])
+        self.world.kill("collector")
+        self.world.start_collector()
+        self.assertEqual(self.verify("acme")[0], 0)
 
 
 if __name__ == "__main__":

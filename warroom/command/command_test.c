@@ -132,6 +132,8 @@ static void every_verb_asks_as_the_contract_has_it(void **state)
           "{'verb':'patrol handover','args':{'event':'launch','note':'quiet'}}" },
         { "warroom contact list", "{'verb':'contact list','args':{}}" },
         { "warroom contact show alice", "{'verb':'contact show','args':{'contact':'alice'}}" },
+        { "warroom ledger accept acme --reason restored",
+          "{'verb':'ledger accept','args':{'tenant':'acme','reason':'restored'}}" },
         { "warroom oncall list", "{'verb':'oncall list','args':{}}" },
         { "warroom oncall show desk", "{'verb':'oncall show','args':{'rota':'desk'}}" },
         { "warroom oncall override desk bob --from 2026-11-23T04:00:00Z --to 2026-11-23T06:00:00Z --reason ill",

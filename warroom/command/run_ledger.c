@@ -184,8 +184,9 @@ static struct verdict judge_taken(const struct taking *taking, int64_t now_us)
         return verdict;
     if (taking->broken) {
         verdict.state = "critical";
-        snprintf(verdict.says, sizeof verdict.says,
-                 "the collector found it altered, and signs it no more (ledger_broken)");
+        snprintf(
+            verdict.says, sizeof verdict.says,
+            "the collector found it altered, and signs it no more (ledger_broken); docs/ledger.md tells what to do");
     } else if (!taking->is_signed && (taking->known->has_key || taking->known->has_head)) {
         verdict.state = "warning";
         snprintf(verdict.says, sizeof verdict.says,

@@ -40,6 +40,7 @@ static const struct sentence {
       "[; before it was on record{unrecorded?}]" },
     { "round", NULL, "round {k} ({phase}) {state}[: {cause}][; {findings:finding}][; {left_out} more left out]" },
     { "handover", NULL, "{note}" },
+    { "ledger", "accepted", "accepted as it is, signed up to entry {signed} before: {broken}; because: {reason}" },
     { "silence", NULL, "{what}: silence {silence} over {hosts}, rule {rule}, of {owner} until {to_us}[: {reason}]" },
     { "contact", "tested", "tested {contact}: {delivered} of {tried:way} took it" },
     { "oncall", NULL, "{contact} on duty for {rota} from {from_us} to {to_us}: {reason}" },

@@ -105,6 +105,14 @@ static void a_test_of_a_contact_says_how_many_ways_took_it(void **state)
          "tested alice: 1 of 2 ways took it");
 }
 
+static void a_ledger_that_was_accepted_says_what_was_wrong_and_why(void **state)
+{
+    (void)state;
+    says("ledger",
+         "{'what':'accepted','signed':96,'broken':'cut','reason':'restored from the backup of 02:00','head':''}",
+         "accepted as it is, signed up to entry 96 before: cut; because: restored from the backup of 02:00");
+}
+
 static void silences_and_notices_say_over_what_and_until_when(void **state)
 {
     (void)state;
@@ -160,6 +168,7 @@ int main(void)
         cmocka_unit_test(rounds_and_hand_overs_say_what_was_found),
         cmocka_unit_test(an_override_of_a_rota_says_who_is_on_duty_until_when),
         cmocka_unit_test(a_test_of_a_contact_says_how_many_ways_took_it),
+        cmocka_unit_test(a_ledger_that_was_accepted_says_what_was_wrong_and_why),
         cmocka_unit_test(silences_and_notices_say_over_what_and_until_when),
         cmocka_unit_test(contracts_and_draws_count_their_days),
         cmocka_unit_test(what_is_missing_or_not_known_is_no_fault),

@@ -44,6 +44,7 @@ show_fn show_rota_override;
 show_fn show_ledger;
 show_fn show_verdict;
 show_fn show_exported;
+show_fn show_accepted;
 show_fn show_rules;
 show_fn show_rule_file;
 show_fn show_rule_test; /* what would have fired */

@@ -54,3 +54,10 @@ void show_exported(const json_t *data, const struct sheet *sheet)
     fprintf(sheet->out, "%s: %s\n", field_text(data, "file"), field_text(data, "says"));
     fprintf(sheet->out, "  key   %s\n  head  %s\n", field_text(data, "key"), field_text(data, "head"));
 }
+
+void show_accepted(const json_t *data, const struct sheet *sheet)
+{
+    fprintf(sheet->out, "the ledger of %s is signed again, as it is now; its last entry says by whom and why\n",
+            field_text(data, "tenant"));
+    fprintf(sheet->out, "  key   %s\n  head  %s\n", field_text(data, "key"), field_text(data, "head"));
+}

@@ -177,6 +177,8 @@ static const struct verb verbs[] = {
       "is it what was signed, to the last entry; exits as a monitoring plugin" },
     { "ledger export <tenant> <file>", "", "ledger export", show_exported,
       "all of it into a file that can be verified anywhere" },
+    { "ledger accept <tenant>", "reason!", "ledger accept", show_accepted,
+      "a broken one may be as it is: it is signed anew, and says so" },
     { "rule list", "tenant host event", "rule list", show_rules,
       "the rules, or those that hold for a host or in a window" },
     { "rule test [host]", "tenant event rule_file from? to? state data format? group " QUANTITIES, "rule test",
