@@ -6,31 +6,62 @@
 #include "collector/parts.h"
 #include "collector/patrol/patrol.h"
 
-static void say(struct collector *collector, const struct event *event, const char *format, ...)
+enum { SAID_ROOM = 1024 }; /* the pager cuts, between characters */
+
+struct saying {
+    char in[LANGUAGE_COUNT][SAID_ROOM];
+};
+
+static void put(struct saying *saying, enum language language, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void say(struct collector *collector, const struct event *event, const char *format, ...)
+static void put(struct saying *saying, enum language language, const char *format, ...)
 {
-    char what[PAGE_TEXT_MAX + 1];
-    char text[PAGE_TEXT_MAX + 1];
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    vsnprintf(saying->in[language], SAID_ROOM, format, args);
     va_end(args);
-    snprintf(text, sizeof text, "%s%s: %s", event->drill ? "DRILL: " : "", event->name, what);
-    if (pager_chatter(collector->pager, event->tenant, text, now_us(collector), &collector->effects) < 0)
+}
+
+static void say(struct collector *collector, const struct event *event, const struct saying *saying)
+{
+    char english[SAID_ROOM + EVENT_NAME_MAX + 16], chinese[sizeof english];
+    const struct page_said said = { .in = { [LANGUAGE_EN] = english, [LANGUAGE_ZH] = chinese } };
+    snprintf(english, sizeof english, "%s%s: %s", event->drill ? "DRILL: " : "", event->name, saying->in[LANGUAGE_EN]);
+    snprintf(chinese, sizeof chinese, "%s%s：%s", event->drill ? "演练：" : "", event->name, saying->in[LANGUAGE_ZH]);
+    if (pager_chatter(collector->pager, event->tenant, &said, now_us(collector), &collector->effects) < 0)
         log_event(&collector->log, LOG_ERROR, "chatter_not_kept", KV_TEXT("event_name", event->name),
                   KV_TEXT("error", "out of memory"));
 }
 
 void chatter_change(struct collector *collector, const struct event *event, const struct event_change *change)
 {
+    static const char *const states[EVENT_STATE_COUNT] = {
+        [EVENT_DRAFT] = "起草中",     [EVENT_REQUESTED] = "已申请",    [EVENT_ACCEPTED] = "已受理",
+        [EVENT_CHECKED] = "已核查",   [EVENT_ARMED] = "已进入战备",    [EVENT_LIVE] = "保障进行中",
+        [EVENT_CLOSING] = "收尾中",   [EVENT_REPORTED] = "已提交报告", [EVENT_CLOSED] = "已结束",
+        [EVENT_CANCELLED] = "已取消",
+    };
+    struct saying saying;
     bool why = change->reason[0];
-    if (change->what == EVENT_ARMING)
-        say(collector, event, "to be armed when all its hosts are ready, for %s", change->by);
-    else if (change->what == EVENT_STEPPED)
-        say(collector, event, "%s, by %s%s%s", event_state_name(change->to), change->by, why ? ": " : "",
+    if (change->what == EVENT_ARMING) {
+        put(&saying, LANGUAGE_EN, "to be armed when all its hosts are ready, for %s", change->by);
+        put(&saying, LANGUAGE_ZH, "所有主机就绪后进入战备，操作者 %s", change->by);
+    } else if (change->what == EVENT_STEPPED) {
+        put(&saying, LANGUAGE_EN, "%s, by %s%s%s", event_state_name(change->to), change->by, why ? ": " : "",
             why ? change->reason : "");
+        put(&saying, LANGUAGE_ZH, "%s，操作者 %s%s%s", states[change->to], change->by, why ? "：" : "",
+            why ? change->reason : "");
+    } else {
+        return;
+    }
+    say(collector, event, &saying);
+}
+
+static const char *round_word(enum patrol_state state)
+{
+    static const char *const words[] = { [PATROL_KEPT] = "按时", [PATROL_LATE] = "延迟", [PATROL_MISSED] = "缺失" };
+    return words[state];
 }
 
 /* Its worst finding, and how many there are. */
@@ -38,6 +69,7 @@ void chatter_round(struct collector *collector, const struct event *event, const
                    const struct patrol_report *report)
 {
     const struct patrol_finding *worst = NULL;
+    struct saying saying;
     char line[PAGE_TEXT_MAX - 64];
     size_t found = 0;
     for (int i = 0; i < PATROL_CHECK_COUNT; i++) {
@@ -46,20 +78,32 @@ void chatter_round(struct collector *collector, const struct event *event, const
         if (result->found > 0 && (!worst || result->findings[0].severity > worst->severity))
             worst = &result->findings[0];
     }
-    if (worst)
-        say(collector, event, "round %u of patrol (%s): %zu found; %s", round->k, patrol_state_name(round->state),
-            found, patrol_finding_line(line, sizeof line, worst));
-    else
-        say(collector, event, "round %u of patrol (%s): nothing found", round->k, patrol_state_name(round->state));
+    const char *state = patrol_state_name(round->state), *word = round_word(round->state);
+    if (worst) {
+        patrol_finding_line(line, sizeof line, worst);
+        put(&saying, LANGUAGE_EN, "round %u of patrol (%s): %zu found; %s", round->k, state, found, line);
+        put(&saying, LANGUAGE_ZH, "第 %u 轮巡检（%s）：发现 %zu 项；%s", round->k, word, found, line);
+    } else {
+        put(&saying, LANGUAGE_EN, "round %u of patrol (%s): nothing found", round->k, state);
+        put(&saying, LANGUAGE_ZH, "第 %u 轮巡检（%s）：未发现异常", round->k, word);
+    }
+    say(collector, event, &saying);
 }
 
 void chatter_missed(struct collector *collector, const struct event *event, const struct patrol_round *first,
                     unsigned n, const char *cause)
 {
-    say(collector, event, "%u round%s of patrol missed from round %u on: %s", n, n == 1 ? "" : "s", first->k, cause);
+    struct saying saying;
+    put(&saying, LANGUAGE_EN, "%u round%s of patrol missed from round %u on: %s", n, n == 1 ? "" : "s", first->k,
+        cause);
+    put(&saying, LANGUAGE_ZH, "自第 %u 轮起缺失 %u 轮巡检：%s", first->k, n, cause);
+    say(collector, event, &saying);
 }
 
 void chatter_handover(struct collector *collector, const struct event *event, const char *by, const char *note)
 {
-    say(collector, event, "handed over by %s: %s", by, note);
+    struct saying saying;
+    put(&saying, LANGUAGE_EN, "handed over by %s: %s", by, note);
+    put(&saying, LANGUAGE_ZH, "%s 交班：%s", by, note);
+    say(collector, event, &saying);
 }

@@ -41,6 +41,7 @@ static void fill_contact(const struct collector *collector, const struct contact
     snprintf(ret->name, sizeof ret->name, "%s", contact->name);
     ret->tenant = tenant_of(collector, contact->tenant, contact->name);
     ret->hears = contact->hears;
+    ret->language = (enum language)contact->language;
     for (; ret->n_ways < contact->ways.n; ret->n_ways++) {
         struct page_way *way = &ret->ways[ret->n_ways];
         snprintf(way->channel, sizeof way->channel, "%s", ways[ret->n_ways].channel);

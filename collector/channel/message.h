@@ -20,7 +20,6 @@ enum message_kind {
     MESSAGE_KIND_COUNT
 };
 
-enum language { LANGUAGE_EN, LANGUAGE_ZH, LANGUAGE_COUNT };
 extern const char *const language_names[]; /* "en", "zh"; NULL ends them */
 
 struct message_item {

@@ -34,20 +34,21 @@ static int say(struct paging *p, const struct page_contact *contact, uint64_t te
     return 0;
 }
 
-static void chatter(struct paging *p, uint64_t tenant, const char *text)
+static void chatter(struct paging *p, uint64_t tenant, const struct page_said *said)
 {
     for (size_t i = 0; i < p->pager->ways.n_contacts; i++) {
         const struct page_contact *contact = &p->pager->ways.contacts[i];
         if (contact->hears && contact->n_ways > 0 && contact_is_for(contact, tenant) &&
-            say(p, contact, tenant, text) < 0)
+            say(p, contact, tenant, said->in[contact->language]) < 0)
             p->rc = -ENOMEM;
     }
 }
 
-int pager_chatter(struct pager *pager, uint64_t tenant, const char *text, int64_t now_us, struct page_effects *out)
+int pager_chatter(struct pager *pager, uint64_t tenant, const struct page_said *said, int64_t now_us,
+                  struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    chatter(&p, tenant, text);
+    chatter(&p, tenant, said);
     return p.rc;
 }
 
@@ -85,7 +86,7 @@ static unsigned gone_pct(const struct incident *row, int64_t now_us)
 bool dossier_warn(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
-    char text[PAGE_NOTE_MAX + 1];
+    char text[PAGE_NOTE_MAX + 1], chinese[PAGE_NOTE_MAX + 1];
     if (row->state != INCIDENT_TRIGGERED || row->rehearsal || row->clock == 0 || row->breached ||
         row->acknowledged_us > 0)
         return false;
@@ -98,6 +99,8 @@ bool dossier_warn(struct paging *p, struct dossier *dossier)
     snprintf(text, sizeof text,
              "incident %" PRIu64 ": %u %% of its ten minutes are gone, and nobody has acknowledged: %s", row->id, pct,
              row->title);
-    chatter(p, row->tenant, text);
+    snprintf(chinese, sizeof chinese, "事件 %" PRIu64 "：十分钟时限已过去 %u %%，尚无人响应：%s", row->id, pct,
+             row->title);
+    chatter(p, row->tenant, &(struct page_said){ .in = { [LANGUAGE_EN] = text, [LANGUAGE_ZH] = chinese } });
     return true;
 }

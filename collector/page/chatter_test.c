@@ -19,7 +19,8 @@ static void set_room(struct fixture *f)
 static void say(struct fixture *f, uint64_t tenant, const char *text)
 {
     page_effects_clear(&f->out);
-    assert_int_equal(pager_chatter(f->pager, tenant, text, f->now_us, &f->out), 0);
+    const struct page_said said = { .in = { text, "中文" } };
+    assert_int_equal(pager_chatter(f->pager, tenant, &said, f->now_us, &f->out), 0);
     store(f);
 }
 
@@ -35,6 +36,30 @@ static void chatter_goes_to_who_hears_the_tenant_and_is_not_urgent(void **state)
     assert_true(page->kind == PAGE_CHATTER && page->incident == 0);
     assert_string_equal(page->text, "sale is live");
     assert_string_equal(page->contact, "group");
+}
+
+static void who_hears_is_told_in_its_language(void **state)
+{
+    struct fixture *f = *state;
+    struct page_contact rooms[] = { machine("group", SHOP), machine("qun", SHOP) };
+    for (int i = 0; i < 2; i++) {
+        rooms[i].everything = false;
+        rooms[i].hears = true;
+        rooms[i].language = i == 0 ? LANGUAGE_EN : LANGUAGE_ZH;
+    }
+    const struct page_ways ways = { .n_contacts = 2, .contacts = rooms };
+    assert_int_equal(pager_set_ways(f->pager, &ways, f->now_us, &f->out), 0);
+    say(f, SHOP, "sale is live");
+    assert_int_equal(f->out.n_pages, 2);
+    assert_string_equal(f->out.pages[0].text, "sale is live");
+    assert_string_equal(f->out.pages[1].text, "中文");
+    page_effects_clear(&f->out);
+    FIRES(f);
+    at(f, 300);
+    tick(f);
+    assert_int_equal(f->out.n_pages, 2);
+    assert_non_null(strstr(f->out.pages[0].text, "50 % of its ten minutes are gone"));
+    assert_non_null(strstr(f->out.pages[1].text, "十分钟时限已过去 50 %"));
 }
 
 static void chatter_waits_behind_pages_and_goes_together(void **state)
@@ -122,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(chatter_goes_to_who_hears_the_tenant_and_is_not_urgent),
+        TEST(who_hears_is_told_in_its_language),
         TEST(chatter_waits_behind_pages_and_goes_together),
         TEST(chatter_that_has_not_gone_out_outlives_the_process),
         TEST(chatter_to_a_contact_that_is_gone_is_cancelled),

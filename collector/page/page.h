@@ -203,12 +203,15 @@ struct page_way {
     char address[PAGE_ADDRESS_MAX + 1]; /* "" for a webhook, or a robot that is to mention nobody */
 };
 
+enum language { LANGUAGE_EN, LANGUAGE_ZH, LANGUAGE_COUNT }; /* what somebody is told in */
+
 struct page_contact { /* a person, a group, or a machine */
     char name[CONTACT_NAME_MAX + 1];
-    uint64_t tenant; /* whose incidents it is told of; 0: all, the collector's own too */
-    bool everything; /* a machine: at once, whatever the policy is */
-    bool hears;      /* chatter, too: the course of its tenant's events */
-    unsigned n_ways; /* 1..PAGE_WAYS_MAX, in the order of preference */
+    uint64_t tenant;        /* whose incidents it is told of; 0: all, the collector's own too */
+    bool everything;        /* a machine: at once, whatever the policy is */
+    bool hears;             /* chatter, too: the course of its tenant's events... */
+    enum language language; /* ...in this */
+    unsigned n_ways;        /* 1..PAGE_WAYS_MAX, in the order of preference */
     struct page_way ways[PAGE_WAYS_MAX];
 };
 
@@ -315,8 +318,12 @@ int pager_note(struct pager *pager, uint64_t incident, const char *text, const c
 int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                  struct err *err);
 
-/* Tells the contacts of the tenant that hear such things, behind all pages. `text` is cut at PAGE_TEXT_MAX. -ENOMEM. */
-int pager_chatter(struct pager *pager, uint64_t tenant, const char *text, int64_t now_us, struct page_effects *out);
+struct page_said {
+    const char *in[LANGUAGE_COUNT]; /* borrowed; cut at PAGE_TEXT_MAX */
+};
+/* Tells the contacts of the tenant that hear such things, behind all pages. -ENOMEM. */
+int pager_chatter(struct pager *pager, uint64_t tenant, const struct page_said *said, int64_t now_us,
+                  struct page_effects *out);
 
 /* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it
  * goes out all the same: it is due from now on. Further calls change nothing. -ENOMEM. */

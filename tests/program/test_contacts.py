@@ -270,6 +270,25 @@ class Tried(unittest.TestCase):
         self.assertEqual(self.entries(), [])
 
 
+HEARD = """channels:
+  - {{name: room, kind: webhook, url: '{url}'}}
+contacts:
+  - {{name: room, language: zh, hears: true, ways: [{{channel: room}}]}}
+"""
+
+
+class Heard(unittest.TestCase):
+    def test_how_an_event_goes_is_told_in_the_contacts_language(self):
+        world = self.enterContext(World())
+        world.start_receiver()
+        world.configure(webhooks=[])
+        world.people(HEARD.format(url=world.url()))
+        world.start_collector()
+        world.live_event()
+        wait_for("it is live", lambda: any("保障进行中，操作者" in str(page["page"]) for page in world.pages()))
+        self.assertTrue(all("演练：" in str(page["page"]) for page in world.pages()), world.pages())
+
+
 def told_by():
     return pwd.getpwuid(os.getuid()).pw_name
 
