@@ -77,6 +77,7 @@ void collector_tick(struct collector *collector)
     trouble_tick(collector);
     ledger_tick(collector);
     probes_tick(collector);
+    pulse_tick(collector);
     dead_man_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
     desk_settle(collector);
@@ -270,6 +271,7 @@ static void free_collector(uv_handle_t *handle)
     tryouts_forget(collector);
     trouble_free(collector);
     probes_free(collector);
+    pulse_free(collector);
     contract_free(collector);
     rounds_free(collector);
     silences_free(collector);

@@ -7,7 +7,7 @@
  * Files    collector.c life and timer · uplink.c connections and sessions · uplink_tell.c what is logged of them ·
  *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
- *          trouble.c the disk's troubles, concern.c others of its own · probes.c whether channels can be reached ·
+ *          trouble.c the disk's troubles, concern.c others of its own · pulse.c heartbeats · probes.c whether channels can be reached ·
  *          deadman.c who is told outside that all is well · rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how
  *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
@@ -455,6 +455,18 @@ struct collector_status {
     unsigned port; /* it listens on */
 };
 void collector_status(const struct collector *collector, struct collector_status *ret);
+
+struct heart_view {      /* heartbeats of a live event, since it is or since the start */
+    bool able;           /* there is a host that can be asked: it reports, and its agent knows of exercises */
+    uint64_t came, lost; /* through, or not */
+    unsigned in_a_row;   /* lost, since one came */
+    const char *stuck;   /* what the last one got stuck at; NULL: it did not */
+    int64_t last_us;     /* when one last came; 0: none has... */
+    int64_t took_us;     /* ...and how long it took; as the slowest did */
+    int64_t slowest_us;
+};
+/* False: it has none, as it is not live. */
+bool collector_heart(const struct collector *collector, uint64_t event, struct heart_view *ret);
 
 /* What is wrong with the disk, each in words for people; start with NULL. NULL: no more. Borrowed until the next
  * second. */

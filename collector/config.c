@@ -289,6 +289,9 @@ static int check_webhooks(const char *path, const struct collector_config *confi
         struct err err;
         if (channel_url_check(webhooks[i].url, &err) < 0)
             rc = config_fault(faults, path, webhooks[i].line, "`url`: %s", err.text);
+        if (strcmp(webhooks[i].name, PAGE_LOOPBACK) == 0)
+            rc = config_fault(faults, path, webhooks[i].line, "`name`: %s is kept for the collector's own heartbeats",
+                              webhooks[i].name);
         for (size_t j = 0; j < i; j++)
             if (strcmp(webhooks[i].name, webhooks[j].name) == 0)
                 rc = config_fault(faults, path, webhooks[i].line, "`name`: %s stands twice", webhooks[i].name);

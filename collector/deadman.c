@@ -20,7 +20,9 @@ static const char *what_is_wrong(const struct collector *collector)
                  store_fault(collector->store, STORE_TENANT, TENANT_RESERVED);
     for (const struct tenant *tenant = NULL; (tenant = fleet_next_tenant(collector->fleet, tenant));)
         fault = fault || store_fault(collector->store, STORE_TENANT, tenant->id);
-    return fault ? "a file cannot be written" : NULL;
+    if (fault)
+        return "a file cannot be written";
+    return pulse_is_well(collector) ? NULL : "a heartbeat did not come through";
 }
 
 static void tell_held_back(struct collector *collector, const char *why)

@@ -76,7 +76,9 @@ static void after_done(void *user, int rc)
             pager_recorded(collector->pager, happening->page.id, rc == 0);
             pages = true;
         }
-        if (collector->listener.happened)
+        if (happening->kind == HAPPENED_PAGE && happening->page.kind == PAGE_BEAT)
+            pulse_recorded(collector, happening->page.id);
+        else if (collector->listener.happened)
             collector->listener.happened(collector->listener.user, happening);
     }
     if (pages)
@@ -142,8 +144,11 @@ static void settle_transition(struct collector *collector, const struct transiti
         return;
     bool was_silent = host->silent;
     uint64_t tenant = host->row->tenant;
-    if (watch_is_exercise(alert->rule)) /* of the way to people: no alert of the host's */
+    if (watch_is_exercise(alert->rule)) { /* of the way to people: no alert of the host's */
+        if (strcmp(alert->rule, WATCH_HEARTBEAT_RULE) == 0)
+            pulse_heard(collector, transition);
         return;
+    }
     if (!transition->late) { /* a late one tells of the past: the row is the alert as it is now */
         count_alert(host, transition);
         store_put_alert(collector->store, tenant, alert);
@@ -257,6 +262,8 @@ struct sending { /* one message */
 static void count_attempt(const struct sending *sending, const struct page *page, const struct page_outcome *outcome)
 {
     struct collector *collector = sending->collector;
+    if (page->kind == PAGE_BEAT)
+        return;
     collector->pages_delivered += page->state == PAGE_DELIVERED;
     collector->pages_failed += page->state == PAGE_FAILED;
     ledger_note_attempt(collector, page, sending->pages[0], sending->n, outcome);
@@ -372,8 +379,21 @@ static void not_sent(struct collector *collector, const struct page_due *due, in
     settle_outcome(&failed, &outcome);
 }
 
+/* A heartbeat has come all the way. */
+static void take_beat(struct collector *collector, const struct page_due *due)
+{
+    struct sending taken = { .n = 0 };
+    take_sending(&taken, collector, due);
+    pulse_came(collector, due->at[0]->id);
+    settle_outcome(&taken, &(struct page_outcome){ .delivered = true });
+}
+
 static void send_due(struct collector *collector, const struct page_due *due)
 {
+    if (due->at[0]->kind == PAGE_BEAT) {
+        take_beat(collector, due);
+        return;
+    }
     struct err err = { .text = "out of memory" };
     int rc = -ENOMEM;
     struct sending *sending = calloc(1, sizeof *sending);

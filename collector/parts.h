@@ -51,6 +51,8 @@ struct host_state { /* what the collector knows of a host beside its row */
     bool exercised[EXERCISE_REHEARSAL + 1]; /* by what the way from it to people is being tried: exercise_set() */
     struct policy policy;                   /* in force */
     int64_t interval_us;                    /* the agent confirmed; 0: not yet */
+    uint64_t confirmed_revision;            /* of its policy, likewise */
+    bool beats;                             /* WATCH_HEARTBEAT_RULE fires */
     double limits[LIMIT_COUNT];             /* in force: an event's, or else the host's own */
     unsigned in_force;                      /* rules': IN_FORCE(...) bits */
     uint64_t event;                         /* the live event it is in; 0: none */
@@ -215,6 +217,7 @@ struct collector {
     struct probe *probes;     /* of channels: probes.c */
     int64_t probes_us;        /* monotonic: the next minute of them begins */
     struct dead_man dead_man;
+    struct heart *hearts;  /* of live events: pulse.c */
     struct rounds *rounds; /* of patrol: rounds.c; NULL: none yet */
     bool closing;
     struct arena arena;             /* of the message in hand */
@@ -493,6 +496,18 @@ void concern_end(struct collector *collector, uint64_t *incident);
 void probes_restore(struct collector *collector); /* behind the rows */
 void probes_tick(struct collector *collector);
 void probes_free(struct collector *collector);
+
+/* pulse.c: heartbeats of the way to people. The caller settles. */
+void pulse_restore(struct collector *collector); /* behind the rows */
+void pulse_tick(struct collector *collector);
+void pulse_free(struct collector *collector);
+/* A transition of WATCH_HEARTBEAT_RULE. */
+void pulse_heard(struct collector *collector, const struct transition *transition);
+/* A page of PAGE_BEAT is on disk; it was taken from the queue. */
+void pulse_recorded(struct collector *collector, uint64_t page);
+void pulse_came(struct collector *collector, uint64_t page);
+/* No live event's last beat was lost. */
+bool pulse_is_well(const struct collector *collector);
 
 /* deadman.c */
 void dead_man_restore(struct collector *collector); /* behind the rows */

@@ -72,6 +72,8 @@ static void check_names(struct checking *c, const struct names *names, const str
             FAULT(c, row.line, "`name` is \"%.64s\", want no blanks, commas and semicolons in it", row.name);
         if (taken > 0)
             FAULT(c, row.line, "`name`: %s stands in line %d already", row.name, taken);
+        if (strcmp(row.name, PAGE_LOOPBACK) == 0)
+            FAULT(c, row.line, "`name`: %s is kept for the collector's own heartbeats", row.name);
     }
 }
 

@@ -516,6 +516,7 @@ static void confirm_interval(struct session *session, const struct report *repor
     bool arrived = host->session != session;
     host->session = session;
     host->interval_us = interval_us;
+    host->confirmed_revision = report->policy_revision;
     if (changed)
         scope_tell_watch(session->collector, host);
     if (arrived)

@@ -385,6 +385,7 @@ int restore_all(struct collector *collector, struct err *err)
     free(loading.alerts);
     trouble_restore(collector);
     probes_restore(collector);
+    pulse_restore(collector);
     dead_man_restore(collector);
     desk_settle(collector);
     if (rc == 0)

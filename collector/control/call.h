@@ -216,6 +216,7 @@ int64_t form_cloned_us(const struct collector *collector, const struct host_view
 json_t *form_seconds(int64_t us);
 json_t *form_host_brief(const struct collector *collector, uint64_t host);
 json_t *form_event(const struct collector *collector, const struct event *row); /* form_event.c */
+json_t *form_heartbeat(const struct collector *collector, const struct event *row);
 json_t *form_gates(const struct collector *collector, const struct event *row);
 json_t *form_document(const struct collector *collector,
                       const struct event *row); /* form_document.c; null: unreadable */

@@ -220,6 +220,7 @@ static void show_page(struct call *call, const struct event *row)
     call->data = json_pack("{s:o, s:o, s:o, s:o, s:o}", "event", form_event(call->collector, row), "gates",
                            form_gates(call->collector, row), "document", form_document(call->collector, row), "hosts",
                            hosts_of(call, row), "incidents", listing.rows);
+    json_object_set_new(call->data, "heartbeat", form_heartbeat(call->collector, row));
     if (read_history(call, row, &failed) < 0)
         call_finish(call, &failed);
 }

@@ -62,3 +62,16 @@ json_t *form_gates(const struct collector *collector, const struct event *row)
                                         form_instant(gates[kind].at_us)));
     return list;
 }
+
+json_t *form_heartbeat(const struct collector *collector, const struct event *row)
+{
+    struct heart_view heart;
+    if (!collector_heart(collector, row->id, &heart))
+        return json_null();
+    bool came = heart.came > 0;
+    return json_pack("{s:b, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "able", heart.able, "came", (json_int_t)heart.came,
+                     "lost", (json_int_t)heart.lost, "in_a_row", (int)heart.in_a_row, "stuck",
+                     form_text(heart.stuck ? heart.stuck : ""), "last", form_instant(heart.last_us), "took_s",
+                     came ? form_seconds(heart.took_us) : json_null(), "slowest_s",
+                     came ? form_seconds(heart.slowest_us) : json_null());
+}

@@ -66,7 +66,7 @@ void chatter_forget(struct pager *pager, int64_t before_us)
     HASH_ITER(hh, pager->slips, slip, next)
     {
         bool settled = slip->row.state != PAGE_QUEUED && slip->row.created_us < before_us;
-        if (slip->row.kind != PAGE_CHATTER || !(settled || before_us == INT64_MAX))
+        if (slip->row.incident != 0 || !(settled || before_us == INT64_MAX))
             continue;
         queue_remove(slip);
         assert(pager->slips);

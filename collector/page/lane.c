@@ -17,7 +17,7 @@ enum { SPREAD_MAX = 120 /* a minute; of more there is always one left */ };
 
 static unsigned rank_of(const struct slip *slip)
 {
-    static const unsigned ranks[] = { [PAGE_TRIGGER] = 0, [PAGE_RESOLVE] = 1, [PAGE_CHATTER] = 3 };
+    static const unsigned ranks[] = { [PAGE_TRIGGER] = 0, [PAGE_RESOLVE] = 1, [PAGE_CHATTER] = 3, [PAGE_BEAT] = 3 };
     return is_rehearsed(slip) ? 2 : ranks[slip->row.kind];
 }
 

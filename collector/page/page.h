@@ -68,6 +68,7 @@
 #define PAGE_BUDGET_US      (600 * US_PER_S)
 #define REHEARSED_FOR_US    (120 * US_PER_S)
 #define REHEARSAL_MARK      "REHEARSAL: "    /* what the title of one begins with */
+#define PAGE_LOOPBACK       "loopback"       /* no contact's and no channel's name */
 #define ACKNOWLEDGED_FOR_US (900 * US_PER_S) /* in a window; outside of one, or once it is over, it does not expire */
 enum {
     INCIDENT_ALERTS_MAX = 256,
@@ -130,7 +131,12 @@ struct incident_alert { /* row: an alert that belongs to an incident, as it last
     struct alert alert;
 };
 
-enum page_kind { PAGE_TRIGGER, PAGE_RESOLVE, PAGE_CHATTER };
+enum page_kind {
+    PAGE_TRIGGER,
+    PAGE_RESOLVE,
+    PAGE_CHATTER,
+    PAGE_BEAT, /* a heartbeat's, to nobody: not kept once it has ended */
+};
 enum page_state { PAGE_QUEUED, PAGE_DELIVERED, PAGE_FAILED, PAGE_CANCELLED };
 enum page_class {
     PAGE_FIRST,     /* by the way that is asked first */
@@ -324,6 +330,12 @@ struct page_said {
 /* Tells the contacts of the tenant that hear such things, behind all pages. -ENOMEM. */
 int pager_chatter(struct pager *pager, uint64_t tenant, const struct page_said *said, int64_t now_us,
                   struct page_effects *out);
+
+/* A page to nobody, by the channel PAGE_LOOPBACK, to see whether one would go all the way. It has no incident, spills
+ * nowhere and is in no count. -ENOMEM. */
+int pager_beat(struct pager *pager, uint64_t tenant, int64_t now_us, uint64_t *ret_page, struct page_effects *out);
+/* It is waited for no more. */
+void pager_beat_ends(struct pager *pager, uint64_t page, int64_t now_us, struct page_effects *out);
 
 /* The row of a page that an earlier call made is on disk, or, when not `recorded`, the disk is at fault and it
  * goes out all the same: it is due from now on. Further calls change nothing. -ENOMEM. */

@@ -26,7 +26,7 @@ const char *incident_step_name(enum incident_step step)
 
 const char *page_kind_name(enum page_kind kind)
 {
-    static const char *const names[] = { "trigger", "resolve", "chatter" };
+    static const char *const names[] = { "trigger", "resolve", "chatter", "heartbeat" };
     return names[kind];
 }
 
@@ -452,7 +452,7 @@ size_t pager_count_queued(const struct pager *pager)
 {
     size_t n = 0;
     for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next)
-        n += slip->row.state == PAGE_QUEUED;
+        n += slip->row.state == PAGE_QUEUED && slip->row.kind != PAGE_BEAT;
     return n;
 }
 
@@ -461,7 +461,8 @@ int64_t pager_oldest_queued_us(const struct pager *pager, uint64_t tenant, unsig
     int64_t oldest_us = 0;
     *ret_queued = 0;
     for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next) {
-        if (slip->row.state != PAGE_QUEUED || slip->row.tenant != tenant || is_rehearsed(slip))
+        if (slip->row.state != PAGE_QUEUED || slip->row.tenant != tenant || is_rehearsed(slip) ||
+            slip->row.kind == PAGE_BEAT)
             continue;
         ++*ret_queued;
         if (oldest_us == 0 || slip->row.created_us < oldest_us)

@@ -32,7 +32,7 @@ static const struct names host_standings = { 2, { "active", "retired" } };
 static const struct names key_states = { 3, { "active", "replaced", "revoked" } };
 static const struct names severities = { 3, { "info", "warning", "critical" } };
 static const struct names incident_states = { 3, { "triggered", "acknowledged", "resolved" } };
-static const struct names page_kinds = { 3, { "trigger", "resolve", "chatter" } };
+static const struct names page_kinds = { 4, { "trigger", "resolve", "chatter", "heartbeat" } };
 static const struct names page_classes = { 3, { "first", "spill", "rehearsed" } };
 static const struct names page_states = { 4, { "queued", "delivered", "failed", "cancelled" } };
 static const struct names grants = { GRANT_COUNT, { "assurance", "advice" } };
@@ -470,6 +470,8 @@ bool row_is_gone(enum row_kind kind, const void *row)
         return ((const struct host_key *)row)->state == KEY_FORGOTTEN;
     case ROW_TOKEN:
         return ((const struct token *)row)->uses_left == 0;
+    case ROW_PAGE:
+        return ((const struct page *)row)->kind == PAGE_BEAT && ((const struct page *)row)->state != PAGE_QUEUED;
     case ROW_CONTRACT:
         return ((const struct contract *)row)->years == 0;
     default:

@@ -164,7 +164,7 @@ int store_put_event_document(struct store *store, uint64_t tenant, const struct 
 int store_put_gate(struct store *store, uint64_t tenant, const struct gate *row);
 int store_put_incident(struct store *store, const struct incident *row);
 int store_put_incident_alert(struct store *store, uint64_t tenant, const struct incident_alert *row);
-int store_put_page(struct store *store, const struct page *row);
+int store_put_page(struct store *store, const struct page *row);         /* heartbeats that have ended are deleted */
 int store_put_contract(struct store *store, const struct contract *row); /* cancelled ones are deleted */
 int store_put_pack(struct store *store, const struct pack *row);
 int store_put_draw(struct store *store, const struct draw *row);

@@ -255,6 +255,23 @@ static void alerts_that_are_ok_are_deleted(void **state)
     assert_string_equal(f->loaded.alert[0].instance, "cpu2");
 }
 
+static void pages_of_heartbeats_that_have_ended_are_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct page ended = page_of(21, 0, 0), queued = page_of(22, 0, 0);
+    ended.kind = queued.kind = PAGE_BEAT;
+    ended.state = queued.state = PAGE_QUEUED;
+    assert_int_equal(store_put_page(f->store, &ended), 0);
+    assert_int_equal(store_put_page(f->store, &queued), 0);
+    assert_int_equal(commit(f, STORE_TENANT, 0), 0);
+    ended.state = PAGE_DELIVERED;
+    assert_int_equal(store_put_page(f->store, &ended), 0);
+    reopen_store(f);
+    assert_int_equal(f->loaded.pages, 1);
+    assert_int_equal(f->loaded.page[0].id, 22);
+    assert_int_equal(f->loaded.page[0].kind, PAGE_BEAT);
+}
+
 static void an_alert_may_have_no_value(void **state)
 {
     struct fixture *f = *state;
@@ -667,6 +684,7 @@ int main(void)
         STORE_TEST(contracts_packs_and_draws_come_back_as_they_were),
         STORE_TEST(a_row_written_twice_is_kept_as_it_was_last),
         STORE_TEST(alerts_that_are_ok_are_deleted),
+        STORE_TEST(pages_of_heartbeats_that_have_ended_are_deleted),
         STORE_TEST(an_alert_may_have_no_value),
         STORE_TEST(incidents_nobody_works_on_or_is_to_be_told_of_stay_in_the_file_alone),
         STORE_TEST(an_anchor_comes_back_with_the_time_of_the_newest_stored_tick),

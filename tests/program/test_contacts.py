@@ -40,6 +40,8 @@ FAULTS = {
     ("name: robot,", "name: mail,"): [":7: `name`: mail stands in line 6 already", ":13: there is no channel robot under `channels`",
                                      ":14: there is no channel robot under `channels`"],
     ("name: robot,", "name: hook,"): [":7: `name`: hook stands in line 26 already", ":13: there is no channel robot", ":14: there is no channel robot"],
+    ("name: robot,", "name: loopback,"): [":7: `name`: loopback is kept for the collector's own heartbeats", ":13: there is no channel robot",
+                                         ":14: there is no channel robot"],
     ("name: robot,", "name: 'robot a',"): [":7: `name` is \"robot a\", want no blanks, commas and semicolons in it", ":13: there is no channel robot",
                                            ":14: there is no channel robot"],
     ("per_minute: 20", "per_minute: 0"): [":7: `per_minute` is \"0\", want a whole number from 1 to 6000: messages"],

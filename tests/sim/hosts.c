@@ -134,6 +134,7 @@ static void on_tick(uv_timer_t *timer)
     readings_add(readings, METRIC_CPU_UTILIZATION, "", cpu_now(host));
     readings_add(readings, METRIC_MEMORY_UTILIZATION, "", 0.5);
     readings_add(readings, HOST_SERIAL, "", (double)host->n_ticks);
+    readings_add(readings, METRIC_AGENT_EXERCISE, "", (double)uplink_exercise(host->uplink));
     readings_add(readings, METRIC_DISK_READ_BYTES, "vda", (double)dice_between(&host->dice, 0, 1000000));
     ticker_took(&host->ticker, clock_mono_us(&host->clock));
     uplink_push(host->uplink, readings, clock_mono_us(&host->clock), clock_wall_us(&host->clock));

@@ -140,6 +140,37 @@ void show_event(const json_t *data, const struct sheet *sheet)
     put_stamp(event, "closed", field_is(event, "state", "cancelled") ? "cancelled" : "closed", sheet);
 }
 
+/* ---- whether the way to people is there ---- */
+
+static void put_beats(const json_t *heart, int64_t came, const struct sheet *sheet)
+{
+    char age[HUMAN_TEXT];
+    int64_t last_us;
+    double took_s, slowest_s;
+    sheet_put(sheet, TONE_PLAIN, "%" PRId64 " came through", came);
+    if (field_instant(heart, "last", &last_us) && field_number(heart, "took_s", &took_s) &&
+        field_number(heart, "slowest_s", &slowest_s))
+        sheet_put(sheet, TONE_PLAIN, ", the last %s within %.1f s, the slowest within %.1f s",
+                  human_age(age, last_us, sheet->now_us), took_s, slowest_s);
+}
+
+static void show_heartbeat(const json_t *heart, const struct sheet *sheet)
+{
+    int64_t came = 0, lost = 0, in_a_row = 0;
+    if (!field_count(heart, "came", &came) || !field_count(heart, "lost", &lost) ||
+        !field_count(heart, "in_a_row", &in_a_row))
+        return; /* it is not live */
+    fputs("  heartbeat ", sheet->out);
+    put_beats(heart, came, sheet);
+    if (lost > 0)
+        sheet_put(sheet, in_a_row > 0 ? TONE_BAD : TONE_WARN, ", %" PRId64 " lost", lost);
+    if (in_a_row > 0)
+        sheet_put(sheet, TONE_BAD, ": %s", field_text(heart, "stuck"));
+    if (!field_true(heart, "able"))
+        sheet_put(sheet, TONE_WARN, "; no host can be asked for one");
+    fputc('\n', sheet->out);
+}
+
 /* ---- what it needs ---- */
 
 static void show_gates(const json_t *gates, const struct sheet *sheet)
@@ -343,6 +374,7 @@ void show_event_page(const json_t *data, const struct sheet *sheet)
     const json_t *hosts = field_list(data, "hosts");
     const json_t *incidents = field_list(data, "incidents");
     show_event(data, sheet);
+    show_heartbeat(field_object(data, "heartbeat"), sheet);
     show_gates(field_list(data, "gates"), sheet);
     show_document(field_object(data, "document"), sheet);
     show_history(field_list(data, "history"), sheet);

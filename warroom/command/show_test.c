@@ -71,7 +71,9 @@ static const char event_page[] =
     "'start':'2026-11-22T16:00:00.000Z','end':'2026-11-23T16:00:00.000Z',"
     "'start_local':'2026-11-23 00:00 CST','end_local':'2026-11-24 00:00 CST','hosts':'web-*,db-1',"
     "'hosts_in_scope':1,'state':'live','created':'2026-11-20T08:00:00.000Z',"
-    "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'},'hosts':[{'id':'1f2e3d4c5b6a7988',"
+    "'started':'2026-11-22T15:50:00.000Z','closed':null,'by':'li'},'heartbeat':{'able':true,'came':41,'lost':1,'in_a_"
+    "row':0,'stuck':null,"
+    "'last':'2026-11-23T02:40:57.000Z','took_s':1.214,'slowest_s':2.4},'hosts':[{'id':'1f2e3d4c5b6a7988',"
     "'name':'web-1','tenant':'acme','group':'web','enrolled':'2026-11-20T08:00:00.000Z',"
     "'state':'reporting','last_tick':'2026-11-23T02:40:59.000Z','interval_s':1,'agent':'0.1.0',"
     "'limits':{'egress':12500000,'ingress':null,'connections':null,'new_connections':null},"
@@ -264,6 +266,7 @@ static void an_event_is_shown_with_hosts_and_incidents(void **state)
            "19m\n"
            "  hosts     1 in scope of \"web-*,db-1\"\n"
            "  started   2026-11-22 23:50:00 CST, 10h 51m ago\n"
+           "  heartbeat 41 came through, the last 3s ago within 1.2 s, the slowest within 2.4 s, 1 lost\n"
            "\n"
            "Hosts (1)\n"
            "  HOST   TENANT  STATE      LAST TICK     CPU  MEMORY  ALERTS  EVENTS  ID\n"
@@ -272,6 +275,22 @@ static void an_event_is_shown_with_hosts_and_incidents(void **state)
            "Incidents (1)\n"
            "  ID  SEVERITY  STATE      INCIDENT                  EVENT   CROSSED   DELIVERED  ACKED  BUDGET\n"
            "  13  critical  triggered  Disk utilisation above …  launch  10:38:11        30s      -  7m 11s left\n");
+}
+
+static void heartbeats_that_are_lost_are_shown_with_what_they_got_stuck_at(void **state)
+{
+    prints(*state, "warroom event show launch",
+           "{'ok':true,'data':{'event':{'name':'launch','tenant':'acme','state':'live','by':'li','hosts':'web-1',"
+           "'hosts_in_scope':1},'heartbeat':{'able':false,'came':0,'lost':2,'in_a_row':2,"
+           "'stuck':'its page is not on disk','last':null,'took_s':null,'slowest_s':null},'hosts':[],'incidents':[]}}",
+           "Event launch of acme: live, by li\n"
+           "  window    - to - (-)\n"
+           "  hosts     1 in scope of \"web-1\"\n"
+           "  heartbeat 0 came through, 2 lost: its page is not on disk; no host can be asked for one\n"
+           "\n"
+           "Hosts (0)\n"
+           "\n"
+           "Incidents (0)\n");
 }
 
 static void an_event_is_a_page_to_be_read_aloud(void **state)
@@ -574,6 +593,7 @@ int main(void)
         WITH(tenants_are_a_table),
         WITH(events_are_a_table),
         WITH(an_event_is_shown_with_hosts_and_incidents),
+        WITH(heartbeats_that_are_lost_are_shown_with_what_they_got_stuck_at),
         WITH(an_event_is_a_page_to_be_read_aloud),
         WITH(what_is_set_about_silences_and_notices_is_a_line_each),
         WITH(an_event_without_hosts_is_warned_of),
