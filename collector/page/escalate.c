@@ -115,18 +115,20 @@ void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us)
     escalate(p, dossier);
 }
 
-/* False: it has reached nobody, nor does it now. */
-static bool take_again(struct paging *p, struct dossier *dossier, const struct page_policy_step *step, unsigned number)
+/* Who was on duty then has been told, unless somebody of the step is lost. False: it has reached nobody, nor does it
+ * now. */
+static bool take_again(struct paging *p, struct dossier *dossier, const struct page_policy_step *step, unsigned number,
+                       bool lost)
 {
-    if (!has_told(p, dossier, number))
-        return take_step(p, dossier, step, number);
+    if (lost || !has_told(p, dossier, number))
+        return take_step(p, dossier, step, number) || has_told(p, dossier, number);
     for (unsigned i = 0; i < step->n; i++)
-        if (!on_duty(p, step->whom[i])) /* who was on duty then has been told */
+        if (!on_duty(p, step->whom[i]))
             tell_name(p, dossier, step->whom[i], number);
     return true;
 }
 
-void escalate_again(struct paging *p, struct dossier *dossier)
+void escalate_again(struct paging *p, struct dossier *dossier, unsigned lost)
 {
     const struct incident *row = &dossier->row;
     unsigned taken = row->step;
@@ -136,7 +138,7 @@ void escalate_again(struct paging *p, struct dossier *dossier)
     const struct page_policy policy = policy_of(row);
     tell_all(p, dossier, policy.n_steps > 0 || taken == 0, 0);
     for (unsigned i = 0; i < taken && i < policy.n_steps; i++)
-        reached = take_again(p, dossier, &policy.steps[i], i);
+        reached = take_again(p, dossier, &policy.steps[i], i, (lost & STEP_BIT(i)) != 0);
     if (!reached)
         take_steps(p, dossier, &policy, true);
     if (row->step != taken)

@@ -114,6 +114,24 @@ static void who_is_on_duty_now_is_paged_for_who_was_and_is_no_contact_any_more(v
     assert_string_equal(paged(f), "");
 }
 
+static void who_is_gone_is_replaced_by_who_is_on_duty_while_others_of_the_step_are_told(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s desk, manager");
+    FIRES(f);
+    assert_string_equal(paged(f), "hook/hook alice/mail manager/mail");
+    f->gone = "alice";
+    f->duty = "bob";
+    set_people(f, f->policy);
+    assert_string_equal(paged(f), "bob/mail");
+    f->duty = "lead"; /* nobody more is lost */
+    set_people(f, f->policy);
+    assert_string_equal(paged(f), "");
+    f->gone = "manager"; /* named, and replaced by nobody: but she is on duty who is */
+    set_people(f, f->policy);
+    assert_string_equal(paged(f), "lead/mail");
+}
+
 static void the_next_step_is_taken_when_nobody_is_left_of_those_before(void **state)
 {
     struct fixture *f = *state;
@@ -278,6 +296,29 @@ static void steps_go_on_where_they_were_over_a_restart(void **state)
     assert_string_equal(paged(f), "lead/mail");
 }
 
+static void pages_that_wait_are_kept_as_they_are_after_the_clock_was_set_back(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s lead");
+    at(f, 7200);
+    uint64_t id = own(f, "The disk is full", f->now_us);
+    store(f);
+    fail_once(f, (struct page_outcome){ .error = "timeout" });
+    fail_once(f, (struct page_outcome){ .error = "timeout" });
+    tick(f);
+    at(f, 0);
+    page_effects_clear(&f->out);
+    tick(f);
+    struct incident row = *incident(f, id);
+    assert_int_equal(f->out.n_pages, 2);
+    for (size_t i = 0; i < f->out.n_pages; i++)
+        assert_true(f->out.pages[i].created_us <= f->now_us && f->out.pages[i].next_us <= f->now_us + S);
+    struct page pages[2];
+    memcpy(pages, f->out.pages, sizeof pages);
+    put_back(f, &row, 2, pages);
+    assert_int_equal(pager_count_queued(f->pager), 2);
+}
+
 static void a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer(void **state)
 {
     struct fixture *f = *state;
@@ -351,6 +392,7 @@ int main(void)
         TEST(an_edit_of_the_policy_changes_no_open_incident),
         TEST(a_rota_is_asked_when_its_step_comes),
         TEST(who_is_on_duty_and_has_another_address_is_paged_there),
+        TEST(who_is_gone_is_replaced_by_who_is_on_duty_while_others_of_the_step_are_told),
         TEST(who_is_on_duty_now_is_paged_for_who_was_and_is_no_contact_any_more),
         TEST(the_next_step_is_taken_when_nobody_is_left_of_those_before),
         TEST(a_step_that_reaches_nobody_gives_way_to_the_next),
@@ -363,6 +405,7 @@ int main(void)
         TEST(outside_of_a_window_an_acknowledgement_lasts),
         TEST(an_acknowledgement_lasts_once_the_window_is_over),
         TEST(steps_go_on_where_they_were_over_a_restart),
+        TEST(pages_that_wait_are_kept_as_they_are_after_the_clock_was_set_back),
         TEST(a_clock_set_back_neither_ends_an_acknowledgement_nor_makes_it_longer),
         TEST(a_clock_set_back_puts_off_no_step_of_a_later_turn),
         TEST(a_clock_set_back_makes_no_later_acknowledgement_longer),

@@ -158,7 +158,9 @@ void slips_resolve(struct paging *p, struct dossier *dossier);
 /* Ends the trigger pages still queued. */
 void slips_cancel(struct paging *p, struct dossier *dossier);
 /* Ends those to contacts and by ways that there are no more; who has another way is told by that. */
-void slips_cancel_gone(struct paging *p, struct dossier *dossier);
+#define STEP_BIT(step) ((step) < PAGE_STEPS_MAX ? 1U << (step) : 0)
+/* The steps (bits) of which somebody is no contact any more before a page got there. */
+unsigned slips_cancel_gone(struct paging *p, struct dossier *dossier);
 /* A trigger page of the incident's clock and turn that nothing has ended: it is under way, or has got there. */
 bool slip_stands(const struct dossier *dossier, const struct slip *slip);
 /* It can be sent to its contact by its way. */
@@ -191,7 +193,7 @@ void escalate_begin(struct paging *p, struct dossier *dossier, int64_t from_us);
 void escalate(struct paging *p, struct dossier *dossier);
 /* Contacts have changed: those that the steps taken so far name are told, if they were not. Whoever is on duty now is
  * told where nobody is left whom a step has told; if there is nobody, the next step is taken. */
-void escalate_again(struct paging *p, struct dossier *dossier);
+void escalate_again(struct paging *p, struct dossier *dossier, unsigned lost);
 
 /* ---- people.c ---- */
 

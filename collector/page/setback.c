@@ -12,15 +12,16 @@ static void move(int64_t *at_us, int64_t step_us, int64_t now_us)
 }
 
 /* All by the same step, those in no heap too: so the order of each heap stays. */
-static void move_pages(struct pager *pager, int64_t step_us)
+static void move_pages(struct paging *p, int64_t step_us)
 {
-    for (struct slip *slip = pager->slips; slip; slip = slip->hh.next) {
+    for (struct slip *slip = p->pager->slips; slip; slip = slip->hh.next) {
         if (slip->row.state != PAGE_QUEUED)
             continue;
         slip->row.created_us -= step_us;
         slip->deadline_us -= step_us;
         if (slip->row.next_us > 0)
             slip->row.next_us -= step_us;
+        tell_page(p, slip);
     }
 }
 
@@ -53,7 +54,7 @@ void pager_follow_clock(struct paging *p)
     int64_t step_us = pager->ticked_us > p->now_us ? pager->ticked_us - p->now_us : 0;
     pager->ticked_us = p->now_us;
     if (step_us > 0) {
-        move_pages(pager, step_us);
+        move_pages(p, step_us);
         lanes_move(pager, step_us);
     }
     for (struct dossier *dossier = pager->dossiers; dossier; dossier = dossier->hh.next)

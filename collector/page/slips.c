@@ -219,22 +219,26 @@ void slips_cancel(struct paging *p, struct dossier *dossier)
             slip_cancel(p, slip);
 }
 
-/* Who can be told by another way now is told by that: nobody else would have them paged. */
-static void replace_gone(struct paging *p, struct dossier *dossier, struct slip *slip)
+/* Who can be told by another way now is told by that: nobody else would have them paged. False: its step has lost who
+ * was to be told. */
+static bool replace_gone(struct paging *p, struct dossier *dossier, struct slip *slip)
 {
     const struct page_contact *contact = contact_find(p->pager, slip->row.contact, slip->row.tenant);
     bool wanted = slip->row.state == PAGE_QUEUED && slip_stands(dossier, slip);
     slip_cancel(p, slip);
     if (wanted && contact && !dossier->row.rehearsal)
         slips_trigger(p, dossier, contact, slip->row.step);
+    return !wanted || contact;
 }
 
-void slips_cancel_gone(struct paging *p, struct dossier *dossier)
+unsigned slips_cancel_gone(struct paging *p, struct dossier *dossier)
 {
+    unsigned lost = 0;
     /* New ones are put before those that are gone through. */
     for (struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (!slip_is_aimed(p->pager, &slip->row))
-            replace_gone(p, dossier, slip);
+        if (!slip_is_aimed(p->pager, &slip->row) && !replace_gone(p, dossier, slip))
+            lost |= STEP_BIT(slip->row.step);
+    return lost;
 }
 
 /* ---- attempts ---- */

@@ -90,9 +90,9 @@ int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t no
         return rc;
     HASH_ITER(hh, pager->dossiers, dossier, next)
     {
-        slips_cancel_gone(&p, dossier);
+        unsigned lost = slips_cancel_gone(&p, dossier);
         if (dossier->known)
-            escalate_again(&p, dossier);
+            escalate_again(&p, dossier, lost);
     }
     chatter_cancel_gone(&p);
     return p.rc;
