@@ -216,14 +216,23 @@ static void reload_limits(struct collector *collector, const struct collector_co
     collector->limits.config = is;
 }
 
-/* The pager asks at once who is on duty, by the new file. */
-static int told_feed_of(struct collector *collector, const struct collector_config *config, struct err *err)
+/* The pager asks at once who is on duty, by the new file. What may be refused is looked at first; the rest fails for want
+ * of memory alone, and then people are those of before. */
+static int take_people_and_rules(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;
-    collector->config = config;
-    int rc = told_feed(collector, err);
+    int rc = watch_check_rules(config->rule_rows, config->n_rules, err);
     if (rc < 0)
-        collector->config = before;
+        return rc;
+    collector->config = config;
+    rc = told_feed(collector, err);
+    if (rc == 0)
+        rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
+                             &collector->transitions, err);
+    if (rc == 0)
+        return 0;
+    collector->config = before;
+    told_feed(collector, NULL);
     return rc;
 }
 
@@ -241,13 +250,9 @@ int collector_reload(struct collector *collector, const struct collector_config 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
-    reload_limits(collector, config);
-    /* Rules may be refused; contacts behind them fail for want of memory only. */
-    int rc = watch_set_rules(collector->watch, config->rule_rows, config->n_rules, now_us(collector),
-                             &collector->transitions, err);
-    if (rc == 0)
-        rc = told_feed_of(collector, config, err);
+    int rc = take_people_and_rules(collector, config, err);
     if (rc == 0) {
+        reload_limits(collector, config);
         collector->log.least = (enum log_level)config->log_level;
         store_retain(collector->store, &config->retention);
         for (size_t i = 0; i < collector->n_events; i++)

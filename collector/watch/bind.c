@@ -22,7 +22,7 @@ static int check_names(const struct rule *rules, size_t n, struct err *err)
     return 0;
 }
 
-static int check_rules(const struct rule *rules, size_t n, struct err *err)
+int watch_check_rules(const struct rule *rules, size_t n, struct err *err)
 {
     int rc = check_names(rules, n, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
@@ -56,7 +56,7 @@ static int index_rules(struct rule_set *set)
 
 int rule_set_init(struct rule_set *ret, const struct rule *rules, size_t n, struct err *err)
 {
-    int rc = check_rules(rules, n, err);
+    int rc = watch_check_rules(rules, n, err);
     if (rc < 0)
         return rc;
     size_t all = n + RULES_OWN;

@@ -179,6 +179,9 @@ int watch_new(struct watch **ret_watch, const struct rule *rules, size_t n, stru
  * depends), or a circle, which is told at the first of its rules: "a -> b -> a". */
 int rules_check_depends(const struct rule *rules, size_t n, size_t i, struct err *err);
 
+/* Whether these can be the rules: -EINVAL: what watch_new() refuses. */
+int watch_check_rules(const struct rule *rules, size_t n, struct err *err);
+
 /* Replaces the rules; alerts of rules that are gone, or no longer meet their series, turn ok, told in `out`. A failure
  * is one of watch_new()'s and leaves everything as it was. */
 int watch_set_rules(struct watch *watch, const struct rule *rules, size_t n, int64_t now_us, struct transitions *out,
