@@ -79,6 +79,7 @@ void collector_tick(struct collector *collector)
     probes_tick(collector);
     pulse_tick(collector);
     dead_man_tick(collector);
+    rehearse_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
     desk_settle(collector);
     desk_send_due(collector);
@@ -287,6 +288,7 @@ static void free_collector(uv_handle_t *handle)
         free(assured->document);
         free(assured->declared);
         free(assured->overlays);
+        free(assured->rehearsal);
         free(collector->events[i]);
     }
     free(collector->events);

@@ -8,7 +8,8 @@
  *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
  *          trouble.c the disk's troubles, concern.c others of its own · pulse.c heartbeats · probes.c whether channels can be reached ·
- *          deadman.c who is told outside that all is well · rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how
+ *          deadman.c who is told outside that all is well · rehearse.c the way to people, walked · rounds.c patrol's
+ *          rounds, rounds_sight.c what they see, rounds_form.c how
  *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
  *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
  *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
@@ -243,6 +244,15 @@ typedef void collector_lint_fn(void *user, const struct lint_row *row);
  * laid over the rules at its longest. -EINVAL: its document says what cannot be; -ENOMEM. */
 int collector_lint(const struct collector *collector, const struct event *event, collector_lint_fn *fn, void *user,
                    struct err *err);
+/* Walks the way from a host of the event (0: the first that can) to everybody whom it would have told. -EPERM: its state
+ * does not allow it, nobody would be told, or the host cannot; -EEXIST: one is under way. */
+int collector_rehearse(struct collector *collector, uint64_t event, uint64_t host, const char *by,
+                       const struct rehearsal **ret_row, struct err *err);
+/* It has failed by that. -EPERM: none is under way. */
+int collector_stop_rehearsal(struct collector *collector, uint64_t event, const char *by,
+                             const struct rehearsal **ret_row, struct err *err);
+/* The latest of the event; borrowed. NULL: there was none. */
+const struct rehearsal *collector_rehearsal(const struct collector *collector, uint64_t event);
 /* Errors as event.h and contract_draw() have them. */
 int collector_event_do(struct collector *collector, uint64_t event, enum event_verb verb,
                        const struct decision *decision, const struct event **ret_row, struct err *err);

@@ -147,6 +147,8 @@ static void settle_transition(struct collector *collector, const struct transiti
     if (watch_is_exercise(alert->rule)) { /* of the way to people: no alert of the host's */
         if (strcmp(alert->rule, WATCH_HEARTBEAT_RULE) == 0)
             pulse_heard(collector, transition);
+        if (strcmp(alert->rule, WATCH_REHEARSAL_RULE) == 0)
+            rehearse_heard(collector, transition);
         return;
     }
     if (!transition->late) { /* a late one tells of the past: the row is the alert as it is now */
@@ -267,7 +269,8 @@ static void count_attempt(const struct sending *sending, const struct page *page
     collector->pages_delivered += page->state == PAGE_DELIVERED;
     collector->pages_failed += page->state == PAGE_FAILED;
     ledger_note_attempt(collector, page, sending->pages[0], sending->n, outcome);
-    rounds_note_attempt(collector, page, outcome);
+    if (page->class != PAGE_REHEARSED) /* it says nothing of the event's own pages */
+        rounds_note_attempt(collector, page, outcome);
 }
 
 static bool was_sent(const struct sending *sending, uint64_t page)

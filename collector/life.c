@@ -92,8 +92,8 @@ static void keep_gate(struct collector *collector, const struct event *event, co
     life_note(collector, event, "gate", gate->by, gate_body(gate));
 }
 
-static void judge(struct collector *collector, struct assured *assured, enum gate_kind kind, bool passed,
-                  const char *evidence)
+void life_judge(struct collector *collector, struct assured *assured, enum gate_kind kind, bool passed,
+                const char *evidence)
 {
     struct gate *gate = &assured->gates[kind];
     if (event_may_turn(&assured->row))
@@ -124,7 +124,7 @@ static void judge_hosts(struct collector *collector, struct assured *assured)
     }
     snprintf(evidence, sizeof evidence, "%u of %u report and confirm 1 s%s%s", ready, total,
              waiting[0] ? "; not yet " : "", waiting);
-    judge(collector, assured, GATE_HOSTS, total > 0 && ready == total, evidence);
+    life_judge(collector, assured, GATE_HOSTS, total > 0 && ready == total, evidence);
 }
 
 static void judge_notices(struct collector *collector, struct assured *assured)
@@ -136,21 +136,31 @@ static void judge_notices(struct collector *collector, struct assured *assured)
         snprintf(evidence, sizeof evidence, "no planned change stands unanswered");
     else
         snprintf(evidence, sizeof evidence, "%zu unanswered: %s", n, named);
-    judge(collector, assured, GATE_NOTICES, n == 0, evidence);
+    life_judge(collector, assured, GATE_NOTICES, n == 0, evidence);
 }
 
 static void judge_contacts(struct collector *collector, struct assured *assured)
 {
     char evidence[GATE_TEXT_MAX + 1];
     bool reached = told_reached(collector, &assured->row, evidence);
-    judge(collector, assured, GATE_CONTACTS, reached, evidence);
+    life_judge(collector, assured, GATE_CONTACTS, reached, evidence);
 }
 
 static void judge_lint(struct collector *collector, struct assured *assured)
 {
     char evidence[GATE_TEXT_MAX + 1];
     bool holds = lint_holds(collector, &assured->row, evidence);
-    judge(collector, assured, GATE_LINT, holds, evidence);
+    life_judge(collector, assured, GATE_LINT, holds, evidence);
+}
+
+/* It may be that nobody has rehearsed; and whoever has, did so with those who were to be told then. */
+static void judge_rehearsal(struct collector *collector, struct assured *assured)
+{
+    struct gate *gate = &assured->gates[GATE_REHEARSAL];
+    char why[GATE_TEXT_MAX + 1];
+    if (gate->state == GATE_PASSED && event_may_turn(&assured->row) &&
+        rehearse_is_stale(collector, assured, why, sizeof why))
+        keep_gate(collector, &assured->row, gate, gate_reopen(gate, why, "collector", now_us(collector)));
 }
 
 static void judge_entitlement(struct collector *collector, struct assured *assured)
@@ -159,7 +169,7 @@ static void judge_entitlement(struct collector *collector, struct assured *assur
     if (assured->row.drill)
         return;
     contract_look(collector, &assured->row, &finding);
-    judge(collector, assured, GATE_ENTITLEMENT, finding.enough, finding.evidence);
+    life_judge(collector, assured, GATE_ENTITLEMENT, finding.enough, finding.evidence);
 }
 
 void life_reopen(struct collector *collector, struct assured *assured, unsigned gates, const struct decision *decision)
@@ -274,7 +284,7 @@ static int draw(struct collector *collector, struct assured *assured, const stru
         return 0;
     int rc = contract_draw(collector, &assured->row, decision->by, evidence, err);
     if (rc == 0)
-        judge(collector, assured, GATE_ENTITLEMENT, true, evidence);
+        life_judge(collector, assured, GATE_ENTITLEMENT, true, evidence);
     return rc;
 }
 
@@ -287,11 +297,11 @@ static bool begins_window(const struct event *event, enum event_verb verb)
 /* Those who cannot be reached are named where arming is refused: somebody is waiting for it. */
 static void say_whom(const struct assured *assured, struct err *err)
 {
-    static const enum gate_kind said[] = { GATE_CONTACTS, GATE_LINT };
+    static const enum gate_kind said[] = { GATE_REHEARSAL, GATE_CONTACTS, GATE_LINT };
     for (size_t i = 0; i < sizeof said / sizeof said[0] && !assured->row.drill; i++) {
         const struct gate *gate = &assured->gates[said[i]];
         struct err refusal = *err;
-        if (!gate_lets(gate)) {
+        if (!gate_lets(gate) && gate->evidence[0]) {
             err_set(err, -EBUSY, "%.140s; %s: %.100s", refusal.text, gate_name(gate->gate), gate->evidence);
             return;
         }
@@ -322,6 +332,7 @@ static int take(struct collector *collector, struct assured *assured, struct eve
         judge_notices(collector, assured);
         judge_contacts(collector, assured);
         judge_lint(collector, assured);
+        judge_rehearsal(collector, assured);
     }
     if (rc == 0 && begins_window(&after, ask->verb))
         rc = describe_check_rules(collector, assured, err);
@@ -372,6 +383,7 @@ static void tick(struct collector *collector, struct assured *assured, int64_t n
         judge_notices(collector, assured);
         judge_contacts(collector, assured);
         judge_lint(collector, assured);
+        judge_rehearsal(collector, assured);
     }
     while (event_tick(&assured->row, assured->gates, now, &change))
         follow(collector, &assured->row, &change, "");

@@ -136,7 +136,8 @@ struct assured {
     char *document; /* owned: its canonical text; NULL: none was written */
     struct overlays
         *overlays; /* owned: what the same lays over rules, while it is armed or live and does so; else NULL */
-    struct document *declared; /* owned: the same, read, while it is armed or live and declares limits; else NULL */
+    struct rehearsal *rehearsal; /* owned: the latest; NULL: there was none */
+    struct document *declared;   /* owned: the same, read, while it is armed or live and declares limits; else NULL */
 };
 
 enum strange { /* what strangers do that is worth a line now and then */
@@ -210,6 +211,7 @@ struct collector {
     int64_t ticked_mono_us;
     int64_t stepped_us;      /* by how much the wall clock last jumped; 0: never... */
     int64_t stepped_mono_us; /* ...and when */
+    int64_t rehearsed_us;    /* the last second of rehearse.c */
     uint64_t last_tenant, last_event;
     enum { LEDGER_KEY_KEPT, LEDGER_KEY_NEW, LEDGER_KEY_WAITS } ledger_key; /* waits: for its heads to be on disk */
     bool fault;               /* some file was in declared fault at the last tick */
@@ -327,6 +329,9 @@ struct assured *life_of(const struct collector *collector, uint64_t event); /* N
 void life_note(struct collector *collector, const struct event *event, const char *kind, const char *actor,
                json_t *body);
 void life_note_created(struct collector *collector, const struct event *event, const struct decision *decision);
+/* What a part has found of a gate: kept, and on record. Nothing of it is for drills: the caller leaves them out. */
+void life_judge(struct collector *collector, struct assured *assured, enum gate_kind kind, bool passed,
+                const char *evidence);
 /* What these gates (bits) rested on is another now. */
 void life_reopen(struct collector *collector, struct assured *assured, unsigned gates, const struct decision *decision);
 struct life_gathered { /* of a tenant: owned lists of what is borrowed */
@@ -460,6 +465,15 @@ bool told_contact(const struct collector *collector, const char *name, struct pa
 
 /* tryout.c: at the end, behind the sender: what is still under way ends unheard of. */
 void tryouts_forget(struct collector *collector);
+
+/* rehearse.c: the way to people, walked. */
+/* A transition of WATCH_REHEARSAL_RULE. The caller settles. */
+void rehearse_heard(struct collector *collector, const struct transition *transition);
+void rehearse_tick(struct collector *collector);
+/* Whether whom the event would have told are not those who were told then, by the same ways: "since then ...". */
+bool rehearse_is_stale(const struct collector *collector, const struct assured *assured, char *why, size_t size);
+int rehearse_restore(struct collector *collector, const struct rehearsal *row);
+void rehearse_go_on(struct collector *collector); /* behind the rows: those under way */
 
 /* lint.c: whether ten minutes are enough for everybody the event would have told; in words, with the longest way. */
 bool lint_holds(const struct collector *collector, const struct event *event, char evidence[GATE_TEXT_MAX + 1]);

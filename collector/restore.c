@@ -132,6 +132,12 @@ static void on_notice(void *user, const struct notice *row)
     failed(loading, notices_restore(loading->collector, row));
 }
 
+static void on_rehearsal(void *user, const struct rehearsal *row)
+{
+    struct loading *loading = user;
+    failed(loading, rehearse_restore(loading->collector, row));
+}
+
 static void on_rota_override(void *user, const struct rota_override *row)
 {
     struct loading *loading = user;
@@ -365,6 +371,7 @@ int restore_all(struct collector *collector, struct err *err)
         .contract = on_contract,
         .silence = on_silence,
         .notice = on_notice,
+        .rehearsal = on_rehearsal,
         .rota_override = on_rota_override,
         .pack = on_pack,
         .draw = on_draw,
@@ -387,6 +394,7 @@ int restore_all(struct collector *collector, struct err *err)
     probes_restore(collector);
     pulse_restore(collector);
     dead_man_restore(collector);
+    rehearse_go_on(collector);
     desk_settle(collector);
     if (rc == 0)
         tell_downtime(collector, marks.beat_us);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/auto.h"
 #include "collector/channel/answer.h"
 #include "collector/channel/dingtalk.h"
@@ -146,6 +148,28 @@ static void on_answer(void *user, const struct channel_answer *answer)
     struct page_outcome outcome;
     post.judge(answer, &outcome);
     post.fn(post.user, &outcome);
+}
+
+uint64_t channel_route_mark(const struct channel_route *route)
+{
+    const char *const texts[] = { channel_kind_names[route->kind],
+                                  channel_tls_names[route->tls],
+                                  route->url,
+                                  route->secret,
+                                  route->user,
+                                  route->password,
+                                  route->from };
+    crypto_generichash_state state;
+    uint64_t mark;
+    crypto_generichash_init(&state, NULL, 0, crypto_generichash_BYTES_MIN);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0];
+         i++) /* with its end, which keeps "ab","c" and "a","bc" apart */
+        crypto_generichash_update(&state, (const unsigned char *)(texts[i] ? texts[i] : ""),
+                                  strlen(texts[i] ? texts[i] : "") + 1);
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    crypto_generichash_final(&state, hash, sizeof hash);
+    memcpy(&mark, hash, sizeof mark);
+    return mark;
 }
 
 static int send_post(struct channel_sender *sender, const struct channel_route *route, const struct message *message,

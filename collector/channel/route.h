@@ -45,6 +45,9 @@ int channel_address_check(enum channel_kind kind, const char *address, struct er
 unsigned channel_per_minute(enum channel_kind kind); /* messages its service takes a minute; 0: no limit of its own */
 size_t channel_items_max(enum channel_kind kind);    /* pages one message may carry */
 
+/* Tells routes apart that lead elsewhere, or are let in by something else; nothing can be read off it. */
+uint64_t channel_route_mark(const struct channel_route *route);
+
 /* Sends; everything is copied. `fn` is called once from the loop with the outcome, or never when the sender closes
  * first.
  * -EINVAL: a URL, key or address that cannot be sent; -E2BIG: more items than the kind carries; -EBUSY: as

@@ -168,7 +168,10 @@ int verb_notice_add(struct call *call, struct err *err);
 int verb_notice_list(struct call *call, struct err *err);
 int verb_notice_answer(struct call *call, struct err *err);
 
-int verb_lint(struct call *call, struct err *err); /* lint.c */
+int verb_lint(struct call *call, struct err *err);     /* lint.c */
+int verb_rehearse(struct call *call, struct err *err); /* rehearse.c */
+int verb_rehearsal_stop(struct call *call, struct err *err);
+int verb_rehearsal_show(struct call *call, struct err *err);
 
 int verb_contact_list(struct call *call, struct err *err); /* contacts.c */
 int verb_contact_show(struct call *call, struct err *err);

@@ -102,6 +102,12 @@ static double seconds(int64_t us)
     return (double)us / (double)US_PER_S;
 }
 
+/* What took no tenth of a second took one at most. */
+static double tenths_up(int64_t us)
+{
+    return (double)((us + US_PER_S / 10 - 1) / (US_PER_S / 10)) / 10;
+}
+
 static void say_answer(const struct rehearsal *row, const struct incident *incident, char *text, size_t size)
 {
     if (incident->acknowledged_us > 0)
@@ -129,7 +135,7 @@ bool rehearsal_judge(const struct rehearsal *row, const struct incident *inciden
     else
         snprintf(text, sizeof text, "%u way%s of %u contact%s told within %.1f s on %s, %s", tally->ways,
                  tally->ways == 1 ? "" : "s", tally->contacts, tally->contacts == 1 ? "" : "s",
-                 seconds(tally->last_us - row->crossed_us), day, answer);
+                 tenths_up(tally->last_us - row->crossed_us), day, answer);
     cut_text(ret, REHEARSAL_TEXT_MAX + 1, text);
     return tally->ways > 0 && lost == 0 && was_answered(row, incident);
 }

@@ -12,7 +12,7 @@
 enum rehearsal_state { REHEARSAL_ASKED, REHEARSAL_TOLD, REHEARSAL_ENDED, REHEARSAL_STATE_COUNT };
 
 #define REHEARSAL_CROSS_US   (60 * US_PER_S) /* its crossing is waited for so long */
-#define REHEARSAL_RECOVER_US (60 * US_PER_S) /* and likewise, when it is over, for the agent to say so */
+#define REHEARSAL_RECOVER_US (30 * US_PER_S) /* and likewise, when it is over, for the agent to say so */
 enum {
     REHEARSAL_TEXT_MAX = 255,
     REHEARSAL_CONTACTS_MAX = 256 + 32, /* as many as a configuration can have, with its machines */

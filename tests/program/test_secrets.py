@@ -78,6 +78,7 @@ VERBS = {  # of `warroom --help`, in an order in which all of them work: what th
     "ledger export <tenant> <file>": "acme {folder}/chain",
     "ledger accept <tenant>": "acme --reason none",
     "lint <event>": "sale",
+    "rehearse <event>": "sale --no-wait",
     "rule list": "--host web-1",
     "rule test [host]": "web-1 --event sale",
     "rule export": "",

@@ -223,6 +223,13 @@ class World:
         status, out, _ = self.console(*args, "--json")
         return json.loads(out) if status == 0 else None
 
+    def show(self, *args):
+        """A verb's --json, whatever verdict it exits by."""
+        _, out, error = self.console(*args, "--json")
+        if not out:
+            raise Failed(f"warroom {' '.join(map(str, args))}: {error}")
+        return json.loads(out)
+
     def must(self, *args):
         status, out, error = self.console(*args, "--json")
         if status != 0:

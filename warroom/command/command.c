@@ -60,7 +60,7 @@ static enum command_exit show(const struct console *console, const struct reques
 
 static bool is_plugin(const struct verb *verb)
 {
-    static const char *const plugins[] = { "contact test", "ledger verify", "lint" };
+    static const char *const plugins[] = { "contact test", "ledger verify", "lint", "rehearse" };
     for (size_t i = 0; verb && i < sizeof plugins / sizeof plugins[0]; i++)
         if (strcmp(verb->control, plugins[i]) == 0)
             return true;

@@ -14,6 +14,7 @@ run_fn *run_find(const char *control)
         { "import", run_import },
         { "ledger export", run_ledger_export },
         { "ledger verify", run_ledger_verify },
+        { "rehearse", run_rehearse },
         { "rule test", run_rule_test },
     };
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)

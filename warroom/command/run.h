@@ -16,6 +16,7 @@ run_fn run_export;
 run_fn run_backup;
 run_fn run_ledger_export;
 run_fn run_ledger_verify;
+run_fn run_rehearse;
 run_fn run_rule_test;
 
 /* The one of a verb, by what the collector calls it. NULL: it is asked once, and its show function shows the answer. */

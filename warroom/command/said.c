@@ -38,6 +38,9 @@ static const struct sentence {
     { "page", NULL,
       "page {page} ({for}) to {contact}, attempt {attempt}: {what}[: {error}][; maybe a second copy{possible_copy?}]"
       "[; before it was on record{unrecorded?}]" },
+    { "rehearsal", "started", "rehearsal begun, with {host}" },
+    { "rehearsal", "crossed", "rehearsal: {host} has said so, everybody is told" },
+    { "rehearsal", NULL, "rehearsal with {host} {what}: {evidence}" },
     { "round", NULL, "round {k} ({phase}) {state}[: {cause}][; {findings:finding}][; {left_out} more left out]" },
     { "handover", NULL, "{note}" },
     { "ledger", "accepted", "accepted as it is, signed up to entry {signed} before: {broken}; because: {reason}" },

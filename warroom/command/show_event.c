@@ -342,6 +342,8 @@ static void put_entry(const json_t *entry, const struct sheet *sheet)
     else if (field_is(entry, "kind", "gate"))
         sheet_put(sheet, TONE_PLAIN, "gate %s %s, by %s", field_text(body, "gate"), field_text(body, "state"),
                   field_text(entry, "actor"));
+    else if (field_is(entry, "kind", "rehearsal"))
+        sheet_put(sheet, TONE_PLAIN, "rehearsal %s, by %s", field_text(body, "what"), field_text(entry, "actor"));
     else
         sheet_put(sheet, TONE_PLAIN, "%s, by %s", field_text(entry, "kind"), field_text(entry, "actor"));
     if (field_is(entry, "kind", "handover"))
