@@ -217,8 +217,8 @@ static void reload_limits(struct collector *collector, const struct collector_co
     collector->limits.config = is;
 }
 
-/* The pager asks at once who is on duty, by the new file. What may be refused is looked at first; the rest fails for want
- * of memory alone, and then people are those of before. */
+/* The pager asks at once who is on duty, by the new file. What may be refused is looked at first; the rest fails for
+ * want of memory alone, and then people are those of before. */
 static int take_people_and_rules(struct collector *collector, const struct collector_config *config, struct err *err)
 {
     const struct collector_config *before = collector->config;

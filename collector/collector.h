@@ -298,14 +298,16 @@ int collector_duty(const struct collector *collector, const char *rota, int64_t 
  * incidents than the contact does; -ENOSPC. */
 int collector_override_rota(struct collector *collector, const struct rota_override *wanted,
                             const struct rota_override **ret_row, struct err *err);
+/* The tenant in whose ledger it stands. */
+uint64_t collector_override_chain(const struct collector *collector, const struct rota_override *row);
 /* Those that are not over, by id; NULL: no more, start with NULL. */
 const struct rota_override *collector_next_override(const struct collector *collector,
                                                     const struct rota_override *after);
 
 /* ---- ledgers (ledger.c, docs/ledger.md) ---- */
 
-/* A broken ledger may be as it is, by a commander's word, which is its next entry: with that on disk all of it is signed
- * by a new head. -EPERM: it is not broken; -EINVAL: no reason. */
+/* A broken ledger may be as it is, by a commander's word, which is its next entry: with that on disk all of it is
+ * signed by a new head. -EPERM: it is not broken; -EINVAL: no reason. */
 int collector_accept_ledger(struct collector *collector, uint64_t tenant, const struct decision *decision,
                             struct err *err);
 

@@ -1,5 +1,6 @@
 /* Who is on duty: rotas of the configuration and the overrides of people, which are rows of the registry. Those that
- * are over stay there, and on record in the collector's own chain: a rota serves all tenants. */
+ * are over stay there, and on record: in the chain of the tenant whose people the rota is of, or, where it serves all,
+ * in the collector's own. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,13 +80,25 @@ static struct rota_override *take_in(struct collector *collector, const struct r
     return kept;
 }
 
+uint64_t collector_override_chain(const struct collector *collector, const struct rota_override *row)
+{
+    const struct rota_config *rota = people_rota(people_of(collector), row->rota);
+    const struct contact_config *contact = people_contact(people_of(collector), row->contact);
+    const char *name = rota ? tenant_of(collector, rota) : NULL;
+    if (!name && contact)
+        name = contact->tenant;
+    const struct tenant *tenant = name ? fleet_tenant_named(collector->fleet, name) : NULL;
+    return tenant ? tenant->id : TENANT_RESERVED;
+}
+
 static void keep(struct collector *collector, const struct rota_override *row)
 {
     store_put_rota_override(collector->store, row);
     json_t *body = json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "what", "override", "override", (json_int_t)row->id,
                              "rota", row->rota, "contact", row->contact, "reason", row->reason, "from_us",
                              (json_int_t)row->from_us, "to_us", (json_int_t)row->to_us);
-    ledger_note(collector, TENANT_RESERVED, (struct ledger_note){ .kind = "oncall", .actor = row->by, .body = body });
+    ledger_note(collector, collector_override_chain(collector, row),
+                (struct ledger_note){ .kind = "oncall", .actor = row->by, .body = body });
     log_event(&collector->log, LOG_INFO, "rota_overridden", KV_TEXT("rota", row->rota),
               KV_TEXT("contact", row->contact), KV_TEXT("by", row->by), KV_TEXT("reason", row->reason));
 }

@@ -398,9 +398,8 @@ void ledger_tick(struct collector *collector);
 /* Adds an entry to the tenant's chain, in the group now gathering. -ENOMEM; -EINVAL: larger than an entry may
  * be. In either case there is none. */
 struct ledger_note {
-    const char *
-        kind; /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice", "oncall", "contact",
-                          "incident", "page" */
+    const char *kind;  /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice",
+                         "oncall", "contact", "ledger", "incident", "page"... */
     uint64_t event;    /* 0: none */
     uint64_t incident; /* 0: none */
     const char *actor; /* a user, or "clock", "recovery"... */

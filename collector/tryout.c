@@ -62,11 +62,8 @@ static void put_on_record(const struct tryout *tryout)
               KV_COUNT("ways", told->n), KV_COUNT("delivered", count_delivered(told)));
 }
 
-static void end_if_all_are_heard_of(struct tryout *tryout)
+static void end(struct tryout *tryout)
 {
-    if (tryout->n_open > 0)
-        return;
-    DL_DELETE(tryout->collector->tryouts, tryout);
     put_on_record(tryout);
     tryout->fn(tryout->user, &tryout->told);
     free(tryout);
@@ -83,8 +80,12 @@ static void note(struct tryout *tryout, size_t way, const struct page_outcome *o
 static void on_outcome(void *user, const struct page_outcome *outcome)
 {
     const struct tried *tried = user;
-    note(tried->tryout, tried->way, outcome);
-    end_if_all_are_heard_of(tried->tryout);
+    struct tryout *tryout = tried->tryout;
+    note(tryout, tried->way, outcome);
+    if (tryout->n_open > 0)
+        return;
+    DL_DELETE(tryout->collector->tryouts, tryout);
+    end(tryout);
 }
 
 /* ---- sending ---- */
@@ -189,9 +190,11 @@ int collector_try_contact(struct collector *collector, const char *contact, cons
         return err_set(err, -ENOMEM, "out of memory");
     tryout->fn = fn;
     tryout->user = user;
-    DL_APPEND(collector->tryouts, tryout);
     send_by_each(tryout);
-    end_if_all_are_heard_of(tryout);
+    if (tryout->n_open > 0) /* outcomes come from the loop */
+        DL_APPEND(collector->tryouts, tryout);
+    else
+        end(tryout);
     return 0;
 }
 

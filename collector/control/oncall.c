@@ -91,14 +91,14 @@ int verb_oncall_show(struct call *call, struct err *err)
     return rc < 0 ? rc : CALL_ANSWER;
 }
 
-/* The row is; its entry in the collector's own chain is in another file. */
+/* The row is; its entry is in another file. */
 static void row_stored(void *user, int rc)
 {
     struct call *call = user;
     if (rc < 0)
         call_stored(call, rc);
     else
-        collector_then(call->collector, STORE_TENANT, TENANT_RESERVED, call_stored, call);
+        collector_then(call->collector, STORE_TENANT, call->tenant, call_stored, call);
 }
 
 int verb_oncall_override(struct call *call, struct err *err)
@@ -118,6 +118,7 @@ int verb_oncall_override(struct call *call, struct err *err)
         return rc;
     assert(row);
     call->data = json_pack("{s:o}", "override", form_override(row));
+    call->tenant = collector_override_chain(call->collector, row);
     collector_then(call->collector, STORE_REGISTRY, 0, row_stored, call);
     return CALL_LATER;
 }

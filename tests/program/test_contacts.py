@@ -198,6 +198,15 @@ class OnCall(unittest.TestCase):
         self.reload(GOOD.replace("bob", "rob").replace("alice", "alicia"), "event=reloaded")  # who was put on duty is gone
         self.assertEqual(self.turns("desk", "--from", begins)[0][0], {"alice": "alicia", "bob": "rob"}[on_turn])
 
+    def test_an_override_of_one_tenants_rota_is_on_record_there(self):
+        self.world.must("tenant", "add", "acme")
+        day = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+        self.world.must("oncall", "override", "acme-desk", "carol", "--from", f"{day:%Y-%m-%dT10:00:00Z}", "--to", f"{day:%Y-%m-%dT12:00:00Z}",
+                        "--reason", "ill")
+        entry, = self.world.must("ledger", "list", "--tenant", "acme", "--kind", "oncall")["entries"]
+        self.assertEqual((entry["body"]["rota"], entry["body"]["contact"]), ("acme-desk", "carol"))
+        self.assertEqual(self.world.must("ledger", "list", "--tenant", "warroom", "--kind", "oncall")["entries"], [])
+
     def test_what_is_no_override_is_refused(self):
         day = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
         begins, ends = f"{day:%Y-%m-%dT10:00:00Z}", f"{day:%Y-%m-%dT12:00:00Z}"
