@@ -217,7 +217,8 @@ struct collector {
     bool fault;               /* some file was in declared fault at the last tick */
     struct trouble *troubles; /* of the disk, that people were told of: trouble.c */
     struct probe *probes;     /* of channels: probes.c */
-    int64_t probes_us;        /* monotonic: the next minute of them begins */
+    int64_t probes_us;        /* monotonic: the next minute of them begins... */
+    size_t probes_live;       /* ...and how many events were live a second ago */
     struct dead_man dead_man;
     struct heart *hearts;  /* of live events: pulse.c */
     struct rounds *rounds; /* of patrol: rounds.c; NULL: none yet */

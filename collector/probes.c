@@ -144,6 +144,14 @@ static void drop_unwanted(struct collector *collector)
     }
 }
 
+static size_t count_live(const struct collector *collector)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < collector->n_events; i++)
+        n += collector->events[i]->state == EVENT_LIVE;
+    return n;
+}
+
 static void plan_minute(struct collector *collector, int64_t mono_us)
 {
     struct probe *probe;
@@ -163,11 +171,13 @@ static void plan_minute(struct collector *collector, int64_t mono_us)
 void probes_tick(struct collector *collector)
 {
     int64_t mono_us = clock_mono_us(collector->clock);
+    size_t live = count_live(collector);
     struct probe *probe;
-    if (mono_us >= collector->probes_us) {
+    if (mono_us >= collector->probes_us || live > collector->probes_live) { /* one that is new waits for no minute */
         collector->probes_us = mono_us + MINUTE_US;
         plan_minute(collector, mono_us);
     }
+    collector->probes_live = live;
     LL_FOREACH(collector->probes, probe)
     if (probe->due_us != 0 && probe->due_us <= mono_us && !probe->under_way)
         ask(collector, probe);

@@ -93,11 +93,23 @@ static bool is_reporting(const struct collector *collector, const struct heart *
            is_fresh(collector, host);
 }
 
-/* Whose rule fires still would not cross it again. */
 static bool can_beat(const struct collector *collector, const struct heart *heart, const struct host_state *host)
 {
-    return is_reporting(collector, heart, host) && !host->beats && !host->exercised[EXERCISE_REHEARSAL] &&
-           watch_can_exercise(collector->watch, host->id);
+    return is_reporting(collector, heart, host) && watch_can_exercise(collector->watch, host->id);
+}
+
+static bool any_can_beat(const struct collector *collector, const struct heart *heart)
+{
+    for (const struct host_state *host = collector->hosts; host; host = host->by_id.next)
+        if (can_beat(collector, heart, host))
+            return true;
+    return false;
+}
+
+/* Whose rule fires still would not cross it again. */
+static bool may_beat(const struct collector *collector, const struct heart *heart, const struct host_state *host)
+{
+    return can_beat(collector, heart, host) && !host->beats && !host->exercised[EXERCISE_REHEARSAL];
 }
 
 /* By turns: the next one by its id. NULL: none can. */
@@ -105,7 +117,7 @@ static struct host_state *whose_turn(const struct collector *collector, const st
 {
     struct host_state *first = NULL, *next = NULL;
     for (struct host_state *host = collector->hosts; host; host = host->by_id.next) {
-        if (!can_beat(collector, heart, host))
+        if (!may_beat(collector, heart, host))
             continue;
         if (!first || host->id < first->id)
             first = host;
@@ -118,7 +130,6 @@ static struct host_state *whose_turn(const struct collector *collector, const st
 static void ask(struct collector *collector, struct heart *heart, int64_t mono_us)
 {
     struct host_state *host = whose_turn(collector, heart);
-    heart->seen.able = host != NULL;
     heart->next_us = mono_us + (host ? BEAT_EVERY_US : LOOK_US);
     if (!host)
         return;
@@ -271,10 +282,15 @@ bool pulse_is_well(const struct collector *collector)
 
 bool collector_heart(const struct collector *collector, uint64_t event, struct heart_view *ret)
 {
+    const struct heart none = { .event = event }; /* in its first second */
     const struct heart *heart = find(collector, event);
-    if (heart)
-        *ret = heart->seen;
-    return heart != NULL;
+    if (!is_live(collector, event))
+        return false;
+    if (!heart)
+        heart = &none;
+    *ret = heart->seen;
+    ret->able = any_can_beat(collector, heart);
+    return true;
 }
 
 /* ---- at start and end ---- */
