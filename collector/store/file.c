@@ -16,8 +16,10 @@
 enum {
     WAL_RESTART_PAGES = 16384, /* 64 MiB: then the writer itself lets the WAL start anew */
     CHECKPOINT_PASSES = 3,     /* the second finds little left, so the WAL often ends up wholly copied */
-    ASLEEP_US = US_PER_S       /* between two looks at an attempt, which are due each STORE_RETRY_US */
+    ASLEEP_US = US_PER_S,      /* between two looks at an attempt, which are due each STORE_RETRY_US */
+    COPY_GROUPS = 32           /* commits that are worth a checkpoint... */
 };
+#define COPY_US (30 * US_PER_S) /* ...or one as old */
 
 struct file {
     const struct file_home *home;
@@ -72,7 +74,8 @@ struct file {
     int wal_pages;
     struct err copy_err;
 
-    bool uncopied;                   /* commits since the last checkpoint began */
+    unsigned uncopied;               /* commits since the last checkpoint began... */
+    int64_t copied_us;               /* ...which was then */
     bool copy_failed;                /* told once */
     enum store_trouble copy_trouble; /* of the last one, when it failed */
     bool wal_is_long;
@@ -226,7 +229,7 @@ static void succeeded(struct file *file)
 {
     count_written(file);
     tell_ledger(file);
-    file->uncopied = true;
+    file->uncopied++;
     if (file->fault) {
         file->fault_ended_us = clock_mono_us(file->home->clock);
         int64_t lasted_us = file->fault_ended_us - file->failing_since_us;
@@ -425,7 +428,7 @@ static void rest_done(struct job *job)
 
 void file_rest(struct file *file, int64_t idle_us)
 {
-    if (cannot_rest(file) || file->failing || file->copying || file->uncopied ||
+    if (cannot_rest(file) || file->failing || file->copying || file->uncopied > 0 ||
         clock_mono_us(file->home->clock) - file->settled_us < idle_us)
         return;
     file->resting = true;
@@ -475,15 +478,17 @@ static void copy_done(struct job *job)
         file_doubt(file, &file->copy_err);
     file->wal_is_long = file->wal_pages > WAL_RESTART_PAGES;
     if (file->copy_rc < 0)
-        file->uncopied = true;
+        file->uncopied += COPY_GROUPS;
 }
 
 void file_checkpoint(struct file *file, struct worker *worker)
 {
-    if (file->copying || !file->uncopied)
+    int64_t now_us = clock_mono_us(file->home->clock);
+    if (file->copying || file->uncopied == 0 || (file->uncopied < COPY_GROUPS && now_us - file->copied_us < COPY_US))
         return;
     file->copying = true;
-    file->uncopied = false;
+    file->uncopied = 0;
+    file->copied_us = now_us;
     worker_submit(worker, &file->copy);
 }
 

@@ -15,7 +15,10 @@
 #include "collector/store/pack/turn.h"
 
 enum { NICE = 10 };
-enum { KEEP_TURNS = 10 /* each so many begins with what expires: there may always be other work */ };
+enum {
+    KEEP_TURNS = 10, /* each so many begins with what expires: there may always be other work */
+    MANY_TICKS = 256
+};
 #define FAILED_US (5 * PACK_MINUTE_US) /* until a file in which a turn failed is looked at again */
 
 struct packed_file {
@@ -255,8 +258,9 @@ static void turn_done(struct job *job)
 static bool is_time_to_look(const struct packed_file *file, int64_t now_us)
 {
     int64_t since_us = now_us - file->looked_us;
-    return file_stored(file->file) != file->looked_ticks &&
-           (file->packer->waiters || since_us >= PACK_LOOK_US || since_us < 0);
+    uint64_t stored = file_stored(file->file) - file->looked_ticks;
+    int64_t wait_us = stored >= MANY_TICKS ? PACK_LOOK_US : PACK_LOOK_FEW_US;
+    return stored > 0 && (file->packer->waiters || since_us >= wait_us || since_us < 0);
 }
 
 static void go_on(struct packer *packer)

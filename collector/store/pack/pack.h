@@ -28,7 +28,8 @@
 /* When ticks move on. Ages are those of ticks. */
 #define PACK_SEAL_AGE_US  (10 * PACK_MINUTE_US) /* of a run's oldest tick in the inbox */
 #define PACK_STEP_AGE_US  (2 * PACK_HOUR_US)    /* of a sealed tick; of a day's end */
-#define PACK_LOOK_US      (15 * US_PER_S)       /* how often files are looked at in which ticks were stored */
+#define PACK_LOOK_US      (15 * US_PER_S)       /* how often files are looked at in which many ticks were stored... */
+#define PACK_LOOK_FEW_US  PACK_MINUTE_US        /* ...and those in which a few were */
 #define PACK_KEEP_LOOK_US PACK_HOUR_US          /* how often those are looked for that expire, at most */
 #define PACK_PUT_OFF_US   PACK_HOUR_US          /* until a unit that failed by itself is tried again */
 #define PACK_REST_US      (5 * PACK_MINUTE_US)
