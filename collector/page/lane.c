@@ -58,8 +58,7 @@ struct lane *lane_make(struct pager *pager, const char *name)
     return lane;
 }
 
-/* What was sent is forgotten when the limit changes. */
-static int set_limit(struct lane *lane, unsigned per_minute)
+static int set_limit(const struct pager *pager, struct lane *lane, unsigned per_minute, int64_t now_us)
 {
     if (per_minute > PAGE_PER_MINUTE_MAX)
         per_minute = PAGE_PER_MINUTE_MAX;
@@ -72,10 +71,10 @@ static int set_limit(struct lane *lane, unsigned per_minute)
     lane->sent = sent;
     lane->per_minute = per_minute;
     lane->oldest = 0;
-    return 0;
+    return lane_recall(pager, lane, now_us);
 }
 
-static int set_channel(struct pager *pager, const struct page_channel *channel)
+static int set_channel(struct pager *pager, const struct page_channel *channel, int64_t now_us)
 {
     struct lane *lane = lane_make(pager, channel->name);
     if (!lane)
@@ -83,7 +82,7 @@ static int set_channel(struct pager *pager, const struct page_channel *channel)
     lane->together = channel->together > 0 ? channel->together : 1;
     if (lane->together > PAGE_TOGETHER_MAX)
         lane->together = PAGE_TOGETHER_MAX;
-    return set_limit(lane, channel->per_minute);
+    return set_limit(pager, lane, channel->per_minute, now_us);
 }
 
 static bool is_configured(const struct pager *pager, const char *name)
@@ -94,17 +93,17 @@ static bool is_configured(const struct pager *pager, const char *name)
     return false;
 }
 
-int lanes_set(struct pager *pager)
+int lanes_set(struct pager *pager, int64_t now_us)
 {
     int rc = 0;
     for (struct lane *lane = pager->lanes; lane; lane = lane->hh.next) {
         if (is_configured(pager, lane->name))
             continue;
         lane->together = 1;
-        rc = set_limit(lane, 0) < 0 ? -ENOMEM : rc;
+        rc = set_limit(pager, lane, 0, now_us) < 0 ? -ENOMEM : rc;
     }
     for (size_t i = 0; i < pager->ways.n_channels; i++)
-        rc = set_channel(pager, &pager->ways.channels[i]) < 0 ? -ENOMEM : rc;
+        rc = set_channel(pager, &pager->ways.channels[i], now_us) < 0 ? -ENOMEM : rc;
     return rc;
 }
 
@@ -174,7 +173,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash * HASH_PRIME;
 }
 
-static uint64_t whom(const struct slip *slip)
+uint64_t slip_whom(const struct slip *slip)
 {
     return hash_text(hash_text(HASH_BEGIN, slip->row.contact), slip->row.address);
 }
@@ -203,7 +202,7 @@ static int64_t spread_until_us(const struct lane *lane, int64_t now_us)
 /* Nothing was written there in this minute, or it has waited for long enough. */
 static bool need_not_wait(const struct lane *lane, const struct slip *slip, int64_t now_us)
 {
-    uint64_t to = whom(slip);
+    uint64_t to = slip_whom(slip);
     for (unsigned i = 0; i < lane->per_minute; i++)
         if (lane->sent[i].whom == to && is_recent(&lane->sent[i], now_us))
             return is_chance(lane, slip, now_us);
@@ -250,7 +249,7 @@ static struct slip *first_taken(const struct lane *lane, int64_t now_us)
     return first_of_those(lane, now_us, need_not_wait);
 }
 
-static unsigned count_sent(struct lane *lane, struct sent sent, int64_t now_us)
+unsigned lane_count(struct lane *lane, struct sent sent, int64_t now_us)
 {
     unsigned at = lane->oldest;
     lane->last_us = now_us;
@@ -267,7 +266,7 @@ bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
     if (lane && (now_us < lane->blocked_us || !has_room(lane, now_us)))
         return false;
     if (lane) /* one that nothing was ever sent by has no limit; of this nobody says when it was answered */
-        count_sent(lane, (struct sent){ .at_us = now_us + WORST_TRY_US }, now_us);
+        lane_count(lane, (struct sent){ .at_us = now_us + WORST_TRY_US }, now_us);
     return true;
 }
 
@@ -340,7 +339,7 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
         ret->at[i] = &together[i]->row;
     }
     write_key(ret);
-    lead->sent = count_sent(lead->lane, (struct sent){ SENT_NOW, whom(lead) }, now_us);
+    lead->sent = lane_count(lead->lane, (struct sent){ SENT_NOW, slip_whom(lead) }, now_us);
     return true;
 }
 

@@ -36,6 +36,7 @@ struct slip {
     bool refused;             /* for good, as the channel says */
     bool spilled;             /* its next way, if there is one, has been asked */
     int64_t deadline_us;      /* while it is in its lane's queue */
+    int64_t restored_us;      /* when it was due, as its stored row says; 0: it was not put back */
     struct slip_queue *queue; /* it stands in; NULL: none */
     size_t queue_at;          /* its place there */
     struct slip *with;        /* while being sent: goes with it */
@@ -170,6 +171,8 @@ void slip_cancel(struct paging *p, struct slip *slip);
 struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock);
 /* A page by the contact's next way, because of `why`. NULL: there is no further way, or it has been asked. */
 struct slip *slip_spill(struct paging *p, struct dossier *dossier, const struct slip *slip, const char *why);
+/* What lies between an attempt and the next at least. */
+int64_t slip_back_off(unsigned attempts);
 /* It may be sent from now on. -ENOMEM. */
 int slip_record(struct pager *pager, struct slip *slip, bool unrecorded);
 unsigned slip_clock_of_key(const char *key);
@@ -203,8 +206,14 @@ bool expire(struct paging *p, struct dossier *dossier);
 /* ---- lane.c: channels, and what goes by them when ---- */
 
 struct lane *lane_make(struct pager *pager, const char *name); /* found or made; NULL: out of memory */
-int lanes_set(struct pager *pager);                            /* as the channels say. -ENOMEM */
-void lanes_move(struct pager *pager, int64_t step_us);         /* the clock went back */
+int lanes_set(struct pager *pager, int64_t now_us);            /* as the channels say. -ENOMEM */
+/* In the ring, over the oldest one; returns where. */
+unsigned lane_count(struct lane *lane, struct sent sent, int64_t now_us);
+/* Puts what was sent within the last minute into the ring, which is empty. -ENOMEM. */
+int lane_recall(const struct pager *pager, struct lane *lane, int64_t now_us);
+/* A hash of contact and address. */
+uint64_t slip_whom(const struct slip *slip);
+void lanes_move(struct pager *pager, int64_t step_us); /* the clock went back */
 void lanes_done(struct pager *pager);
 /* What became of the message `sent` of it. */
 void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct page_outcome *outcome);

@@ -42,6 +42,66 @@ static void restart(struct fixture *f, const struct stored *rows, bool backwards
     assert_int_equal(f->out.n_pages, 0); /* what is stored pages nobody again */
 }
 
+static void what_an_earlier_process_sent_counts_against_the_channels_limit(void **state)
+{
+    struct fixture *f = *state;
+    static const struct page_channel channels[] = { { "mail", 3, 1 }, { "robot", 0, 1 } };
+    struct page pages[3];
+    struct page_due due;
+    f->channels = channels;
+    f->n_channels = 2;
+    set_people(f, "0s bob");
+    for (unsigned i = 0; i < 3; i++) {
+        at(f, 10 + i);
+        FIRES(f, .host = i + 1, .event = i + 1);
+        assert_true(pager_take_due(f->pager, f->now_us, &due));
+        pages[i] = *due.at[0];
+        if (i < 2) { /* the third one's outcome nobody heard */
+            outcome(f, due.at[0]->id, (struct page_outcome){ .delivered = true });
+            pages[i] = f->out.pages[0];
+        }
+    }
+    struct incident row = *incident(f, 3);
+    f->pager = pager_free(f->pager);
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pager_restore_page(f->pager, &pages[i]), 0);
+    assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+    at(f, 20);
+    set_people(f, "0s bob");
+    assert_nothing_due(f);
+    at(f, 10 + 60);
+    assert_true(pager_take_due(f->pager, f->now_us, &due));
+    assert_int_equal(due.at[0]->id, pages[2].id);
+    assert_true(due.at[0]->possible_copy);
+}
+
+static void attempts_of_an_earlier_process_that_failed_count_too(void **state)
+{
+    struct fixture *f = *state;
+    static const struct page_channel channels[] = { { "mail", 3, 1 }, { "robot", 0, 1 } };
+    f->channels = channels;
+    f->n_channels = 2;
+    set_people(f, "0s bob");
+    FIRES(f);
+    for (int i = 0; i < 3; i++) { /* at 0, 1 and 3 s */
+        assert_int_equal(fail_once(f, (struct page_outcome){ .status = 451, .error = "busy" }), 1 << i);
+        if (i < 2)
+            at(f, 2 * i + 1);
+    }
+    struct page page = f->out.pages[0];
+    struct incident row = *incident(f, 1);
+    f->pager = pager_free(f->pager);
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    assert_int_equal(pager_restore_page(f->pager, &page), 0);
+    assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+    at(f, 5);
+    set_people(f, "0s bob");
+    assert_nothing_due(f);
+    at(f, 60);
+    take(f);
+}
+
 static void incidents_alerts_and_pages_outlive_the_process_in_any_order(void **state)
 {
     struct fixture *f = *state;
@@ -217,6 +277,8 @@ static void ten_thousand_open_alerts_are_held_and_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(what_an_earlier_process_sent_counts_against_the_channels_limit),
+        TEST(attempts_of_an_earlier_process_that_failed_count_too),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
         TEST(an_incident_that_no_alert_opened_stays_open_over_a_restart),

@@ -56,5 +56,8 @@ int pager_restore_page(struct pager *pager, const struct page *page)
     }
     pager->last_page = larger_of(pager->last_page, row.id);
     struct slip *slip = slip_make(pager, dossier, &row, slip_clock_of_key(row.key));
-    return slip ? slip_record(pager, slip, false) : -ENOMEM;
+    if (!slip)
+        return -ENOMEM;
+    slip->restored_us = page->next_us;
+    return slip_record(pager, slip, false);
 }

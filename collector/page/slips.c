@@ -257,16 +257,20 @@ bool pager_is_unrecorded(const struct pager *pager, uint64_t page)
     return slip && slip->unrecorded;
 }
 
+int64_t slip_back_off(unsigned attempts)
+{
+    int64_t wait_us = attempts < 6 ? attempts > 0 ? US_PER_S << (attempts - 1) : 0 : WAIT_MAX_US;
+    return wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
+}
+
 static int64_t next_attempt_us(const struct pager *pager, const struct slip *slip, const struct page_outcome *outcome,
                                int64_t now_us)
 {
     const struct page *page = &slip->row;
     int64_t chance_us = slip_deadline(pager, slip);
     int64_t wait_us = LATE_US;
-    if (!outcome->permanent && now_us < page->created_us + PAGE_BUDGET_US) {
-        wait_us = page->attempts < 6 ? US_PER_S << (page->attempts - 1) : WAIT_MAX_US;
-        wait_us = wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
-    }
+    if (!outcome->permanent && now_us < page->created_us + PAGE_BUDGET_US)
+        wait_us = slip_back_off(page->attempts);
     if (outcome->retry_after_us <= wait_us)
         return now_us + wait_us;
     /* One more attempt while it still counts; past that the channel may rest. */

@@ -65,7 +65,7 @@ static void *copy_of(const void *at, size_t n, size_t size)
     return copy;
 }
 
-static int take_ways(struct pager *pager, const struct page_ways *ways)
+static int take_ways(struct pager *pager, const struct page_ways *ways, int64_t now_us)
 {
     struct page_contact *contacts = copy_of(ways->contacts, ways->n_contacts, sizeof *contacts);
     struct page_channel *channels = copy_of(ways->channels, ways->n_channels, sizeof *channels);
@@ -78,14 +78,14 @@ static int take_ways(struct pager *pager, const struct page_ways *ways)
     pager->ways = *ways;
     pager->ways.contacts = contacts;
     pager->ways.channels = channels;
-    return lanes_set(pager);
+    return lanes_set(pager, now_us);
 }
 
 int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t now_us, struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
     struct dossier *dossier, *next;
-    int rc = take_ways(pager, ways);
+    int rc = take_ways(pager, ways, now_us);
     if (rc < 0)
         return rc;
     HASH_ITER(hh, pager->dossiers, dossier, next)

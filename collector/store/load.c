@@ -193,10 +193,11 @@ static int load_registry(const struct load *load, struct store_marks *marks, str
     return rc;
 }
 
-/* Incidents somebody still works on, or is still to be told of. */
+/* Incidents somebody still works on, or is still to be told of, and the latest that anybody was told of. */
+#define LATELY "id > (SELECT max(id) FROM page) - 256"
 #define UNDER_WAY                                                                                                      \
     "(SELECT id FROM incident WHERE state <> 'resolved'"                                                               \
-    " UNION SELECT incident FROM page WHERE state = 'queued')"
+    " UNION SELECT incident FROM page WHERE state = 'queued' UNION SELECT incident FROM page WHERE " LATELY ")"
 
 /* The marks come first: when the rest cannot be read they still keep ids from being given twice. */
 static int load_tenant(const struct load *load, struct store_marks *marks, struct err *err)
@@ -217,8 +218,9 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
         { ROW_REHEARSAL, "ORDER BY event" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
-        { ROW_PAGE, "WHERE (incident <> 0 AND incident IN " UNDER_WAY ") OR (incident = 0 AND state = 'queued')"
-                    " ORDER BY id" },
+        { ROW_PAGE,
+          "WHERE (incident <> 0 AND incident IN " UNDER_WAY ") OR (incident = 0 AND (state = 'queued' OR " LATELY "))"
+          " ORDER BY id" },
     };
     int rc = raise_mark(load, "SELECT max(id) FROM event", marks ? &marks->event : NULL, err);
     if (rc == 0)

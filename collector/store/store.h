@@ -97,7 +97,7 @@ struct store_loader {
     void (*event)(void *user, const struct event *row);
     void (*event_document)(void *user, const struct event_document *row); /* behind the events of its file... */
     void (*gate)(void *user, const struct gate *row);                     /* ...and so are these */
-    void (*incident)(void *user, const struct incident *row);             /* not resolved, or with a queued page */
+    void (*incident)(void *user, const struct incident *row); /* not resolved, or with a queued page or a late one */
     void (*incident_alert)(void *user, const struct incident_alert *row); /* of those */
     void (*page)(void *user, const struct page *row);                     /* all of those */
     void (*contract)(void *user, const struct contract *row);

@@ -303,14 +303,17 @@ static void incidents_nobody_works_on_or_is_to_be_told_of_stay_in_the_file_alone
     put_incident(f, 6, INCIDENT_RESOLVED, 1, PAGE_DELIVERED);
     put_incident(f, 7, INCIDENT_RESOLVED, 2, PAGE_QUEUED);
     put_incident(f, 8, INCIDENT_TRIGGERED, 3, PAGE_FAILED);
+    put_incident(f, 9, INCIDENT_RESOLVED, 300, PAGE_DELIVERED); /* people have just heard of it */
     reopen_store(f);
-    assert_int_equal(f->loaded.incidents, 2);
+    assert_int_equal(f->loaded.incidents, 3);
     assert_int_equal(f->loaded.incident[0].id, 7);
     assert_int_equal(f->loaded.incident[1].id, 8);
-    assert_int_equal(f->loaded.incident_alerts, 2);
-    assert_int_equal(f->loaded.pages, 2);
+    assert_int_equal(f->loaded.incident[2].id, 9);
+    assert_int_equal(f->loaded.incident_alerts, 3);
+    assert_int_equal(f->loaded.pages, 3);
     assert_int_equal(f->loaded.page[0].id, 2);
     assert_int_equal(f->loaded.page[1].id, 3);
+    assert_int_equal(f->loaded.page[2].id, 300);
 }
 
 static void an_anchor_comes_back_with_the_time_of_the_newest_stored_tick(void **state)

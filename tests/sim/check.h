@@ -29,9 +29,14 @@ struct downtime {           /* of the collector, wall */
 
 void check_begin(struct sim_host *hosts, size_t n_hosts);
 void check_end(void);
+/* Looks at the files for each so many-th ack only. */
+void check_seldom(unsigned each);
 struct tap check_tap(void);
 struct room_watcher check_watcher(void);
 void check_took(const struct receipt *receipt);
+/* Contacts that are no people: telling them keeps no promise. NULL: all are. Borrowed. */
+void check_set_machines(const char *const *machines);
+bool check_is_machine(const char *contact);
 
 /* The serial of tick `n` of a run; 0: no such run ever reported, or it had no such tick. */
 uint64_t check_serial(const struct sim_host *host, const struct run_id *run, uint64_t n);

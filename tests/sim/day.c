@@ -473,7 +473,7 @@ void play_event(struct stage *stage)
     day.stage = stage;
     day.dice = dice_of(stage->seed, 'e');
     tap_set(check_tap());
-    receiver_listen(check_took);
+    receiver_listen(check_took, NULL);
     check_begin(stage->hosts, HOSTS_MAX);
     room_open();
     people_the_room();

@@ -8,12 +8,13 @@
 #include "tests/sim/room.h"
 
 #define ILL_OFF_US (60 * US_PER_S)
-enum { PAUSE_LEAST_S = 5, PAUSE_MOST_S = 300 };
+enum { CHANNELS_MAX = 8 };
 
 struct fault {
     const struct kind *kind;
     struct sim_host *host;     /* NULL: everybody's */
-    const char *file;          /* of disk faults */
+    const char *file;          /* of disk faults; of a receiver's, its channel */
+    size_t channel;            /* of a receiver's */
     int64_t from_us, to_us;    /* wall */
     int64_t least_us, most_us; /* the line's delay before */
     bool off;                  /* it could not begin */
@@ -30,13 +31,11 @@ struct kind {
 };
 
 static struct {
+    struct fate_plan plan;
     struct dice dice;
-    struct sim_host *hosts;
-    size_t n_hosts;
-    int64_t until_us;
     size_t n;
     struct fault **faults;
-    enum receiver_mood mood;
+    enum receiver_mood moods[CHANNELS_MAX];
     const char *sick; /* the file with a fault; NULL: none */
 } fate;
 
@@ -98,8 +97,8 @@ static bool cut_one(struct fault *fault)
 
 static bool cut_all(struct fault *fault)
 {
-    for (size_t i = 0; i < fate.n_hosts; i++)
-        cut_line(&fate.hosts[i], 3, world_now_us() + left_us(fault));
+    for (size_t i = 0; i < fate.plan.n_hosts; i++)
+        cut_line(&fate.plan.hosts[i], 3, world_now_us() + left_us(fault));
     return true;
 }
 
@@ -198,20 +197,27 @@ static void mend_disk(struct fault *fault)
     fate.sick = NULL;
 }
 
+static const char *channel_of(const struct fault *fault)
+{
+    return fate.plan.channels ? fate.plan.channels[fault->channel] : NULL;
+}
+
 static bool upset_receiver(struct fault *fault)
 {
-    if (fate.mood != RECEIVER_WELL)
+    fault->channel = fate.plan.channels ? (size_t)dice_between(&fate.dice, 0, (int64_t)fate.plan.n_channels - 1) : 0;
+    enum receiver_mood *mood = &fate.moods[fault->channel];
+    if (*mood != RECEIVER_WELL)
         return false;
-    fate.mood = (enum receiver_mood)fault->kind->detail;
-    receiver_set_mood(fate.mood);
+    *mood = (enum receiver_mood)fault->kind->detail;
+    fault->file = channel_of(fault);
+    receiver_set_mood(channel_of(fault), *mood);
     return true;
 }
 
 static void calm_receiver(struct fault *fault)
 {
-    (void)fault;
-    fate.mood = RECEIVER_WELL;
-    receiver_set_mood(RECEIVER_WELL);
+    fate.moods[fault->channel] = RECEIVER_WELL;
+    receiver_set_mood(channel_of(fault), RECEIVER_WELL);
 }
 
 /* ---- what there is ---- */
@@ -240,6 +246,8 @@ static const struct kind kinds[] = {
     { "receiver_refusing", 1, 5, 300, false, upset_receiver, calm_receiver, RECEIVER_REFUSING },
     { "receiver_mute", 2, 5, 300, false, upset_receiver, calm_receiver, RECEIVER_MUTE },
     { "receiver_slow", 1, 5, 300, false, upset_receiver, calm_receiver, RECEIVER_SLOW },
+    { "receiver_lying", 1, 5, 900, false, upset_receiver, calm_receiver, RECEIVER_LYING },
+    { "receiver_limited", 1, 5, 900, false, upset_receiver, calm_receiver, RECEIVER_LIMITED },
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -281,9 +289,9 @@ static void begin_fault(void)
     const struct kind *kind = draw_kind();
     struct fault *fault = new_fault(kind);
     if (kind->one_host)
-        fault->host = &fate.hosts[dice_between(&fate.dice, 0, (int64_t)fate.n_hosts - 1)];
+        fault->host = &fate.plan.hosts[dice_between(&fate.dice, 0, (int64_t)fate.plan.n_hosts - 1)];
     fault->to_us = fault->from_us + dice_span(&fate.dice, kind->least_s * 1000, kind->most_s * 1000) * US_PER_MS;
-    int64_t most_us = world_wall_of(fate.until_us);
+    int64_t most_us = world_wall_of(fate.plan.until_us);
     fault->to_us = fault->to_us < most_us ? fault->to_us : most_us;
     if (!kind->begin(fault)) {
         fault->off = true;
@@ -297,20 +305,18 @@ static void begin_fault(void)
 static void next_fault(void *user)
 {
     (void)user;
-    if (world_now_us() >= fate.until_us)
+    if (world_now_us() >= fate.plan.until_us)
         return;
     begin_fault();
-    int64_t pause_us = dice_span(&fate.dice, PAUSE_LEAST_S * 1000, PAUSE_MOST_S * 1000) * US_PER_MS;
+    int64_t pause_us = dice_span(&fate.dice, fate.plan.least_s * 1000, fate.plan.most_s * 1000) * US_PER_MS;
     world_at(world_now_us() + pause_us, next_fault, NULL);
 }
 
-void fate_begin(uint64_t seed, struct sim_host *hosts, size_t n_hosts, int64_t from_us, int64_t until_us)
+void fate_begin(const struct fate_plan *plan)
 {
-    fate.dice = dice_of(seed, 'f');
-    fate.hosts = hosts;
-    fate.n_hosts = n_hosts;
-    fate.until_us = until_us;
-    world_at(from_us, next_fault, NULL);
+    fate.plan = *plan;
+    fate.dice = dice_of(plan->seed, 'f');
+    world_at(plan->from_us, next_fault, NULL);
 }
 
 void fate_room_died(void)

@@ -11,7 +11,16 @@
 
 #include "tests/sim/hosts.h"
 
-void fate_begin(uint64_t seed, struct sim_host *hosts, size_t n_hosts, int64_t from_us, int64_t until_us);
+struct fate_plan { /* borrowed */
+    uint64_t seed;
+    struct sim_host *hosts;
+    size_t n_hosts;
+    int64_t from_us, until_us;
+    int64_t least_s, most_s;     /* between two faults */
+    const char *const *channels; /* NULL ends them; NULL: all of them have the same fault */
+    size_t n_channels;
+};
+void fate_begin(const struct fate_plan *plan);
 /* The collector has died on its own. */
 void fate_room_died(void);
 /* When, at or after `at_us` (wall), nothing has been wrong with what a host's ticks and pages pass for `span_us`. */

@@ -313,7 +313,8 @@ static void audit_dropped(struct audit *audit, sqlite3 *db)
             if (serial == 0)
                 world_fail("%s: a tick is declared dropped that never was", host->name);
             host->ticks[serial].declared = true;
-            audit->counts.declared += audit->found[host - audit->hosts][serial] == 0;
+            host->ticks[serial].lost = audit->found[host - audit->hosts][serial] == 0;
+            audit->counts.declared += host->ticks[serial].lost;
         }
     }
 }

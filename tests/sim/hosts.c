@@ -1,12 +1,13 @@
 #include "tests/sim/hosts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/folder.h"
 
-enum { FIRST_ROOM = 4096, CPU_CALM_LEAST = 1000, CPU_CALM_MOST = 6000 };
+enum { FIRST_ROOM = 4096, CALM_LEAST = 1000, CALM_MOST = 6000 };
 #define INTERVAL_FIRST_US (10 * US_PER_S)
 
 static int64_t mono_ns(void *user)
@@ -62,15 +63,28 @@ void host_init(struct sim_host *host, unsigned number, uint64_t seed, int log_fd
     host->log = (struct log){ .fd = log_fd, .least = LOG_INFO, .clock = world_clock() };
 }
 
-/* ---- its CPU ---- */
+/* ---- what is bad ---- */
 
-static void add_spell(struct sim_host *host, int64_t from_us, int64_t span_us)
+const char *ill_title(enum ill ill)
 {
-    struct spell *grown = reallocarray(host->spells, host->n_spells + 1, sizeof *grown);
+    static const char *const titles[] = { "CPU", "Memory", "Filesystem" };
+    return titles[ill];
+}
+
+const char *ill_rule(enum ill ill)
+{
+    static const char *const rules[] = { "cpu_", "memory_", "filesystem_" };
+    return rules[ill];
+}
+
+void host_add_spell(struct sim_host *host, enum ill ill, int64_t from_us, int64_t span_us)
+{
+    struct spells *spells = &host->ills[ill];
+    struct spell *grown = reallocarray(spells->at, spells->n + 1, sizeof *grown);
     if (!grown)
         world_fail("out of memory");
-    host->spells = grown;
-    host->spells[host->n_spells++] = (struct spell){ .from_us = from_us, .to_us = from_us + span_us };
+    spells->at = grown;
+    spells->at[spells->n++] = (struct spell){ .from_us = from_us, .to_us = from_us + span_us };
 }
 
 /* Far enough from each other that each is an incident of its own. */
@@ -84,30 +98,32 @@ void host_plan(struct sim_host *host, int64_t until_wall_us, int64_t hold_us)
                                 : hold_us + dice_between(&host->dice, 45, 240) * US_PER_S;
         if (at_us + span_us > until_wall_us)
             return;
-        add_spell(host, at_us, span_us);
+        host_add_spell(host, ILL_CPU, at_us, span_us);
         at_us += span_us;
     }
 }
 
 /* NULL: all is well. */
-static struct spell *spell_now(struct sim_host *host)
+static struct spell *spell_now(struct spells *spells)
 {
     int64_t now_us = world_wall_us();
-    while (host->spell < host->n_spells && host->spells[host->spell].to_us <= now_us)
-        host->spell++;
-    struct spell *spell = host->spell < host->n_spells ? &host->spells[host->spell] : NULL;
+    while (spells->now < spells->n && spells->at[spells->now].to_us <= now_us)
+        spells->now++;
+    struct spell *spell = spells->now < spells->n ? &spells->at[spells->now] : NULL;
     return spell && spell->from_us <= now_us ? spell : NULL;
 }
 
-static double cpu_now(struct sim_host *host)
+static double value_now(struct sim_host *host, enum ill ill)
 {
-    struct spell *spell = spell_now(host);
+    struct spell *spell = spell_now(&host->ills[ill]);
+    if (!spell && ill == ILL_FILESYSTEM) /* what jumps about looks like filling up */
+        return 0.3;
     if (!spell)
-        return (double)dice_between(&host->dice, CPU_CALM_LEAST, CPU_CALM_MOST) / 1e4;
+        return (double)dice_between(&host->dice, CALM_LEAST, CALM_MOST) / 1e4;
     spell->last_us = world_wall_us();
     if (spell->first_us == 0)
         spell->first_us = spell->last_us;
-    return HOST_CPU_BAD;
+    return HOST_BAD;
 }
 
 /* ---- ticks ---- */
@@ -123,6 +139,16 @@ static void note_tick(struct sim_host *host)
     host->ticks[++host->n_ticks] = (struct tick){ .at_us = world_wall_us(), .life = host->life };
 }
 
+static void add_the_rest(struct sim_host *host)
+{
+    static const enum metric_id calm[] = { METRIC_LOAD_1M, METRIC_DISK_UTILIZATION, METRIC_NETWORK_TRANSMIT,
+                                           METRIC_NETWORK_RECEIVE, METRIC_DISK_WRITE_BYTES };
+    readings_add(&host->readings, METRIC_FILESYSTEM_UTILIZATION, "/", value_now(host, ILL_FILESYSTEM));
+    for (size_t i = 0; i < sizeof calm / sizeof calm[0]; i++)
+        readings_add(&host->readings, calm[i], metric_get(calm[i])->instance_label ? "a" : "",
+                     (double)dice_between(&host->dice, 0, 1000) / 1e4);
+}
+
 static void wait_for_tick(struct sim_host *host);
 
 static void on_tick(uv_timer_t *timer)
@@ -131,11 +157,13 @@ static void on_tick(uv_timer_t *timer)
     struct readings *readings = &host->readings;
     note_tick(host);
     readings_clear(readings);
-    readings_add(readings, METRIC_CPU_UTILIZATION, "", cpu_now(host));
-    readings_add(readings, METRIC_MEMORY_UTILIZATION, "", 0.5);
+    readings_add(readings, METRIC_CPU_UTILIZATION, "", value_now(host, ILL_CPU));
+    readings_add(readings, METRIC_MEMORY_UTILIZATION, "", value_now(host, ILL_MEMORY));
     readings_add(readings, HOST_SERIAL, "", (double)host->n_ticks);
     readings_add(readings, METRIC_AGENT_EXERCISE, "", (double)uplink_exercise(host->uplink));
     readings_add(readings, METRIC_DISK_READ_BYTES, "vda", (double)dice_between(&host->dice, 0, 1000000));
+    if (host->wide)
+        add_the_rest(host);
     ticker_took(&host->ticker, clock_mono_us(&host->clock));
     uplink_push(host->uplink, readings, clock_mono_us(&host->clock), clock_wall_us(&host->clock));
     wait_for_tick(host);
@@ -150,7 +178,8 @@ static void wait_for_tick(struct sim_host *host)
 static void on_interval(void *user, int64_t interval_us)
 {
     struct sim_host *host = user;
-    ticker_init(&host->ticker, interval_us, host->id);
+    bool together = host->together && interval_us > US_PER_S;
+    ticker_init(&host->ticker, interval_us, together ? 0 : host->id);
     wait_for_tick(host);
 }
 
@@ -159,9 +188,11 @@ static void on_interval(void *user, int64_t interval_us)
 /* A spell that goes on while nobody reads is not to be had whole. */
 static void break_spell(struct sim_host *host)
 {
-    struct spell *spell = spell_now(host);
-    if (spell)
-        spell->broken = true;
+    for (int ill = 0; ill < ILL_COUNT; ill++) {
+        struct spell *spell = spell_now(&host->ills[ill]);
+        if (spell)
+            spell->broken = true;
+    }
 }
 
 void host_open(struct sim_host *host)
@@ -243,5 +274,15 @@ void host_done(struct sim_host *host)
         host_kill(host);
     readings_done(&host->readings);
     free(host->ticks);
-    free(host->spells);
+    for (int ill = 0; ill < ILL_COUNT; ill++)
+        free(host->ills[ill].at);
+}
+
+void hosts_must_be_drained(const struct sim_host *hosts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t queued = uplink_counts(hosts[i].uplink).queued;
+        if (queued > 60)
+            world_fail("%s still holds %" PRIu64 " ticks, long after the last fault", hosts[i].name, queued);
+    }
 }

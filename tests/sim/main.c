@@ -11,9 +11,11 @@
 
 #include "base/scan.h"
 #include "tests/sim/check.h"
+#include "tests/sim/clocks.h"
 #include "tests/sim/fate.h"
 #include "tests/sim/folder.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/service.h"
 
 struct options {
     const struct scenario *scenario;
@@ -35,18 +37,21 @@ static const struct scenario {
     struct room_watcher (*watcher)(void);
 } scenarios[] = {
     { "faults", play_faults, INT64_C(1795400000) * US_PER_S, 86400, check_watcher },
-    { "event", play_event, INT64_C(1795435200) * US_PER_S, 0, check_watcher }, /* 20:00 in Shanghai */
+    { "days", play_days, INT64_C(1795392000) * US_PER_S, 16 * 3600, check_watcher }, /* from 00:00 UTC on */
+    { "event", play_event, INT64_C(1795435200) * US_PER_S, 0, check_watcher },       /* 20:00 in Shanghai */
     { "moves", play_moves, INT64_C(1795400000) * US_PER_S, 40 * 86400, moves_watcher },
 };
 enum { N_SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
 static void clear_up(struct stage *stage, const char *dir)
 {
+    room_tear_down(); /* its last answers are about ticks */
     for (size_t i = 0; i < stage->n_hosts; i++)
         host_done(&stage->hosts[i]);
-    room_tear_down();
     check_end();
+    clocks_end();
     fate_end();
+    service_end();
     world_end();
     folder_remove(dir);
 }
@@ -174,7 +179,7 @@ int main(int argc, char **argv)
     };
     const struct argp argp = { .options = rows,
                                .parser = take_option,
-                               .args_doc = "[faults|event|moves]",
+                               .args_doc = "[faults|days|event|moves]",
                                .doc = "The collector on virtual time." };
     struct options options = { .scenario = scenarios, .first_seed = 1, .last_seed = 1, .hours = 3 };
     setvbuf(stdout, NULL, _IOLBF, 0); /* a run may end anywhere */

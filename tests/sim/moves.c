@@ -235,7 +235,7 @@ void play_moves(struct stage *stage)
     moves.stage = stage;
     moves.dice = dice_of(stage->seed, 'm');
     tap_set((struct tap){ .asked = on_asked, .answered = on_asked });
-    receiver_listen(on_took);
+    receiver_listen(on_took, NULL);
     room_open();
     moves.tenant = room_add_tenant("shop");
     asks_begin(moves.tenant, &moves.dice);

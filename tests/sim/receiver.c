@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/channel/channel.h"
+#include "tests/sim/service.h"
 #include "tests/sim/world.h"
 #include "utlist.h"
 
@@ -18,8 +17,7 @@ struct post {
     channel_answer_fn *fn;
     void (*forget)(void *user);
     void *user;
-    int status; /* that it will be answered with; 0: not at all */
-    bool arrived;
+    struct reply reply;
     struct receipt receipt;
 };
 
@@ -29,21 +27,79 @@ struct channel_sender {
 };
 
 static struct {
-    enum receiver_mood mood;
     void (*took)(const struct receipt *receipt);
+    void (*sends)(const struct message *message);
+    const struct channel_route *route; /* of what is being sent... */
+    const struct message *message;     /* ...and what it says */
 } receiver;
 
-void receiver_set_mood(enum receiver_mood mood)
-{
-    receiver.mood = mood;
-}
-
-void receiver_listen(void (*took)(const struct receipt *receipt))
+void receiver_listen(void (*took)(const struct receipt *receipt), void (*sends)(const struct message *message))
 {
     receiver.took = took;
+    receiver.sends = sends;
 }
 
-/* ---- one request ---- */
+bool receipt_is_of(const struct receipt *receipt, uint64_t incident)
+{
+    for (size_t i = 0; i < receipt->n_incidents; i++)
+        if (receipt->incidents[i] == incident)
+            return true;
+    return false;
+}
+
+/* ---- what is said ---- */
+
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
+
+typedef void outcome_fn(void *user, const struct page_outcome *outcome);
+
+int __real_channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+                        outcome_fn *fn, void *user, struct err *err);
+int __wrap_channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+                        outcome_fn *fn, void *user, struct err *err);
+
+int __wrap_channel_send(struct channel_sender *sender, const struct channel_route *route, const struct message *message,
+                        outcome_fn *fn, void *user, struct err *err)
+{
+    receiver.route = route;
+    receiver.message = message;
+    if (receiver.sends && !sender->process->dead)
+        receiver.sends(message);
+    return __real_channel_send(sender, route, message, fn, user, err);
+}
+
+int __real_channel_probe(struct channel_sender *sender, const struct channel_route *route, outcome_fn *fn, void *user,
+                         struct err *err);
+int __wrap_channel_probe(struct channel_sender *sender, const struct channel_route *route, outcome_fn *fn, void *user,
+                         struct err *err);
+
+int __wrap_channel_probe(struct channel_sender *sender, const struct channel_route *route, outcome_fn *fn, void *user,
+                         struct err *err)
+{
+    receiver.route = route;
+    return __real_channel_probe(sender, route, fn, user, err);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+static struct receipt new_receipt(void)
+{
+    const struct message *message = receiver.message;
+    struct receipt receipt = { .sent_us = world_wall_us(),
+                               .possible_copy = message->possible_copy,
+                               .kind = message->kind,
+                               .n_incidents = message->n_items };
+    snprintf(receipt.contact, sizeof receipt.contact, "%s", message->contact);
+    snprintf(receipt.channel, sizeof receipt.channel, "%s", receiver.route->name);
+    snprintf(receipt.key, sizeof receipt.key, "%s", message->key);
+    for (size_t i = 0; i < message->n_items; i++) {
+        receipt.incidents[i] = message->items[i].incident->id;
+        receipt.unrecorded = receipt.unrecorded || message->items[i].unrecorded;
+    }
+    return receipt;
+}
+
+/* ---- one message ---- */
 
 static void on_post_closed(uv_handle_t *handle)
 {
@@ -59,78 +115,27 @@ static void end_post(struct post *post)
 static void tell(struct post *post)
 {
     post->receipt.at_us = world_wall_us();
-    post->receipt.taken = post->status / 100 == 2;
-    if (post->arrived)
+    post->receipt.taken = post->reply.taken;
+    if (post->reply.arrived)
         receiver.took(&post->receipt);
 }
 
 static void on_answer_due(uv_timer_t *timer)
 {
     struct post *post = timer->data;
-    struct channel_answer answer = { .status = post->status, .body = "", .error = NULL };
-    if (post->status == 0)
-        answer.error = post->arrived ? "timed out" : "connection refused";
-    if (post->status == 429)
-        answer.retry_after_us = 5 * US_PER_S;
-    post->receipt.answered = true;
+    const struct reply *reply = &post->reply;
+    struct channel_answer answer = { .status = reply->status,
+                                     .body = reply->body ? reply->body : "",
+                                     .error = reply->error,
+                                     .retry_after_us = reply->retry_after_us };
+    post->receipt.answered = reply->answered;
     tell(post);
     end_post(post);
     post->fn(post->user, &answer);
 }
 
-static int status_now(void)
-{
-    static const int failures[] = { 500, 503, 429 };
-    switch (receiver.mood) {
-    case RECEIVER_DOWN:
-    case RECEIVER_MUTE:
-        return 0;
-    case RECEIVER_FAILING:
-        return failures[dice_between(world_dice(), 0, 2)];
-    case RECEIVER_REFUSING:
-        return 404;
-    default:
-        return 200;
-    }
-}
-
-static int64_t wait_now_us(void)
-{
-    switch (receiver.mood) {
-    case RECEIVER_MUTE:
-        return CHANNEL_TIMEOUT_US;
-    case RECEIVER_SLOW:
-        return dice_between(world_dice(), US_PER_S, 9 * US_PER_S);
-    default:
-        return dice_between(world_dice(), 2 * US_PER_MS, 200 * US_PER_MS);
-    }
-}
-
-static bool flag_of(const json_t *annotations, const char *name)
-{
-    const char *text = json_string_value(json_object_get(annotations, name));
-    return text && strcmp(text, "true") == 0;
-}
-
-static void read_body(struct receipt *receipt, const char *body, size_t len)
-{
-    json_t *json = json_loadb(body, len, 0, NULL);
-    const json_t *annotations = json_object_get(json, "commonAnnotations");
-    const char *kind = json_string_value(json_object_get(annotations, "kind"));
-    const char *key = json_string_value(json_object_get(annotations, "idempotency_key"));
-    const char *group = json_string_value(json_object_get(json, "groupKey"));
-    if (!kind || !key || !group || sscanf(group, "{}:{incident=\"%" SCNu64 "\"}", &receipt->incident) != 1)
-        world_fail("a page that is no page: %.*s", (int)len, body);
-    snprintf(receipt->key, sizeof receipt->key, "%s", key);
-    receipt->trigger = strcmp(kind, "trigger") == 0;
-    receipt->possible_copy = flag_of(annotations, "possible_copy");
-    receipt->unrecorded = flag_of(annotations, "unrecorded");
-    receipt->late = flag_of(annotations, "late");
-    json_decref(json);
-}
-
-static struct post *begin_post(struct channel_sender *sender, channel_answer_fn *fn, void (*forget)(void *user),
-                               void *user)
+static struct post *new_post(struct channel_sender *sender, channel_answer_fn *fn, void (*forget)(void *user),
+                             void *user)
 {
     struct post *post = calloc(1, sizeof *post);
     if (!post)
@@ -145,42 +150,59 @@ static struct post *begin_post(struct channel_sender *sender, channel_answer_fn 
     return post;
 }
 
+static int begin_post(struct post *post, struct err *err)
+{
+    if (!post)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    post->receipt = new_receipt();
+    if (!post->sender->process->dead)
+        post->reply = service_reply(receiver.route);
+    uv_timer_start(&post->timer, on_answer_due, (uint64_t)(post->reply.after_us / US_PER_MS), 0);
+    return 0;
+}
+
 int channel_post(struct channel_sender *sender, const char *url, const char *const *headers, const char *body,
                  size_t body_len, channel_answer_fn *fn, void (*forget)(void *user), void *user, struct err *err)
 {
     (void)url;
     (void)headers;
-    struct post *post = begin_post(sender, fn, forget, user);
-    if (!post)
-        return err_set(err, -ENOMEM, "channel: out of memory");
-    post->status = status_now();
-    post->arrived = receiver.mood != RECEIVER_DOWN && !sender->process->dead;
-    read_body(&post->receipt, body, body_len);
-    uv_timer_start(&post->timer, on_answer_due, (uint64_t)(wait_now_us() / US_PER_MS), 0);
-    return 0;
+    if (receiver.route->kind == CHANNEL_WEBHOOK &&
+        !memmem(body, body_len, receiver.message->key, strlen(receiver.message->key)))
+        world_fail("a page that does not say its key: %.*s", (int)body_len, body);
+    return begin_post(new_post(sender, fn, forget, user), err);
 }
 
-/* ---- one connection, without a request ---- */
+/* ---- one connection, without a message ---- */
 
 static void on_knock_due(uv_timer_t *timer)
 {
     struct post *post = timer->data;
-    struct channel_answer answer = { .body = "" };
-    if (receiver.mood == RECEIVER_DOWN)
-        answer.error = "connection refused";
+    const struct channel_answer answer = { .status = post->reply.status, .body = "", .error = post->reply.error };
     end_post(post);
     post->fn(post->user, &answer);
+}
+
+static int begin_knock(struct post *post, struct err *err)
+{
+    if (!post)
+        return err_set(err, -ENOMEM, "channel: out of memory");
+    post->reply = service_knock(receiver.route);
+    uv_timer_start(&post->timer, on_knock_due, (uint64_t)(post->reply.after_us / US_PER_MS), 0);
+    return 0;
 }
 
 int channel_knock(struct channel_sender *sender, const char *url, channel_answer_fn *fn, void (*forget)(void *user),
                   void *user, struct err *err)
 {
     (void)url;
-    struct post *post = begin_post(sender, fn, forget, user);
-    if (!post)
-        return err_set(err, -ENOMEM, "channel: out of memory");
-    uv_timer_start(&post->timer, on_knock_due, (uint64_t)(dice_between(world_dice(), 1, 100)), 0);
-    return 0;
+    return begin_knock(new_post(sender, fn, forget, user), err);
+}
+
+int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
+                 void (*forget)(void *user), void *user, struct err *err)
+{
+    struct post *post = new_post(sender, fn, forget, user);
+    return mail->letter ? begin_post(post, err) : begin_knock(post, err);
 }
 
 /* Nothing outside watches over this world. */
@@ -202,25 +224,12 @@ int channel_url_check(const char *url, struct err *err)
     return 0;
 }
 
-/* ---- mail: nobody has any in this world ---- */
-
 int channel_mail_check(const char *url, enum channel_tls tls, struct err *err)
 {
     (void)url;
     (void)tls;
     (void)err;
     return 0;
-}
-
-int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
-                 void (*forget)(void *user), void *user, struct err *err)
-{
-    (void)sender;
-    (void)mail;
-    (void)fn;
-    (void)forget;
-    (void)user;
-    return err_set(err, -ENOTSUP, "no mail is simulated");
 }
 
 /* ---- the sender ---- */

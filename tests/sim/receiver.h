@@ -1,32 +1,45 @@
-/* tests/sim/receiver.h - who is paged: collector/channel/channel.h with a simulated receiver behind it.
+/* tests/sim/receiver.h - who is paged: collector/channel/channel.h with simulated services behind it.
  *
- * Shape    a request takes its time, is taken or not, and is answered or not, as the receiver feels that moment. Each
- *          one that reached it is told to `took`, by what its JSON says
- * Dead     requests of a dead collector reach nobody
+ * Shape    a message takes its time, is taken or not, and is answered or not, as its channel's service feels that moment
+ *          (service.h). What a message is about is listened to where it is handed to its channel (the linker's --wrap).
+ *          Each one that reached its service is told to `took`, each one that is sent to `sends`
+ * Dead     messages of a dead collector reach nobody
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "collector/channel/message.h"
 
 enum receiver_mood {
     RECEIVER_WELL,
-    RECEIVER_DOWN,    /* refuses connections */
-    RECEIVER_FAILING, /* 500, 503, 429 */
-    RECEIVER_REFUSING /* 404: permanent */,
-    RECEIVER_MUTE, /* takes it, or does not, and never answers */
-    RECEIVER_SLOW  /* takes seconds, below the sender's patience */
+    RECEIVER_DOWN,     /* refuses connections */
+    RECEIVER_FAILING,  /* 500, 503, 429 */
+    RECEIVER_REFUSING, /* 404: permanent */
+    RECEIVER_MUTE,     /* takes it, or does not, and never answers */
+    RECEIVER_SLOW,     /* takes seconds, below the sender's patience */
+    RECEIVER_LYING,    /* 200 around an error */
+    RECEIVER_LIMITED   /* too often, it says */
 };
 
-struct receipt {   /* one request that reached the receiver */
-    int64_t at_us; /* wall */
-    bool taken;    /* with a 2xx */
-    bool answered; /* and the sender heard it */
-    bool trigger;  /* else it tells of a resolution */
-    bool possible_copy, unrecorded, late;
-    uint64_t incident;
-    char key[128];
+struct receipt {     /* one message that reached its service */
+    int64_t sent_us; /* wall */
+    int64_t at_us;   /* when it was taken, or not; wall */
+    bool taken;      /* somebody can read it */
+    bool answered;   /* and the sender heard so */
+    bool possible_copy, unrecorded;
+    enum message_kind kind;
+    char contact[CONTACT_NAME_MAX + 1], channel[CONTACT_NAME_MAX + 1];
+    char key[PAGE_KEY_MAX + 1];
+    size_t n_incidents; /* 0: it is about none */
+    uint64_t incidents[PAGE_TOGETHER_MAX];
 };
+bool receipt_is_of(const struct receipt *receipt, uint64_t incident);
 
-void receiver_set_mood(enum receiver_mood mood);
-/* `took` gets each receipt when it is complete; borrowed. */
-void receiver_listen(void (*took)(const struct receipt *receipt));
+/* `channel` NULL: of all. */
+void receiver_set_mood(const char *channel, enum receiver_mood mood);
+void receiver_set_limit(const char *channel, unsigned per_minute);
+/* `took` gets each receipt when it is complete, `sends` (may be NULL) each message of a living collector as it is handed
+ * to its channel; borrowed. */
+void receiver_listen(void (*took)(const struct receipt *receipt), void (*sends)(const struct message *message));

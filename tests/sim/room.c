@@ -20,7 +20,8 @@ static struct {
     struct collector *collector;
     struct collector_config config;
     struct rule rules[RULES_MAX];
-    struct arena shelf; /* plans and calendars */
+    struct arena shelf;  /* plans and calendars */
+    struct arena people; /* who is told */
     struct webhook_config webhooks[2];
     struct log log;
     struct room_watcher watcher;
@@ -73,11 +74,26 @@ void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher wa
     disk_install();
 }
 
+void room_read_people(const char *text)
+{
+    static struct config_faults faults;
+    struct collector_config read;
+    FILE *file = fopen("people.yaml", "w");
+    if (!file || fputs(text, file) < 0 || fclose(file) < 0)
+        world_fail("cannot write people.yaml");
+    arena_init(&room.people, SHELF_BYTES);
+    if (collector_config_read("people.yaml", &read, &room.people, &faults) < 0)
+        world_fail("people.yaml: %s", faults.at[0].text);
+    room.config.people = read.people;
+    room.config.webhooks = read.webhooks;
+}
+
 void room_tear_down(void)
 {
     if (room.collector)
         room_close();
     arena_done(&room.shelf);
+    arena_done(&room.people);
 }
 
 static void on_happened(void *user, const struct happening *happening)

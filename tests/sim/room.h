@@ -21,6 +21,8 @@ struct room_watcher {
 /* `dir`, in the current folder, is made; everything is borrowed. `log_fd`: where the collector's log goes; `trace`:
  * reports too. */
 void room_set_up(const char *dir, int log_fd, bool trace, struct room_watcher watcher);
+/* Channels, contacts, escalations, webhooks: those of such a collector.yaml. Before it is opened. */
+void room_read_people(const char *text);
 void room_tear_down(void);
 
 void room_open(void);

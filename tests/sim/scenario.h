@@ -19,6 +19,8 @@ struct stage {
 
 /* faults.c: hosts with spells of high CPU, an event and faults of all kinds. */
 void play_faults(struct stage *stage);
+/* days.c: a day with a live window, people who answer or do not, and faults of all kinds. */
+void play_days(struct stage *stage);
 /* day.c: an event from its contract to the customer's acceptance, over a live day; `calm`: nobody is killed. */
 void play_event(struct stage *stage);
 /* moves.c: people, clocks and kills in any order. */
