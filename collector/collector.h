@@ -244,8 +244,8 @@ typedef void collector_lint_fn(void *user, const struct lint_row *row);
  * laid over the rules at its longest. -EINVAL: its document says what cannot be; -ENOMEM. */
 int collector_lint(const struct collector *collector, const struct event *event, collector_lint_fn *fn, void *user,
                    struct err *err);
-/* Walks the way from a host of the event (0: the first that can) to everybody whom it would have told. -EPERM: its state
- * does not allow it, nobody would be told, or the host cannot; -EEXIST: one is under way. */
+/* Walks the way from a host of the event (0: the first that can) to everybody whom it would have told. -EPERM: its
+ * state does not allow it, nobody would be told, or the host cannot; -EEXIST: one is under way. */
 int collector_rehearse(struct collector *collector, uint64_t event, uint64_t host, const char *by,
                        const struct rehearsal **ret_row, struct err *err);
 /* It has failed by that. -EPERM: none is under way. */

@@ -400,7 +400,7 @@ void ledger_tick(struct collector *collector);
  * be. In either case there is none. */
 struct ledger_note {
     const char *kind;  /* "event", "gate", "document", "contract", "draw", "round", "handover", "silence", "notice",
-                         "oncall", "contact", "ledger", "incident", "page"... */
+                         "oncall", "contact", "ledger", "rehearsal", "incident", "page"... */
     uint64_t event;    /* 0: none */
     uint64_t incident; /* 0: none */
     const char *actor; /* a user, or "clock", "recovery"... */
@@ -470,6 +470,17 @@ void tryouts_forget(struct collector *collector);
 /* A transition of WATCH_REHEARSAL_RULE. The caller settles. */
 void rehearse_heard(struct collector *collector, const struct transition *transition);
 void rehearse_tick(struct collector *collector);
+/* rehearse_whom.c */
+struct rehearse_whom { /* an event would have told; machines, which hear of everything, are not among the names */
+    const struct collector *collector;
+    const char *tenant;
+    size_t n;
+    const char *names[PEOPLE_CONTACTS_MAX]; /* borrowed from the configuration */
+    char *told;                             /* the caller's: whom, and by which ways */
+};
+/* -EPERM: nobody; others as told_each(). `told` has REHEARSAL_TOLD_MAX + 1 bytes. */
+int rehearse_find_whom(const struct collector *collector, const struct event *event, struct rehearse_whom *ret,
+                       char *told, struct err *err);
 /* Whether whom the event would have told are not those who were told then, by the same ways: "since then ...". */
 bool rehearse_is_stale(const struct collector *collector, const struct assured *assured, char *why, size_t size);
 int rehearse_restore(struct collector *collector, const struct rehearsal *row);

@@ -32,87 +32,6 @@ const struct rehearsal *collector_rehearsal(const struct collector *collector, u
     return assured ? assured->rehearsal : NULL;
 }
 
-/* ---- whom ---- */
-
-struct whom { /* an event would have told */
-    const struct collector *collector;
-    const char *tenant;
-    size_t n;
-    const char *names[PEOPLE_CONTACTS_MAX];
-    char *told; /* REHEARSAL_TOLD_MAX + 1 */
-};
-
-static uint64_t mix(uint64_t hash, const char *text)
-{
-    do {
-        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-    } while (*text++); /* the terminator keeps "ab","c" and "a","bc" apart */
-    return hash;
-}
-
-static uint64_t mix_channel(const struct collector *collector, uint64_t hash, const char *channel)
-{
-    struct channel_route route;
-    char mark[24] = "";
-    if (told_route(collector, channel, &route))
-        snprintf(mark, sizeof mark, "%" PRIx64, channel_route_mark(&route));
-    return mix(mix(hash, channel), mark);
-}
-
-static void add_whom(void *user, const char *name, const struct contact_config *contact)
-{
-    struct whom *whom = user;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    if (!contact || !people_may_tell(contact, whom->tenant) || whom->n == PEOPLE_CONTACTS_MAX)
-        return;
-    const struct way_config *ways = contact->ways.at;
-    for (size_t i = 0; i < contact->ways.n; i++)
-        hash = mix(mix_channel(whom->collector, hash, ways[i].channel), ways[i].address ? ways[i].address : "");
-    rehearsal_add(whom->told, name, hash);
-    whom->names[whom->n++] = contact->name;
-}
-
-static size_t add_machines(struct whom *whom)
-{
-    const struct webhook_config *webhooks = whom->collector->config->webhooks.at;
-    size_t n = 0;
-    for (size_t i = 0; i < whom->collector->config->webhooks.n; i++) {
-        if (webhooks[i].tenant && (!whom->tenant || strcmp(webhooks[i].tenant, whom->tenant) != 0))
-            continue;
-        rehearsal_add(whom->told, webhooks[i].name,
-                      mix_channel(whom->collector, UINT64_C(0xcbf29ce484222325), webhooks[i].name));
-        n++;
-    }
-    return n;
-}
-
-/* -EPERM: nobody. */
-static int find_whom(const struct collector *collector, const struct event *event, struct whom *ret,
-                     char told[REHEARSAL_TOLD_MAX + 1], struct err *err)
-{
-    const struct tenant *tenant = fleet_tenant(collector->fleet, event->tenant);
-    *ret = (struct whom){ .collector = collector, .tenant = tenant ? tenant->name : NULL, .told = told };
-    told[0] = '\0';
-    int rc = told_each(collector, event, add_whom, ret, err);
-    size_t machines = add_machines(ret);
-    if (rc == 0 && ret->n + machines == 0)
-        rc = err_set(err, -EPERM, "nobody would be told of anything of event %s: there are no contacts", event->name);
-    return rc;
-}
-
-bool rehearse_is_stale(const struct collector *collector, const struct assured *assured, char *why, size_t size)
-{
-    static char now[REHEARSAL_TOLD_MAX + 1]; /* one thread has the collector */
-    struct whom whom;
-    char who[CONTACT_NAME_MAX + 32];
-    struct err err;
-    int rc = find_whom(collector, &assured->row, &whom, now, &err);
-    if (rc == 0 && !(assured->rehearsal && rehearsal_is_stale(assured->rehearsal->told, now, who, sizeof who)))
-        return false;
-    snprintf(why, size, "since then %s", rc < 0 ? err.text : who);
-    return true;
-}
-
 /* ---- on record ---- */
 
 static void note(struct collector *collector, const struct assured *assured, const char *actor, json_t *body)
@@ -242,26 +161,26 @@ static const char *why_not(const struct collector *collector, const struct host_
     return is_rehearsed(collector, host) ? "is in a rehearsal that is not over yet" : NULL;
 }
 
-static int take_host(const struct collector *collector, const struct event *event, uint64_t id, struct host_state **ret,
-                     struct err *err)
+/* NULL: it cannot, told. */
+static struct host_state *take_host(const struct collector *collector, const struct event *event, uint64_t id,
+                                    struct err *err)
 {
     struct host_state *host = scope_host(collector, id);
     const char *why = !host                            ? "is not there"
                       : !scope_is_in(event, host->row) ? "is not of this event"
                                                        : why_not(collector, host);
-    if (why)
-        return err_set(err, -EPERM, "event %s: host %s %s", event->name, host ? host->row->name : "", why);
-    *ret = host;
-    return 0;
+    if (!why)
+        return host;
+    err_set(err, -EPERM, "event %s: host %s %s", event->name, host ? host->row->name : "", why);
+    return NULL;
 }
 
-/* The first by name that can; else why the last one that was looked at cannot. */
-static int pick_host(const struct collector *collector, const struct event *event, struct host_state **ret,
-                     struct err *err)
+/* The first by name that can. NULL: none; told, with why the last one that was looked at cannot. */
+static struct host_state *pick_host(const struct collector *collector, const struct event *event, struct err *err)
 {
     struct host_state *best = NULL;
-    const char *why = NULL;
-    const char *whose = NULL;
+    const char *why = "there is none";
+    const char *whose = "";
     for (struct host_state *host = collector->hosts; host; host = host->by_id.next) {
         if (!scope_is_in(event, host->row) || (best && strcmp(host->row->name, best->row->name) > 0))
             continue;
@@ -271,10 +190,9 @@ static int pick_host(const struct collector *collector, const struct event *even
         whose = cannot ? host->row->name : whose;
     }
     if (!best)
-        return err_set(err, -EPERM, "event %s: no host can be rehearsed with%s%s%s%s", event->name, why ? ": " : "",
-                       why ? whose : "", why ? " " : "", why ? why : "; it has none");
-    *ret = best;
-    return 0;
+        err_set(err, -EPERM, "event %s: no host can be rehearsed with: %s%s%s", event->name, whose, *whose ? " " : "",
+                why);
+    return best;
 }
 
 static bool may_be_rehearsed(const struct event *event)
@@ -285,47 +203,62 @@ static bool may_be_rehearsed(const struct event *event)
 static int check(const struct collector *collector, const struct assured *assured, struct err *err)
 {
     static char told[REHEARSAL_TOLD_MAX + 1]; /* one thread has the collector */
-    struct whom whom;
+    struct rehearse_whom whom;
     if (!may_be_rehearsed(&assured->row))
         return err_set(err, -EPERM, "event %s is %s: it is rehearsed from its request on, until it is over",
                        assured->row.name, event_state_name(assured->row.state));
     if (is_under_way(assured))
         return err_set(err, -EEXIST, "a rehearsal of event %s is under way, with %s; --stop ends it", assured->row.name,
                        assured->rehearsal->host_name);
-    return find_whom(collector, &assured->row, &whom, told, err);
+    return rehearse_find_whom(collector, &assured->row, &whom, told, err);
+}
+
+/* What the one before has left behind is over. NULL: out of memory. */
+static struct rehearsal *clear_row(struct collector *collector, struct assured *assured)
+{
+    struct rehearsal *row = assured->rehearsal ? assured->rehearsal : calloc(1, sizeof *row);
+    if (!row)
+        return NULL;
+    if (row->incident) /* its host has yet to recover */
+        pager_own_ends(collector->pager, row->incident, NULL, now_us(collector), &collector->effects);
+    memset(row, 0, sizeof *row);
+    assured->rehearsal = row;
+    return row;
+}
+
+static void begin(struct collector *collector, const struct assured *assured, const struct host *host, const char *by)
+{
+    struct rehearsal *row = assured->rehearsal;
+    row->event = assured->row.id;
+    row->tenant = assured->row.tenant;
+    row->host = host->id;
+    row->started_us = now_us(collector);
+    snprintf(row->host_name, sizeof row->host_name, "%s", host->name);
+    snprintf(row->started_by, sizeof row->started_by, "%s", by);
+    ask_host(collector, row, true);
+    note(collector, assured, by, json_pack("{s:s}", "what", "started"));
+    log_event(&collector->log, LOG_INFO, "rehearsal_started", KV_TEXT("event_name", assured->row.name),
+              KV_TEXT("host", row->host_name), KV_TEXT("by", by));
 }
 
 int collector_rehearse(struct collector *collector, uint64_t event, uint64_t host, const char *by,
                        const struct rehearsal **ret_row, struct err *err)
 {
     struct assured *assured = life_of(collector, event);
-    struct host_state *state = NULL;
     if (!assured)
         return err_set(err, -ENOENT, "there is no event %" PRIu64, event);
     int rc = check(collector, assured, err);
-    if (rc == 0)
-        rc = host ? take_host(collector, &assured->row, host, &state, err)
-                  : pick_host(collector, &assured->row, &state, err);
-    if (rc == 0 && !assured->rehearsal && !(assured->rehearsal = calloc(1, sizeof *assured->rehearsal)))
-        rc = err_set(err, -ENOMEM, "out of memory");
     if (rc < 0)
         return rc;
-    struct rehearsal *row = assured->rehearsal;
-    if (row->incident) /* of the one before, if its host has yet to recover */
-        pager_own_ends(collector->pager, row->incident, NULL, now_us(collector), &collector->effects);
-    memset(row, 0, sizeof *row);
-    row->event = event;
-    row->tenant = assured->row.tenant;
-    row->host = state->id;
-    row->started_us = now_us(collector);
-    snprintf(row->host_name, sizeof row->host_name, "%s", state->row->name);
-    snprintf(row->started_by, sizeof row->started_by, "%s", by);
-    ask_host(collector, row, true);
-    note(collector, assured, by, json_pack("{s:s}", "what", "started"));
-    log_event(&collector->log, LOG_INFO, "rehearsal_started", KV_TEXT("event_name", assured->row.name),
-              KV_TEXT("host", row->host_name), KV_TEXT("by", by));
+    const struct host_state *state =
+        host ? take_host(collector, &assured->row, host, err) : pick_host(collector, &assured->row, err);
+    if (!state)
+        return -EPERM;
+    if (!clear_row(collector, assured))
+        return err_set(err, -ENOMEM, "out of memory");
+    begin(collector, assured, state->row, by);
     desk_settle(collector);
-    *ret_row = row;
+    *ret_row = assured->rehearsal;
     return 0;
 }
 
@@ -335,7 +268,7 @@ static void tell_everybody(struct collector *collector, struct assured *assured,
 {
     struct rehearsal *row = assured->rehearsal;
     char title[NAME_MAX_BYTES + 64 + EVENT_NAME_MAX];
-    struct whom whom;
+    struct rehearse_whom whom;
     struct err err = { .text = "out of memory" };
     struct page_own own = { .tenant = row->tenant,
                             .event = row->event,
@@ -344,7 +277,7 @@ static void tell_everybody(struct collector *collector, struct assured *assured,
                             .severity = SEVERITY_CRITICAL,
                             .crossed_us = transition->alert.crossed_us };
     snprintf(title, sizeof title, "the way from %s to people, event %s", row->host_name, assured->row.name);
-    int rc = find_whom(collector, &assured->row, &whom, row->told, &err);
+    int rc = rehearse_find_whom(collector, &assured->row, &whom, row->told, &err);
     if (rc == 0)
         rc = pager_rehearse(collector->pager, &own, whom.names, whom.n, now_us(collector), &row->incident,
                             &collector->effects);

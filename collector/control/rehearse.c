@@ -62,23 +62,23 @@ int verb_rehearse(struct call *call, struct err *err)
 {
     const struct event *event;
     const struct host *host = NULL;
-    const struct rehearsal *row;
+    const struct rehearsal *row = NULL;
     int rc = call_event(call, &event, err);
     if (rc == 0 && call_text(call, "host"))
         rc = call_host(call, &host, err);
     if (rc == 0)
         rc = collector_rehearse(call->collector, event->id, host ? host->id : 0, call->by, &row, err);
-    return rc < 0 ? rc : answer_stored(call, event, row);
+    return row ? answer_stored(call, event, row) : rc;
 }
 
 int verb_rehearsal_stop(struct call *call, struct err *err)
 {
     const struct event *event;
-    const struct rehearsal *row;
+    const struct rehearsal *row = NULL;
     int rc = call_event(call, &event, err);
     if (rc == 0)
         rc = collector_stop_rehearsal(call->collector, event->id, call->by, &row, err);
-    return rc < 0 ? rc : answer_stored(call, event, row);
+    return row ? answer_stored(call, event, row) : rc;
 }
 
 static void on_shown(void *user, const struct store_incident_detail *result, const struct err *err)
@@ -105,10 +105,9 @@ int verb_rehearsal_show(struct call *call, struct err *err)
     const struct event *event;
     int rc = call_event(call, &event, err);
     const struct rehearsal *row = rc < 0 ? NULL : collector_rehearsal(call->collector, event->id);
-    if (rc == 0 && !row)
-        rc = err_set(err, -ENOENT, "event %s was not rehearsed yet; warroom rehearse does it", event->name);
-    if (rc < 0)
-        return rc;
+    if (!row)
+        return rc < 0 ? rc
+                      : err_set(err, -ENOENT, "event %s was not rehearsed yet; warroom rehearse does it", event->name);
     if (answer_from_memory(call, event, row))
         return CALL_ANSWER;
     rc = store_show_incident(collector_store(call->collector), row->tenant, row->incident, on_shown, call, err);

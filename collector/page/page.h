@@ -25,10 +25,10 @@
  *          and with its stamps unmoved, and the steps begin anew. A rota is asked when its step comes. A step that
  *          reaches nobody gives way to the next one at once, and everybody is told if the last one is none either
  * Warned   when 50 % and 80 % of the budget are gone and nobody has acknowledged: a step on record, and chatter
- * Rehearsal an incident that is none: whoever could be told is told by all their ways at once, each by a page of its own
- *          behind all other triggers, which ends when it is taken, after REHEARSED_TRIES attempts or REHEARSED_FOR_US.
- *          It is escalated to nobody, spills nowhere, goes together with nothing and breaches nothing; to acknowledge it
- *          cancels nothing, and that lasts
+ * Rehearsal an incident that is none: whoever could be told is told by all their ways at once, each by a page of its
+ *          own behind all other triggers, which ends when it is taken, after REHEARSED_TRIES attempts or
+ *          REHEARSED_FOR_US. It is escalated to nobody, spills nowhere, goes together with nothing and breaches
+ *          nothing; to acknowledge it cancels nothing, and that lasts
  * Chatter  what nobody has to act upon: a page of no incident, whose row has its text, to contacts that hear it
  * Pages    one page a contact for a trigger, one for the resolution to whom a trigger was delivered. Recovery does
  *          not stop a trigger page: people must know. Attempts back off 1 s doubling to 30 s for PAGE_BUDGET_US from
@@ -161,7 +161,7 @@ struct page {    /* row: telling one contact by one channel */
     char error[PAGE_ERROR_MAX + 1]; /* of the last attempt; "" when it went well */
     char channel[CONTACT_NAME_MAX + 1];
     char address[PAGE_ADDRESS_MAX + 1]; /* at the channel; "": its own */
-    unsigned step;                      /* of the policy, from 0 */
+    unsigned step;                      /* of the policy, from 0; of a rehearsal: which of the contact's ways */
     unsigned turn;                      /* of the incident */
     enum page_class class;
     char text[PAGE_TEXT_MAX + 1]; /* of chatter: what it says; of a spill: why */
@@ -320,7 +320,8 @@ int pager_assign(struct pager *pager, uint64_t incident, const char *to, const c
 /* PAGE_NOTE_MAX bytes of one line, for the record; also of one that is resolved. */
 int pager_note(struct pager *pager, uint64_t incident, const char *text, const char *by, int64_t now_us,
                struct page_effects *out, struct err *err);
-/* One that was resolved is not over, but a rehearsal is (-EPERM). It has a new clock, acknowledged by who reopens it, and a person resolves it. */
+/* One that was resolved is not over, but a rehearsal is (-EPERM). It has a new clock, acknowledged by who reopens it,
+ * and a person resolves it. */
 int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out,
                  struct err *err);
 

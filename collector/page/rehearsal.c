@@ -105,7 +105,8 @@ static double seconds(int64_t us)
 /* What took no tenth of a second took one at most. */
 static double tenths_up(int64_t us)
 {
-    return (double)((us + US_PER_S / 10 - 1) / (US_PER_S / 10)) / 10;
+    int64_t tenths = (us + US_PER_S / 10 - 1) / (US_PER_S / 10);
+    return (double)tenths / 10;
 }
 
 static void say_answer(const struct rehearsal *row, const struct incident *incident, char *text, size_t size)

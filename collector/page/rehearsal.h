@@ -1,8 +1,8 @@
 /* collector/page/rehearsal.h - whether the way from a host to people was walked: what is kept of a rehearsal, and its
  * verdict. What it does to the pager is in page.h. Pure.
  *
- * Shape    asked: the host's agent is to say so; told: its crossing has come, everybody is being told; ended: it has its
- *          verdict. The latest one of an event is its row
+ * Shape    asked: the host's agent is to say so; told: its crossing has come, everybody is being told; ended: it has
+ *          its verdict. The latest one of an event is its row
  * Verdict  passed: each page was taken, and somebody acknowledged within the budget of the crossing
  * Threads  pure functions over the caller's memory
  */

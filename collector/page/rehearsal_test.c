@@ -57,6 +57,27 @@ static void machines_are_told_too_and_another_tenants_are_not(void **state)
     assert_string_equal(paged(f), "hook/hook");
 }
 
+static void two_ways_by_one_channel_are_two_messages(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const whom[] = { "alice" };
+    struct page_contact alice = { .name = "alice",
+                                  .n_ways = 2,
+                                  .ways = { { "mail", "alice@example.com" }, { "mail", "alice@example.org" } } };
+    const struct page_ways ways = { .n_contacts = 1, .contacts = &alice };
+    assert_int_equal(pager_set_ways(f->pager, &ways, f->now_us, &f->out), 0);
+    uint64_t id = rehearse(f, 1, whom);
+    assert_string_equal(paged(f), "alice/mail alice/mail");
+    assert_string_not_equal(f->out.pages[0].key, f->out.pages[1].key);
+    deliver(f);
+    deliver(f);
+    assert_int_equal(tally_of(f, id).contacts, 1);
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_own_ends(f->pager, id, NULL, f->now_us, &f->out), 0);
+    assert_int_equal(f->out.n_pages, 2);
+    assert_string_not_equal(f->out.pages[0].key, f->out.pages[1].key);
+}
+
 static void a_rehearsal_is_nobodys_incident_and_is_escalated_to_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -257,6 +278,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(whoever_is_rehearsed_is_paged_by_all_their_ways_at_once),
         TEST(machines_are_told_too_and_another_tenants_are_not),
+        TEST(two_ways_by_one_channel_are_two_messages),
         TEST(a_rehearsal_is_nobodys_incident_and_is_escalated_to_nobody),
         TEST(pages_that_matter_go_before_it),
         TEST(one_that_is_not_taken_is_tried_twice_and_goes_nowhere_else),

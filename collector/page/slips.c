@@ -152,7 +152,7 @@ void slips_trigger(struct paging *p, struct dossier *dossier, const struct page_
 void slips_rehearse(struct paging *p, struct dossier *dossier, const struct page_contact *contact)
 {
     for (unsigned i = 0; i < contact->n_ways; i++) {
-        const struct aim aim = { PAGE_TRIGGER, contact->name, contact->ways[i].channel, contact->ways[i].address, 0,
+        const struct aim aim = { PAGE_TRIGGER, contact->name, contact->ways[i].channel, contact->ways[i].address, i,
                                  NULL };
         if (!has_slip(dossier, &aim))
             queue_page(p, dossier, &aim);
