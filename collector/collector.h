@@ -7,15 +7,14 @@
  * Files    collector.c life and timer · uplink.c connections and sessions · uplink_tell.c what is logged of them ·
  *          limits.c what they may ask · enrol.c their handshakes · namesake.c names of those who come · report.c their
  *          reports · desk.c what follows from transitions, and pages out · ledger.c what can be proven of it ·
- *          trouble.c the disk's troubles, concern.c others of its own · pulse.c heartbeats · probes.c whether channels can be reached ·
- *          deadman.c who is told outside that all is well · rehearse.c the way to people, walked · rounds.c patrol's
- *          rounds, rounds_sight.c what they see, rounds_form.c how
- *          they stand in the ledger · scope.c events over hosts, policies · life.c the life of events · describe.c what
- *          they are, as written down · contract.c contracts, and what events draw on them · shelf.c plans and
- *          calendars · restore.c the start · invite.c its key, invitations, hosts that are sent away · command.c what
- *          else people ask for · import.c history from elsewhere · backup.c copies · config.c its file,
- *          people*.c who is told as that has it · oncall.c who is on duty, told.c what comes of both · tryout.c whether
- *          they are reached
+ *          trouble.c the disk's troubles, concern.c others of its own · pulse.c heartbeats · probes.c whether channels
+ *          can be reached · deadman.c who is told outside that all is well · rehearse.c the way to people, walked ·
+ *          rounds.c patrol's rounds, rounds_sight.c what they see, rounds_form.c how they stand in the ledger ·
+ *          scope.c events over hosts, policies · life.c the life of events · describe.c what they are, as written down
+ *          · contract.c contracts, and what events draw on them · shelf.c plans and calendars · restore.c the start ·
+ *          invite.c its key, invitations, hosts that are sent away · command.c what else people ask for · import.c
+ *          history from elsewhere · backup.c copies · config.c its file, people*.c who is told as that has it ·
+ *          oncall.c who is on duty, told.c what comes of both · tryout.c whether they are reached
  * Units    microseconds of wall time
  * Threads  the loop's thread
  */

@@ -1,5 +1,6 @@
-/* What troubles the collector itself, beside its disk (trouble.c), as incidents of its own: each has a word for a group,
- * "channel-mail" say, by which it is known again after a restart. What raises it looks itself whether it is over. */
+/* What troubles the collector itself, beside its disk (trouble.c), as incidents of its own: each has a word for a
+ * group, "channel-mail" say, by which it is known again after a restart. What raises it looks itself whether it is
+ * over. */
 #include <string.h>
 
 #include "base/utf8.h"

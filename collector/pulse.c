@@ -1,7 +1,7 @@
-/* Whether the way from hosts to people is there, walked once a minute for each live event, all of it but the last step:
- * one of its hosts, by turns, is asked by its policy to say so; its next tick crosses a rule of the watch's own; that is
- * a page in the event's tenant's outbox, in its group, through the pager's queue; and the desk takes it in the place of
- * a channel.
+/* Whether the way from hosts to people is there, walked once a minute for each live event, all of it but the last
+ * step: one of its hosts, by turns, is asked by its policy to say so; its next tick crosses a rule of the watch's own;
+ * that is a page in the event's tenant's outbox, in its group, through the pager's queue; and the desk takes it in the
+ * place of a channel.
  *
  * A beat that does not come through within BEAT_US is followed by another host's at once; when that one is lost as well
  * it is an incident of the collector's own, opened here and not by what it is about, with what the beat got stuck at.

@@ -29,7 +29,7 @@ static void join_all(struct war_room *room)
     for (const struct host *row = NULL; (row = fleet_next_host(collector_fleet(room->f->collector), row));)
         if (row->id != room->f->host)
             hosts[1] = row->id;
-    for (size_t i = 0; i < room->n; i++) {
+    for (size_t i = 0; i < room->n && i < HOSTS_MAX; i++) {
         room->hosts[i].agent = join_agent(room->f, hosts[i], (uint8_t)(room->hosts[i].next + i + 1));
         room->hosts[i].next = 1;
         room->hosts[i].revision = 0;

@@ -80,7 +80,8 @@ struct channel_mail { /* borrowed during the call */
 };
 
 /* Hands a mail to a relay, all of it copied; without a letter it connects, logs in, says NOOP and leaves. The answer:
- * status 250 and no error when the relay has taken it; else an error, and as status the relay's refusal (400..599) or 0. Takes up to three times what the sender gives a request.
+ * status 250 and no error when the relay has taken it; else an error, and as status the relay's refusal (400..599) or
+ * 0. Takes up to three times what the sender gives a request.
  * -EINVAL: as channel_mail_check(); -EBUSY: 64 mails are under way to this relay. Otherwise as channel_post(). */
 int channel_mail(struct channel_sender *sender, const struct channel_mail *mail, channel_answer_fn *fn,
                  void (*forget)(void *user), void *user, struct err *err);

@@ -39,12 +39,13 @@
  *          force when it opened; machines (contacts told of everything) are told at once, and so is everybody when
  *          there is no policy
  * Queue    what is due goes by its channel the most urgent first: triggers by their deadline (30 s before the budget
- *          ends), then resolutions, then chatter; never more messages in any 60 s than the channel takes, none while it
- *          has asked to be left alone but for a page at the last chance of its budget. Pages of one kind to one contact
- *          at one address go together, as far as the channel can; once half of a minute's messages are gone, the others
- *          are spread over the rest of it, so that pages gather. A trigger page that its channel cannot take in time
- *          (it is down: two failures in a row, or it could not be reached twice; it refuses the page; it wants to be left alone past the deadline; it has
- *          not taken the page in two minutes) spills: the contact's next way gets one, too, with why in its text
+ *          ends), then resolutions, then chatter; never more messages in any 60 s than the channel takes, none while
+ *          it has asked to be left alone but for a page at the last chance of its budget. Pages of one kind to one
+ *          contact at one address go together, as far as the channel can; once half of a minute's messages are gone,
+ *          the others are spread over the rest of it, so that pages gather. A trigger page that its channel cannot
+ *          take in time (it is down: two failures in a row, or it could not be reached twice; it refuses the page; it
+ *          wants to be left alone past the deadline; it has not taken the page in two minutes) spills: the contact's
+ *          next way gets one, too, with why in its text
  * Key      incident-kind-clock-step-contact-channel-created: the same for all attempts at a page, over restarts too;
  *          sent as Idempotency-Key. When it was created tells it from another page of the same numbers: those of an
  *          incident that a disk fault kept from being recorded are given again after a restart
