@@ -297,7 +297,7 @@ static bool begins_window(const struct event *event, enum event_verb verb)
 /* Those who cannot be reached are named where arming is refused: somebody is waiting for it. */
 static void say_whom(const struct assured *assured, struct err *err)
 {
-    static const enum gate_kind said[] = { GATE_REHEARSAL, GATE_CONTACTS, GATE_LINT };
+    static const enum gate_kind said[] = { GATE_CONTACTS, GATE_LINT, GATE_REHEARSAL };
     for (size_t i = 0; i < sizeof said / sizeof said[0] && !assured->row.drill; i++) {
         const struct gate *gate = &assured->gates[said[i]];
         struct err refusal = *err;
