@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Measures Warroom on this host: real programs of the release build, on loopback. docs/benchmarks.md says what the figures mean.
 #
-#   scripts/bench.sh page   [--trials N]      from a threshold crossed on a host to the page at its receiver
+#   scripts/bench.sh page   [--trials N] [--kills N]
+#                                             from a threshold crossed on a host to the page at its receiver, beside
+#                                             Prometheus and Alertmanager; and with the collector killed in between
 #   scripts/bench.sh storm  [--hosts N] [--groups N]
 #                                             hundreds of hosts that cross at once: who is told when, by which ways
 #   scripts/bench.sh agent  [--seconds N]     what the agent takes of its host, and of its network
@@ -25,11 +27,11 @@ what=${1:-}
 case "$what" in
 page | storm | agent | ingest | store | fleet | link | watch) shift ;;
 -h | --help)
-	sed -n '2,20s/^# \{0,1\}//p' "$0"
+	sed -n '2,22s/^# \{0,1\}//p' "$0"
 	exit 0
 	;;
 *)
-	sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,22s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

@@ -16,7 +16,7 @@ demo=(stress-ng python3 iproute2 procps)
 tests=(libcmocka-dev nng-utils python3-cryptography git curl openssl libwrap0 systemd clang clang-format clang-tidy
 	libclang-rt-14-dev llvm tshark libgnutls-dane0 netbase)
 # Unpacked beside the build, not installed: their packages would start services on this host.
-unpacked=(prometheus-node-exporter prometheus victoria-metrics stunnel4 exim4-daemon-light libidn12)
+unpacked=(prometheus-node-exporter prometheus prometheus-alertmanager victoria-metrics stunnel4 exim4-daemon-light libidn12)
 
 case "${1:-}" in
 build) wanted=("${build[@]}") unpacked=() ;;
