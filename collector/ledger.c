@@ -180,7 +180,7 @@ void ledger_note_attempt(struct collector *collector, const struct page *page, u
         page->class == PAGE_SPILL ? page->text : "", "key", page->key, "attempt", (int)page->attempts, "what",
         outcome->delivered ? "delivered" : "refused", "status", outcome->status, "error", outcome->error,
         "possible_copy", page->possible_copy, "unrecorded", pager_is_unrecorded(collector->pager, page->id),
-        "created_us", (json_int_t)page->created_us, "message", (json_int_t)lead, "together", (json_int_t)together);
+        "created_us", (json_int_t)page->created_us, "message", (json_int_t)lead, "with", (json_int_t)together - 1);
     ledger_note(collector, page->tenant,
                 (struct ledger_note){ .kind = "page",
                                       .event = incident ? incident->event : 0,

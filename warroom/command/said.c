@@ -36,8 +36,9 @@ static const struct sentence {
     { "incident", "breached", "breached, {severity}: {title}[; {text}]" },
     { "incident", NULL, "{what}, {severity}: {title}[; found late{late?}][; its ten minutes were broken{breached?}]" },
     { "page", NULL,
-      "page {page} ({for}) to {contact}, attempt {attempt}: {what}[: {error}][; maybe a second copy{possible_copy?}]"
-      "[; before it was on record{unrecorded?}]" },
+      "{for} to {contact}[ by {channel}]: {what}[: {error}][, with {with:other}][; because {why}]"
+      "[; maybe a second copy{possible_copy?}][; before it was on record{unrecorded?}]; page {page}, attempt "
+      "{attempt}" },
     { "rehearsal", "started", "rehearsal begun, with {host}" },
     { "rehearsal", "crossed", "rehearsal: {host} has said so, everybody is told" },
     { "rehearsal", NULL, "rehearsal with {host} {what}: {evidence}" },

@@ -70,11 +70,15 @@ static void incidents_and_pages_say_what_went_wrong(void **state)
     says("page",
          "{'page':4,'for':'trigger','contact':'war-room','attempt':1,'what':'delivered','status':200,'error':'',"
          "'possible_copy':false,'unrecorded':false}",
-         "page 4 (trigger) to war-room, attempt 1: delivered");
+         "trigger to war-room: delivered; page 4, attempt 1");
+    says("page",
+         "{'page':9,'for':'trigger','contact':'alice','channel':'robot','attempt':1,'what':'delivered','status':200,"
+         "'error':'','class':'spill','why':'mail is down: no answer','message':7,'with':19}",
+         "trigger to alice by robot: delivered, with 19 others; because mail is down: no answer; page 9, attempt 1");
     says("page",
          "{'page':4,'for':'trigger','contact':'war-room','attempt':2,'what':'refused','status':503,'error':'HTTP 503',"
          "'possible_copy':true,'unrecorded':true}",
-         "page 4 (trigger) to war-room, attempt 2: refused: HTTP 503; maybe a second copy; before it was on record");
+         "trigger to war-room: refused: HTTP 503; maybe a second copy; before it was on record; page 4, attempt 2");
 }
 
 static void rounds_and_hand_overs_say_what_was_found(void **state)
@@ -143,7 +147,7 @@ static void contracts_and_draws_count_their_days(void **state)
 static void what_is_missing_or_not_known_is_no_fault(void **state)
 {
     (void)state;
-    says("page", "{}", "page - (-) to -, attempt -: -");
+    says("page", "{}", "- to -: -; page -, attempt -");
     says("weather", "{'what':'turned'}", "turned");
     says("weather", "{}", "-");
 }

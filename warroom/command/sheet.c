@@ -25,6 +25,7 @@ struct cell {
 struct table {
     const struct column *columns;
     size_t n_columns;
+    size_t ends; /* the column whose texts are told by their ends; n_columns: none */
     int indent;
     size_t n, room;
     struct cell *cells;
@@ -70,8 +71,14 @@ struct table *table_new(const struct column *columns, size_t n, int indent)
     struct table *table = sure(calloc(1, sizeof *table));
     table->columns = columns;
     table->n_columns = n;
+    table->ends = n;
     table->indent = indent;
     return table;
+}
+
+void table_keep_ends(struct table *table, size_t column)
+{
+    table->ends = column;
 }
 
 void table_cell(struct table *table, enum tone tone, const char *format, ...)
@@ -120,19 +127,34 @@ static void put_blanks(FILE *out, int n)
     fprintf(out, "%*s", n, "");
 }
 
-static void put_cell(const struct sheet *sheet, const struct cell *cell, int width, bool right, bool last)
+/* The longest end of a text that is no wider than `width`. */
+static const char *text_end(const char *text, int width)
+{
+    while (text_width(text) > width) {
+        int used;
+        size_t len = text_fit(text, 1, &used);
+        text += len > 0 ? len : text_fit(text, 2, &used); /* a wide character */
+    }
+    return text;
+}
+
+static void put_cell(const struct sheet *sheet, const struct cell *cell, int width, bool right, bool ends, bool last)
 {
     int used;
+    const char *end = "";
     size_t len = text_fit(cell->text, width, &used);
     bool cut = cell->text[len] != '\0';
-    if (cut)
-        len = text_fit(cell->text, width - 1, &used);
-    int blanks = width - used - (cut ? 1 : 0);
+    if (cut) {
+        end = ends ? text_end(cell->text, width / 2) : "";
+        len = text_fit(cell->text, width - 1 - text_width(end), &used);
+    }
+    int blanks = width - used - (cut ? 1 : 0) - text_width(end);
     if (right)
         put_blanks(sheet->out, blanks);
     put_toned(sheet, cell->tone, cell->text, len);
     if (cut)
         fputs("…", sheet->out);
+    put_toned(sheet, cell->tone, end, strlen(end));
     if (!right && !last) /* no blanks at the end of a line */
         put_blanks(sheet->out, blanks);
 }
@@ -142,7 +164,7 @@ static void put_row(const struct table *table, const struct sheet *sheet, const 
     put_blanks(sheet->out, table->indent);
     for (size_t i = 0; i < table->n_columns; i++) {
         bool last = i + 1 == table->n_columns;
-        put_cell(sheet, &row[i], widths[i], table->columns[i].right, last);
+        put_cell(sheet, &row[i], widths[i], table->columns[i].right, i == table->ends, last);
         put_blanks(sheet->out, last ? 0 : GAP);
     }
     fputc('\n', sheet->out);

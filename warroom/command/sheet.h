@@ -35,6 +35,9 @@ struct table; /* opaque */
 /* `columns` is borrowed until the table is freed. `indent` blanks begin each line. */
 struct table *table_new(const struct column *columns, size_t n, int indent);
 
+/* The texts of this column differ by their ends: what is cut of them is the middle. */
+void table_keep_ends(struct table *table, size_t column);
+
 /* The next cell, row by row; copied and cleaned. */
 void table_cell(struct table *table, enum tone tone, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

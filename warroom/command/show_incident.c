@@ -80,6 +80,7 @@ void show_incident_table(const json_t *incidents, const struct sheet *sheet, int
     size_t i;
     json_t *incident;
     struct table *table = table_new(columns, sizeof columns / sizeof columns[0], indent);
+    table_keep_ends(table, 3); /* of many that are alike the host tells one from the other */
     json_array_foreach(incidents, i, incident)
     {
         char budget[HUMAN_TEXT];
@@ -219,31 +220,28 @@ static void put_alerts(const json_t *alerts, const struct sheet *sheet)
 static void fate_cell(struct table *table, const json_t *page, const struct sheet *sheet)
 {
     char when[HUMAN_TEXT];
-    char text[256];
+    char fate[128] = "";
     int64_t at_us;
     int64_t status = 0;
     field_count(page, "status", &status);
     const char *copy = field_true(page, "possible_copy") ? "; possibly a second copy" : "";
     const char *error = field_text(page, "error");
+    const char *why = field_is(page, "class", "spill") ? field_text(page, "text") : NULL;
     bool failed = strcmp(error, FIELD_NONE) != 0;
     if (field_instant(page, "delivered", &at_us))
-        snprintf(text, sizeof text, "taken at %s with HTTP %" PRId64 "%s", human_time(when, at_us, sheet->now_us),
-                 status, copy);
+        snprintf(fate, sizeof fate, "taken at %s with status %" PRId64, human_time(when, at_us, sheet->now_us), status);
+    else if (field_is(page, "state", "queued") && field_instant(page, "next", &at_us) && at_us <= sheet->now_us)
+        snprintf(fate, sizeof fate, "waits for its turn");
     else if (field_is(page, "state", "queued") && field_instant(page, "next", &at_us))
-        snprintf(text, sizeof text, "%s%snext try %s%s", failed ? error : "", failed ? "; " : "",
-                 human_age(when, at_us, sheet->now_us), copy);
-    else
-        snprintf(text, sizeof text, "%s%s", error, copy);
-    table_cell(table, TONE_PLAIN, "%s", text);
+        snprintf(fate, sizeof fate, "next try %s", human_age(when, at_us, sheet->now_us));
+    table_cell(table, TONE_PLAIN, "%s%s%s%s%s%s", fate, fate[0] && failed ? "; " : "", failed ? error : "",
+               why ? "; because " : "", why ? why : "", copy);
 }
 
 static void put_pages(const json_t *pages, const struct sheet *sheet)
 {
-    static const struct column columns[] = { { "KIND", false, 0 },
-                                             { "CONTACT", false, 10 },
-                                             { "STATE", false, 0 },
-                                             { "TRIES", true, 0 },
-                                             { "FATE", false, 20 } };
+    static const struct column columns[] = { { "KIND", false, 0 },  { "CONTACT", false, 10 }, { "CHANNEL", false, 8 },
+                                             { "STATE", false, 0 }, { "TRIES", true, 0 },     { "FATE", false, 20 } };
     size_t i;
     json_t *page;
     fprintf(sheet->out, "\nPages (%zu)\n", json_array_size(pages));
@@ -257,6 +255,7 @@ static void put_pages(const json_t *pages, const struct sheet *sheet)
         field_count(page, "attempts", &attempts);
         table_cell(table, TONE_PLAIN, "%s", field_text(page, "kind"));
         table_cell(table, TONE_PLAIN, "%s", field_text(page, "contact"));
+        table_cell(table, TONE_PLAIN, "%s", field_text(page, "channel"));
         table_cell(table, show_state_tone(state), "%s", state);
         table_cell(table, TONE_PLAIN, "%" PRId64, attempts);
         fate_cell(table, page, sheet);

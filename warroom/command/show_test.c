@@ -145,10 +145,11 @@ static const char incident_page[] =
     "'metric':'system.network.io.rate{direction=transmit}','instance':'eth0',"
     "'series':'system.network.io.rate{device=eth0,direction=transmit}','unit':'By/s','state':'ok',"
     "'crossed':null,'changed':'2026-11-23T02:39:41.123Z','value':9100000,'threshold':10000000}],"
-    "'pages':[{'id':31,'kind':'trigger','contact':'war-room','key':'12-trigger-1-war-room',"
+    "'pages':[{'id':31,'kind':'trigger','contact':'war-room','channel':'war-room','key':'12-trigger-1-war-room',"
     "'state':'delivered','attempts':1,'created':'2026-11-23T02:35:41.201Z','next':null,"
     "'delivered':'2026-11-23T02:35:41.953Z','status':200,'possible_copy':false,'error':null},{"
-    "'id':32,'kind':'trigger','contact':'duty-manager','key':'12-trigger-1-duty-manager',"
+    "'id':32,'kind':'trigger','contact':'duty-manager','channel':'robot','class':'spill','text':'mail is "
+    "down','key':'12-trigger-1-duty-manager',"
     "'state':'queued','attempts':3,'created':'2026-11-23T02:35:41.201Z',"
     "'next':'2026-11-23T02:41:04.000Z','delivered':null,'status':503,'possible_copy':true,"
     "'error':'HTTP 503'}]}}";
@@ -274,7 +275,7 @@ static void an_event_is_shown_with_hosts_and_incidents(void **state)
            "\n"
            "Incidents (1)\n"
            "  ID  SEVERITY  STATE      INCIDENT                  EVENT   CROSSED   DELIVERED  ACKED  BUDGET\n"
-           "  13  critical  triggered  Disk utilisation above …  launch  10:38:11        30s      -  7m 11s left\n");
+           "  13  critical  triggered  Disk utilis…-a-long-name  launch  10:38:11        30s      -  7m 11s left\n");
 }
 
 static void heartbeats_that_are_lost_are_shown_with_what_they_got_stuck_at(void **state)
@@ -394,8 +395,8 @@ static void incidents_are_a_table_with_their_budget(void **state)
 {
     prints(*state, "warroom incident list", incidents,
            "ID  SEVERITY  STATE         INCIDENT             EVENT   CROSSED      DELIVERED   ACKED  BUDGET\n"
-           "13  critical  triggered     Disk utilisation a…  launch  10:38:11           30s       -  7m 11s left\n"
-           "12  critical  acknowledged  CPU utilisation ab…  launch  10:35:11           30s  1m 49s  kept\n"
+           "13  critical  triggered     Disk util…long-name  launch  10:38:11           30s       -  7m 11s left\n"
+           "12  critical  acknowledged  CPU utili… on web-1  launch  10:35:11           30s  1m 49s  kept\n"
            " 7  warning   resolved      Host is silent       -       11-21 10:35          -       -  BREACHED\n");
 }
 
@@ -418,9 +419,9 @@ static void an_incident_reads_like_a_page(void **state)
            "  web-2  Egress bandwidth above …  system.network.io.rate{d…  ok      9.10 MB/s  10.0 MB/s  -\n"
            "\n"
            "Pages (2)\n"
-           "  KIND     CONTACT       STATE      TRIES  FATE\n"
-           "  trigger  war-room      delivered      1  taken at 10:35:41 with HTTP 200\n"
-           "  trigger  duty-manager  queued         3  HTTP 503; next try in 4s; possibly a second copy\n");
+           "  KIND     CONTACT       CHANNEL   STATE      TRIES  FATE\n"
+           "  trigger  war-room      war-room  delivered      1  taken at 10:35:41 with status 200\n"
+           "  trigger  duty-manager  robot     queued         3  next try in 4s; HTTP 503; because mail is down…\n");
 }
 
 static void the_ledger_is_a_table_of_who_did_what(void **state)
