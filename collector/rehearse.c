@@ -281,9 +281,11 @@ static void tell_everybody(struct collector *collector, struct assured *assured,
     if (rc == 0)
         rc = pager_rehearse(collector->pager, &own, whom.names, whom.n, now_us(collector), &row->incident,
                             &collector->effects);
-    if (rc < 0) /* who could not be told will be missing from what it finds */
-        log_event(&collector->log, LOG_ERROR, "rehearsal_not_told", KV_TEXT("event_name", assured->row.name),
-                  KV_TEXT("error", err.text));
+    if (rc == 0)
+        return;
+    snprintf(row->evidence, sizeof row->evidence, "not everybody could be told: %.200s", err.text);
+    log_event(&collector->log, LOG_ERROR, "rehearsal_not_told", KV_TEXT("event_name", assured->row.name),
+              KV_TEXT("error", err.text));
 }
 
 static void cross(struct collector *collector, struct assured *assured, const struct transition *transition)
@@ -333,8 +335,10 @@ static void wait_for_people(struct collector *collector, struct assured *assured
     const struct rehearsal *row = assured->rehearsal;
     const struct incident *incident = pager_incident(collector->pager, row->incident);
     struct rehearsal_tally tally = { 0 };
-    if (!incident) {
-        end(collector, assured, false, "nobody could be told", "collector");
+    char evidence[REHEARSAL_TEXT_MAX + 1];
+    if (!incident || row->evidence[0]) { /* whatever became of the others */
+        snprintf(evidence, sizeof evidence, "%s", row->evidence[0] ? row->evidence : "its incident is gone");
+        end(collector, assured, false, evidence, "collector");
         return;
     }
     pager_each_page(collector->pager, row->incident, rehearsal_count, &tally);

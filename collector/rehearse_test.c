@@ -219,6 +219,22 @@ static void it_fails_when_no_crossing_comes_of_it(void **state)
     assert_int_equal(collector_rehearsal(f->collector, event)->incident, 0);
 }
 
+static void it_fails_when_whom_it_would_tell_have_gone_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    uint64_t event = prepare(f, &saying, NULL);
+    assert_int_equal(rehearse(f, event), 0);
+    f->config.people = (struct people_config){ .contacts.n = 0 };
+    assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
+    say(f, &saying);
+    say(f, &saying);
+    pass(f, 1);
+    assert_int_equal(gate_of(f, event)->state, GATE_FAILED);
+    assert_string_equal(gate_of(f, event)->evidence, "not everybody could be told: nobody would be told of anything of "
+                                                     "event sale: there are no contacts");
+}
+
 static void it_is_stopped_by_name(void **state)
 {
     struct fixture *f = *state;
@@ -400,6 +416,7 @@ int main(void)
         COLLECTOR_TEST(a_way_that_does_not_arrive_fails_the_gate_and_is_named),
         COLLECTOR_TEST(it_fails_when_nobody_acknowledges_within_ten_minutes_and_breaches_nothing),
         COLLECTOR_TEST(it_fails_when_no_crossing_comes_of_it),
+        COLLECTOR_TEST(it_fails_when_whom_it_would_tell_have_gone_meanwhile),
         COLLECTOR_TEST(it_is_stopped_by_name),
         COLLECTOR_TEST(one_that_was_asked_for_goes_on_after_a_restart),
         COLLECTOR_TEST(one_that_was_told_goes_on_after_a_restart_and_tells_nobody_anew),
