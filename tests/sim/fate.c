@@ -350,12 +350,13 @@ int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us)
     return at_us;
 }
 
-static bool was_at_work(bool (*begin)(struct fault *fault), int64_t at_us)
+/* `begin` NULL: whatever it was. */
+static bool was_at_work(bool (*begin)(struct fault *fault), int64_t from_us, int64_t to_us)
 {
     for (size_t i = 0; i < fate.n; i++) {
         const struct fault *fault = fate.faults[i];
-        if (!fault->off && fault->kind->begin == begin && fault->from_us <= at_us + ILL_OFF_US &&
-            fault->to_us >= at_us - ILL_OFF_US)
+        if (!fault->off && (!begin || fault->kind->begin == begin) && fault->from_us <= to_us + ILL_OFF_US &&
+            fault->to_us >= from_us - ILL_OFF_US)
             return true;
     }
     return false;
@@ -363,12 +364,17 @@ static bool was_at_work(bool (*begin)(struct fault *fault), int64_t at_us)
 
 bool fate_disk_was_ill(int64_t at_us)
 {
-    return was_at_work(break_disk, at_us);
+    return was_at_work(break_disk, at_us, at_us);
 }
 
 bool fate_receiver_was_ill(int64_t at_us)
 {
-    return was_at_work(upset_receiver, at_us);
+    return was_at_work(upset_receiver, at_us, at_us);
+}
+
+bool fate_was_at_work(int64_t from_us, int64_t to_us)
+{
+    return was_at_work(NULL, from_us, to_us);
 }
 
 size_t fate_count(void)

@@ -29,5 +29,7 @@ int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us);
 bool fate_disk_was_ill(int64_t at_us);
 /* Likewise those who are paged. */
 bool fate_receiver_was_ill(int64_t at_us);
+/* Whether anything was wrong with anything between these. */
+bool fate_was_at_work(int64_t from_us, int64_t to_us);
 size_t fate_count(void);
 void fate_end(void);

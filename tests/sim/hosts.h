@@ -70,7 +70,7 @@ struct sim_host {
     size_t n_ticks, room;
     struct tick *ticks; /* by serial, from 1: [0] is unused */
     struct spells ills[ILL_COUNT];
-    bool wide;     /* ten series, not four */
+    bool wide;     /* eleven series, not five */
     bool together; /* all hosts tick at one moment, but for each second */
     struct dice dice;
 };
