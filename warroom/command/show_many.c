@@ -28,7 +28,7 @@ static void nothing(const struct sheet *sheet)
 void show_latest(const json_t *data, const struct sheet *sheet)
 {
     static const struct column columns[] = {
-        { "HOST", false, 0 }, { "METRIC", false, 0 }, { "INSTANCE", false, 0 }, { "VALUE", true, 0 }, { "AGE", true, 0 }
+        { "HOST", false, 0 }, { "METRIC", false, 0 }, { "INSTANCE", false, 8 }, { "VALUE", true, 0 }, { "AGE", true, 0 }
     };
     const json_t *list = field_list(data, "values");
     size_t i;
