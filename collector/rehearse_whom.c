@@ -1,5 +1,5 @@
-/* Whom an event would have told, and by which ways, so that this can be compared later: of each a hash of its ways, with
- * where their channels lead and what opens them. */
+/* Whom an event would have told, and by which ways, so that this can be compared later: of each a hash of its ways,
+ * with where their channels lead and what opens them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -35,7 +35,7 @@ show_fn show_silence_line;
 show_fn show_notices;
 show_fn show_notice_line;
 show_fn show_rehearsal; /* who was told when, and its verdict */
-show_fn show_lint; /* the longest ways from a bad sample to an answer */
+show_fn show_lint;      /* the longest ways from a bad sample to an answer */
 show_fn show_contacts;
 show_fn show_contact_page;
 show_fn show_contact_test;
