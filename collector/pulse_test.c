@@ -48,14 +48,14 @@ static struct war_room live(struct fixture *f, size_t n)
 
 static void report_one(struct beating *host)
 {
-    const struct reply *got =
-        REPORT(host->agent, .first = host->next++, .exercises = !host->old, .exercise = host->exercise,
-               .policy_revision = host->revision, .interval_us = US_PER_S);
+    const struct reply *got = REPORT(host->agent, .first = host->next++, .exercises = !host->old,
+                                     .exercise = host->refuses ? 0 : host->exercise, .policy_revision = host->revision,
+                                     .interval_us = US_PER_S);
     const struct policy *policy = &got->answer.policy;
     if (policy->revision == 0 || host->deaf)
         return;
     host->revision = policy->revision;
-    host->exercise = host->refuses ? 0 : policy->exercise;
+    host->exercise = policy->exercise;
     host->asked += policy->exercise == EXERCISE_HEARTBEAT;
 }
 
@@ -122,6 +122,26 @@ static void two_that_are_lost_are_told_with_what_they_got_stuck_at(void **state)
     assert_int_equal(heart_of(&room).in_a_row, 0);
     assert_null(heart_of(&room).stuck);
     assert_true(pulse_is_well(f->collector));
+}
+
+static void the_dead_man_is_not_fed_while_one_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/ok", receiver_port(f->receiver));
+    struct war_room room = live(f, 1);
+    room.hosts[0].refuses = true;
+    seconds(&room, 70); /* lost, and the next one is under way */
+    f->config.dead_man = (struct dead_man_config){ .url = url, .every_us = 30 * US_PER_S };
+    seconds(&room, 2);
+    assert_true(was_logged(f, "event=dead_man_not_fed reason=\"a heartbeat did not come through\""));
+    assert_int_equal(f->collector->dead_man.fed_us, 0);
+    room.hosts[0].refuses = false;
+    seconds(&room, 65);
+    assert_true(pulse_is_well(f->collector));
+    seconds(&room, 30);
+    RUN_UNTIL(f, f->collector->dead_man.fed_us != 0);
+    f->config.dead_man.url = NULL;
 }
 
 static void an_agent_that_takes_no_policy_is_said_to_be_one(void **state)
@@ -198,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COLLECTOR_TEST(a_beat_a_minute_comes_through_by_turns_and_leaves_nothing_behind),
         COLLECTOR_TEST(two_that_are_lost_are_told_with_what_they_got_stuck_at),
+        COLLECTOR_TEST(the_dead_man_is_not_fed_while_one_is_lost),
         COLLECTOR_TEST(an_agent_that_takes_no_policy_is_said_to_be_one),
         COLLECTOR_TEST(a_host_that_falls_silent_says_nothing_of_the_way),
         COLLECTOR_TEST(hosts_whose_agents_know_of_no_exercise_are_not_asked),
