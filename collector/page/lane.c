@@ -178,31 +178,43 @@ uint64_t slip_whom(const struct slip *slip)
     return hash_text(hash_text(HASH_BEGIN, slip->row.contact), slip->row.address);
 }
 
+/* How many messages of this minute are gone. */
+static unsigned count_used(const struct lane *lane, int64_t now_us)
+{
+    unsigned used = 0;
+    for (unsigned i = 0; i < lane->per_minute; i++)
+        used += is_recent(&lane->sent[i], now_us);
+    return used;
+}
+
+static bool is_half_gone(const struct lane *lane, int64_t now_us)
+{
+    return lane->per_minute > 0 && count_used(lane, now_us) >= (lane->per_minute + 1) / 2;
+}
+
 /* Pages that come one by one could use up a minute in its first moment, a message each, and all others would wait for
  * the next one. So the second half of a minute's messages is spread over what is left of it: what waits meanwhile for
  * the same address goes together, at once when it fills a message. Whom nothing was written to in this minute waits for
- * nothing. 0: nor does anybody. */
+ * nothing, unless something more urgent waits. 0: nor does anybody. */
 static int64_t spread_until_us(const struct lane *lane, int64_t now_us)
 {
-    unsigned used = 0;
     int64_t oldest_us = now_us;
-    if (lane->together == 1 || lane->per_minute == 0 || lane->per_minute > SPREAD_MAX)
+    if (lane->together == 1 || lane->per_minute > SPREAD_MAX || !is_half_gone(lane, now_us))
         return 0;
-    for (unsigned i = 0; i < lane->per_minute; i++) {
-        const struct sent *sent = &lane->sent[i];
-        used += is_recent(sent, now_us);
-        if (is_recent(sent, now_us) && sent->at_us < oldest_us)
-            oldest_us = sent->at_us;
-    }
-    if (used < (lane->per_minute + 1) / 2)
-        return 0;
-    return lane->last_us + (oldest_us + US_PER_MINUTE - now_us) / (lane->per_minute - used + 1);
+    for (unsigned i = 0; i < lane->per_minute; i++)
+        if (is_recent(&lane->sent[i], now_us) && lane->sent[i].at_us < oldest_us)
+            oldest_us = lane->sent[i].at_us;
+    unsigned left = lane->per_minute - count_used(lane, now_us);
+    return lane->last_us + (oldest_us + US_PER_MINUTE - now_us) / (left + 1);
 }
 
-/* Nothing was written there in this minute, or it has waited for long enough. */
+/* Nothing was written there in this minute, or it has waited for long enough. What is less urgent than the first one
+ * waits for that: the rest of the minute is not for it. */
 static bool need_not_wait(const struct lane *lane, const struct slip *slip, int64_t now_us)
 {
     uint64_t to = slip_whom(slip);
+    if (rank_of(slip) != rank_of(queue_first(&lane->ready)))
+        return false;
     for (unsigned i = 0; i < lane->per_minute; i++)
         if (lane->sent[i].whom == to && is_recent(&lane->sent[i], now_us))
             return is_chance(lane, slip, now_us);
@@ -263,7 +275,7 @@ unsigned lane_count(struct lane *lane, struct sent sent, int64_t now_us)
 bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
 {
     struct lane *lane = lane_find(pager, channel);
-    if (lane && (now_us < lane->blocked_us || !has_room(lane, now_us)))
+    if (lane && (now_us < lane->blocked_us || is_half_gone(lane, now_us)))
         return false;
     if (lane) /* one that nothing was ever sent by has no limit; of this nobody says when it was answered */
         lane_count(lane, (struct sent){ .at_us = now_us + WORST_TRY_US }, now_us);

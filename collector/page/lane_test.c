@@ -113,6 +113,54 @@ static void whom_nothing_was_written_to_waits_for_nobodys_burst(void **state)
     assert_int_equal(pages, 22); /* all twelve, to lead */
 }
 
+static void rehearse_all_but_bob(struct fixture *f)
+{
+    static const char *const whom[] = { "alice", "lead", "manager" };
+    const struct page_own own = {
+        .tenant = SHOP, .event = SALE, .group = "rehearsal", .title = "the way", .crossed_us = f->now_us
+    };
+    uint64_t id;
+    page_effects_clear(&f->out);
+    assert_int_equal(pager_rehearse(f->pager, &own, whom, 3, f->now_us, &id, &f->out), 0);
+    store(f);
+}
+
+static void the_rest_of_a_minute_is_not_for_what_is_less_urgent(void **state)
+{
+    struct fixture *f = *state;
+    struct page_due due;
+    unsigned pages = 0;
+    with_channels(f, full, "0s bob");
+    for (unsigned i = 1; i <= 12; i++) {
+        FIRES(f, .host = i, .event = i);
+        count_taken(f, "mail", &pages);
+    }
+    assert_int_equal(pages, 10);
+    rehearse_all_but_bob(f);
+    assert_int_equal(count_taken(f, "mail", &pages), 0); /* two pages to bob wait still */
+    at(f, 6);
+    take_message(f, &due);
+    assert_true(due.n == 2 && strcmp(due.at[0]->contact, "bob") == 0);
+    outcome(f, due.at[0]->id, taken);
+    assert_int_equal(count_taken(f, "mail", &pages), 3); /* nothing else waits: whom nothing was written to */
+}
+
+static void a_message_that_is_no_page_is_given_none_of_the_second_half_of_a_minute(void **state)
+{
+    struct fixture *f = *state;
+    unsigned pages = 0;
+    with_channels(f, slow, "0s bob");
+    many_fire(f, 9);
+    assert_int_equal(count_taken(f, "mail", &pages), 9);
+    assert_true(pager_take_turn(f->pager, "mail", f->now_us));
+    assert_false(pager_take_turn(f->pager, "mail", f->now_us));
+    FIRES(f, .host = 10, .event = 10);
+    deliver(f);
+    at(f, 60); /* nine of the minute are over */
+    assert_true(pager_take_turn(f->pager, "mail", f->now_us));
+    assert_true(pager_take_turn(f->pager, "robot", f->now_us)); /* it has no limit */
+}
+
 static void what_is_due_to_one_address_goes_together(void **state)
 {
     struct fixture *f = *state;
@@ -415,6 +463,8 @@ int main(void)
         TEST(a_message_is_of_the_minute_that_its_outcome_is_of),
         TEST(half_of_a_minute_is_kept_for_what_comes_behind_a_burst),
         TEST(whom_nothing_was_written_to_waits_for_nobodys_burst),
+        TEST(the_rest_of_a_minute_is_not_for_what_is_less_urgent),
+        TEST(a_message_that_is_no_page_is_given_none_of_the_second_half_of_a_minute),
         TEST(what_is_due_to_one_address_goes_together),
         TEST(a_message_of_other_pages_has_another_key),
         TEST(triggers_go_before_resolutions),

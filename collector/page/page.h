@@ -42,10 +42,10 @@
  *          ends), then resolutions, then chatter; never more messages in any 60 s than the channel takes, none while
  *          it has asked to be left alone but for a page at the last chance of its budget. Pages of one kind to one
  *          contact at one address go together, as far as the channel can; once half of a minute's messages are gone,
- *          the others are spread over the rest of it, so that pages gather. A trigger page that its channel cannot
- *          take in time (it is down: two failures in a row, or it could not be reached twice; it refuses the page; it
- *          wants to be left alone past the deadline; it has not taken the page in two minutes) spills: the contact's
- *          next way gets one, too, with why in its text
+ *          the others are spread over the rest of it, so that pages gather, and nothing goes before what is more
+ *          urgent. A trigger page that its channel cannot take in time (it is down: two failures in a row, or it could
+ *          not be reached twice; it refuses the page; it wants to be left alone past the deadline; it has not taken the
+ *          page in two minutes) spills: the contact's next way gets one, too, with why in its text
  * Key      incident-kind-clock-step-contact-channel-created: the same for all attempts at a page, over restarts too;
  *          sent as Idempotency-Key. When it was created tells it from another page of the same numbers: those of an
  *          incident that a disk fault kept from being recorded are given again after a restart
@@ -356,7 +356,8 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret);
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out);
 
-/* A message that is no page of ours goes by the channel now: it counts in its minute. False: it takes none. */
+/* A message that is no page of ours goes by the channel now: it counts in its minute. False: it takes none, or
+ * what is left of the minute is kept for pages: half of it. */
 bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us);
 
 /* Somebody has asked whether the channel can be reached, and sent nothing: delivered means that it can. One that could
