@@ -361,6 +361,17 @@ static int send_message(struct collector *collector, const struct page_due *due,
     return channel_send(collector->sender, &route, &message, on_outcome, sending, err);
 }
 
+/* On record that an attempt has begun, without waiting for that: after a kill it counts against the channel's limit. */
+static void note_begun(struct collector *collector, const struct page_due *due)
+{
+    for (size_t i = 0; i < due->n; i++) {
+        struct page begun = *due->at[i];
+        begun.attempts++;
+        store_put_page(collector->store, &begun);
+        store_hurry(collector->store, STORE_TENANT, begun.tenant);
+    }
+}
+
 static void take_sending(struct sending *ret, struct collector *collector, const struct page_due *due)
 {
     ret->collector = collector;
@@ -400,6 +411,7 @@ static void send_due(struct collector *collector, const struct page_due *due)
     struct err err = { .text = "out of memory" };
     int rc = -ENOMEM;
     struct sending *sending = calloc(1, sizeof *sending);
+    note_begun(collector, due);
     if (sending) {
         take_sending(sending, collector, due);
         rc = send_message(collector, due, sending, &err);

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/parts.h"
+
 #define BAD  1.0 /* shares of the CPU */
 #define GOOD 0.1
 
@@ -200,11 +202,17 @@ static void an_alert_whose_rule_is_gone_since_ends(void **state)
 
 /* ---- pages ---- */
 
+static void add_attempts(void *user, const struct page *page)
+{
+    *(unsigned *)user += page->attempts;
+}
+
 static void a_page_without_a_result_goes_again_as_a_possible_copy_under_the_same_key(void **state)
 {
     struct fixture *f = *state;
     static const char header[] = "Idempotency-Key: ";
     char key[128] = "";
+    unsigned attempts = 0;
     add_rule(f, "cpu-high", CPU, 0.9, 0);
     f->config.webhooks.n = 0;
     add_webhook(f, "duty", "/mute", NULL);
@@ -224,6 +232,8 @@ static void a_page_without_a_result_goes_again_as_a_possible_copy_under_the_same
     assert_true(page_says(f, "\"possible_copy\":\"true\""));
     assert_true(page_says(f, key));
     assert_int_equal(status_of(f).pages_delivered, 1);
+    pager_each_page(f->collector->pager, 1, add_attempts, &attempts);
+    assert_int_equal(attempts, 2); /* the first was on disk as it went */
 }
 
 static void ids_go_on(void **state)

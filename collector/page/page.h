@@ -350,7 +350,7 @@ struct page_due {                             /* one message */
     const struct page *at[PAGE_TOGETHER_MAX]; /* borrowed until their outcome */
 };
 /* What is most overdue at `now_us` and not being sent; it counts as being sent until the outcome. False: nothing is
- * due. */
+ * due. The caller stores each page with one attempt more as it sends it, so that it counts after a kill. */
 bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret);
 /* Of the message that at[0] led: one outcome for all that went with it. */
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,

@@ -1,6 +1,6 @@
 /* What a channel has counted within the last minute, whoever of us sent it: put together from the pages when a limit is
- * set, so that it holds over a restart, too. Pages tell how often they were tried, and when the last attempt ended, or
- * when the next one is due; attempts before that lay further back by what they back off. */
+ * set, so that it holds over a restart, too. Pages tell how often they were tried, one under way included, and when the
+ * last attempt ended, or when the next one is due; attempts before that lay further back by what they back off. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,24 +13,24 @@ static int64_t next_us(const struct slip *slip)
     return slip->row.next_us > 0 ? slip->row.next_us : slip->restored_us;
 }
 
-/* What may have been on its way when an earlier process ended may go out right now. */
+/* What may have been on its way when an earlier process ended may go out right now. Its row tells that it had begun. */
 static bool is_on_its_way(const struct slip *slip, int64_t now_us)
 {
-    return slip->sending || (slip->row.state == PAGE_QUEUED && slip->row.possible_copy && next_us(slip) <= now_us);
+    return slip->sending || (slip->row.state == PAGE_QUEUED && slip->row.possible_copy && slip->row.attempts > 0 &&
+                             next_us(slip) <= now_us);
 }
 
 /* When the page went out at the latest, the last time first. Returns how often within the last minute. */
 static size_t list_sent(const struct slip *slip, int64_t now_us, struct sent ret[SENT_MAX])
 {
     const struct page *page = &slip->row;
-    int64_t at_us = page->state == PAGE_DELIVERED ? page->delivered_us : next_us(slip) - slip_back_off(page->attempts);
+    bool on_its_way = is_on_its_way(slip, now_us);
+    unsigned left = page->attempts - (on_its_way && !slip->sending); /* an earlier process has counted that one */
+    int64_t at_us = page->state == PAGE_DELIVERED ? page->delivered_us : next_us(slip) - slip_back_off(left);
     uint64_t whom = slip_whom(slip);
-    unsigned left = page->attempts;
     size_t n = 0;
-    if (is_on_its_way(slip, now_us))
+    if (on_its_way)
         ret[n++] = (struct sent){ now_us, whom };
-    else if (page->possible_copy) /* there was one whose end nobody heard */
-        left++;
     for (; left > 0 && n < SENT_MAX && at_us > now_us - US_PER_MINUTE; left--) {
         int64_t latest_us = now_us - (int64_t)n; /* each attempt is one of its own */
         ret[n++] = (struct sent){ at_us < latest_us ? at_us : latest_us, whom };

@@ -56,7 +56,8 @@ static void what_an_earlier_process_sent_counts_against_the_channels_limit(void 
         FIRES(f, .host = i + 1, .event = i + 1);
         assert_true(pager_take_due(f->pager, f->now_us, &due));
         pages[i] = *due.at[0];
-        if (i < 2) { /* the third one's outcome nobody heard */
+        pages[i].attempts++; /* begun */
+        if (i < 2) {         /* the third one's outcome nobody heard */
             outcome(f, due.at[0]->id, (struct page_outcome){ .delivered = true });
             pages[i] = f->out.pages[0];
         }
@@ -74,6 +75,35 @@ static void what_an_earlier_process_sent_counts_against_the_channels_limit(void 
     assert_true(pager_take_due(f->pager, f->now_us, &due));
     assert_int_equal(due.at[0]->id, pages[2].id);
     assert_true(due.at[0]->possible_copy);
+}
+
+static void what_an_earlier_process_had_not_begun_to_send_goes_at_once(void **state)
+{
+    struct fixture *f = *state;
+    static const struct page_channel channels[] = { { "mail", 4, 20 }, { "robot", 0, 1 } };
+    static const char *const policy = "0s alice, bob, lead, manager";
+    struct page pages[4];
+    f->channels = channels;
+    f->n_channels = 2;
+    set_people(f, policy);
+    FIRES(f);
+    assert_int_equal(f->out.n_pages, 4);
+    memcpy(pages, f->out.pages, sizeof pages);
+    struct incident row = *incident(f, 1);
+    for (unsigned begun = 0; begun <= 4; begun += 2) {
+        f->pager = pager_free(f->pager);
+        assert_int_equal(pager_new(&f->pager, NULL), 0);
+        for (unsigned i = 0; i < 4; i++) {
+            pages[i].attempts = i < begun;
+            assert_int_equal(pager_restore_page(f->pager, &pages[i]), 0);
+        }
+        assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+        at(f, 2);
+        set_people(f, policy);
+        for (unsigned i = begun; i < 4; i++)
+            deliver(f);
+        assert_nothing_due(f);
+    }
 }
 
 static void attempts_of_an_earlier_process_that_failed_count_too(void **state)
@@ -278,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_an_earlier_process_sent_counts_against_the_channels_limit),
+        TEST(what_an_earlier_process_had_not_begun_to_send_goes_at_once),
         TEST(attempts_of_an_earlier_process_that_failed_count_too),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
