@@ -78,7 +78,8 @@ class Storm(World):
 
     def incidents(self):
         """Those of its hosts: patrol's first round may find that a host has not been there for long."""
-        return [one for one in super().incidents() if one["group"].startswith("shelf-")]
+        found = self.must("incident", "list", "--all")["incidents"]
+        return [one for one in found if one["group"].startswith("shelf-")]
 
     def messages(self):
         """What the robot was sent, as it counted: its code, when, what it said."""
