@@ -156,14 +156,14 @@ int collector_accept_ledger(struct collector *collector, uint64_t tenant, const 
 void ledger_note_incident(struct collector *collector, const struct incident_taken *taken)
 {
     const struct incident *row = &taken->incident;
-    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
-                             "what", incident_step_name(taken->step), "title", row->title, "group", row->group,
-                             "severity", severity_name(row->severity), "text", taken->text, "clock", (int)row->clock,
-                             "turn", (int)row->turn, "steps", (int)row->step, "late", row->late, "breached",
-                             row->breached, "silenced_us", (json_int_t)row->silenced_us, "crossed_us",
-                             (json_int_t)row->crossed_us, "detected_us", (json_int_t)row->detected_us, "delivered_us",
-                             (json_int_t)row->delivered_us, "acknowledged_us", (json_int_t)row->acknowledged_us,
-                             "resolved_us", (json_int_t)row->resolved_us, "rehearsal", row->rehearsal);
+    json_t *body = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "what",
+        incident_step_name(taken->step), "title", row->title, "group", row->group, "severity",
+        severity_name(row->severity), "text", taken->text, "clock", (int)row->clock, "turn", (int)row->turn, "steps",
+        (int)row->step, "late", row->late, "breached", row->breached, "silenced_us", (json_int_t)row->silenced_us,
+        "damped_us", (json_int_t)row->damped_us, "crossed_us", (json_int_t)row->crossed_us, "detected_us",
+        (json_int_t)row->detected_us, "delivered_us", (json_int_t)row->delivered_us, "acknowledged_us",
+        (json_int_t)row->acknowledged_us, "resolved_us", (json_int_t)row->resolved_us, "rehearsal", row->rehearsal);
     ledger_note(collector, row->tenant,
                 (struct ledger_note){
                     .kind = "incident", .event = row->event, .incident = row->id, .actor = taken->by, .body = body });

@@ -250,6 +250,9 @@ static void ids_go_on(void **state)
     pass(f, 10);
     REPORT(join_agent(f, f->host, 1), .first = 3, .cpu = BAD);
     assert_int_equal(pages_out(f), 3);
+    assert_true(incident(f, 1)->state == INCIDENT_TRIGGERED && incident(f, 1)->clock == 2); /* it is back */
+    REPORT(join_agent(f, add_host(f, f->tenant, "web-9"), 9), .first = 1, .cpu = BAD);
+    assert_int_equal(pages_out(f), 4);
     assert_int_equal(incident(f, 2)->state, INCIDENT_TRIGGERED);
 }
 

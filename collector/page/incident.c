@@ -33,6 +33,13 @@ struct dossier *dossier_make(struct pager *pager, uint64_t id)
     return dossier;
 }
 
+static void leave_group(struct pager *pager, struct dossier *dossier)
+{
+    if (dossier->in_group)
+        HASH_DELETE(hh_group, pager->groups, dossier);
+    dossier->in_group = false;
+}
+
 int dossier_join_group(struct pager *pager, struct dossier *dossier)
 {
     struct dossier *other;
@@ -41,20 +48,17 @@ int dossier_join_group(struct pager *pager, struct dossier *dossier)
     dossier->key.event = dossier->row.event;
     snprintf(dossier->key.group, sizeof dossier->key.group, "%s", dossier->row.group);
     HASH_FIND(hh_group, pager->groups, &dossier->key, sizeof dossier->key, other);
-    if (other || dossier->in_group)
+    if (dossier->in_group)
         return 0;
+    if (other && other->row.state != INCIDENT_RESOLVED)
+        return 0;
+    if (other)
+        leave_group(pager, other);
     HASH_ADD(hh_group, pager->groups, key, sizeof dossier->key, dossier);
     if (!dossier->hh_group.tbl)
         return -ENOMEM;
     dossier->in_group = true;
     return 0;
-}
-
-static void leave_group(struct pager *pager, struct dossier *dossier)
-{
-    if (dossier->in_group)
-        HASH_DELETE(hh_group, pager->groups, dossier);
-    dossier->in_group = false;
 }
 
 static void let_go_of_holders(struct pager *pager, struct dossier *dossier)
@@ -167,6 +171,8 @@ static bool is_breached(const struct incident *row, int64_t now_us)
 {
     int64_t deadline_us = incident_budget_from(row) + PAGE_BUDGET_US;
     int64_t told_us = row->delivered_us;
+    if (row->damped_us > 0 && row->resolved_us > 0 && told_us == 0 && row->acknowledged_us == 0)
+        return row->resolved_us > deadline_us; /* it was gone again before anybody was to be told */
     int64_t noticed_us = row->acknowledged_us > 0 ? row->acknowledged_us : row->resolved_us;
     if (told_us == 0 || (row->acknowledged_us > 0 && row->acknowledged_us < told_us))
         told_us = row->acknowledged_us; /* who acknowledges knows */
@@ -224,7 +230,9 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
                      int64_t detected_us, bool late)
 {
     struct incident *row = &dossier->row;
-    bool is_new = row->detected_us == 0;
+    enum incident_step step = row->resolved_us > 0    ? STEP_REOPENED
+                              : row->detected_us == 0 ? STEP_OPENED
+                                                      : STEP_TRIGGERED_AGAIN;
     if (row->clock > 0) {
         dossier_check_budget(p, dossier); /* of the clock that ends here */
         slips_cancel(p, dossier);         /* the new pages say more */
@@ -234,13 +242,27 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
     row->detected_us = detected_us < p->now_us ? detected_us : p->now_us;
     row->crossed_us = crossed_us < row->detected_us ? crossed_us : row->detected_us;
     row->late = row->late || late || row->detected_us - incident_budget_from(row) > PAGE_BUDGET_US;
-    row->delivered_us = row->acknowledged_us = row->expires_us = 0;
+    row->delivered_us = row->acknowledged_us = row->expires_us = row->resolved_us = 0;
+    row->resolved_by[0] = '\0';
     row->acknowledged_by[0] = '\0';
     row->turn = row->warned_pct = 0;
     snprintf(row->title, sizeof row->title, "%s", title);
     int64_t from_us = incident_budget_from(row);
     escalate_begin(p, dossier, row->detected_us - from_us > PAGE_BUDGET_US ? row->detected_us : from_us);
-    tell_step(p, dossier, is_new ? STEP_OPENED : STEP_TRIGGERED_AGAIN, NULL, NULL);
+    tell_step(p, dossier, step, NULL, NULL);
+    dossier_tell(p, dossier);
+}
+
+void dossier_go_on(struct paging *p, struct dossier *dossier)
+{
+    struct incident *row = &dossier->row;
+    slips_cancel(p, dossier);
+    row->state = INCIDENT_TRIGGERED;
+    row->resolved_us = 0;
+    row->resolved_by[0] = '\0';
+    row->turn++;
+    escalate_begin(p, dossier, row->steps_us);
+    tell_step(p, dossier, STEP_REOPENED, NULL, NULL);
     dossier_tell(p, dossier);
 }
 
@@ -250,7 +272,8 @@ void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by)
     dossier->row.resolved_us = p->now_us;
     dossier->row.expires_us = 0;
     snprintf(dossier->row.resolved_by, sizeof dossier->row.resolved_by, "%s", by);
-    leave_group(p->pager, dossier);
+    if (strcmp(by, BY_RECOVERY) != 0) /* else it may come back */
+        leave_group(p->pager, dossier);
     let_go_of_holders(p->pager, dossier);
     slips_resolve(p, dossier);
     tell_step(p, dossier, dossier->row.clock == 0 && dossier->row.late ? STEP_RECORDED : STEP_RESOLVED, by, NULL);

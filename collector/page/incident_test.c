@@ -250,9 +250,95 @@ static void an_alert_that_fires_again_behind_a_resolution_is_another_incident(vo
     struct fixture *f = *state;
     FIRES(f);
     RECOVERS(f);
+    at(f, 600);
     FIRES(f);
     assert_int_equal(f->out.incidents[0].id, 2);
     assert_int_equal(f->out.n_pages, 1);
+}
+
+static void what_comes_and_goes_pages_twice_and_then_when_it_stays(void **state)
+{
+    struct fixture *f = *state;
+    size_t triggers = 0, resolutions = 0;
+    for (int i = 0; i < 20; i++) {
+        at(f, i * 60);
+        FIRES(f);
+        triggers += f->out.n_pages;
+        assert_true(f->out.n_steps == 1 && f->out.steps[0].step == (i ? STEP_REOPENED : STEP_OPENED));
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+        at(f, i * 60 + 30);
+        tick(f);
+        assert_int_equal(f->out.n_pages, 0);
+        RECOVERS(f);
+        resolutions += f->out.n_pages;
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+    }
+    assert_true(triggers == 2 && resolutions == 2);
+    assert_true(incident(f, 1)->clock == 20 && incident(f, 1)->flaps == 19);
+    at(f, 1900); /* what was told to nobody was not to be told */
+    tick(f);
+    assert_false(incident(f, 1)->breached);
+}
+
+static void what_comes_back_and_stays_is_told_within_its_budget(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        at(f, i * 60);
+        FIRES(f);
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+        at(f, i * 60 + 30);
+        if (i < 2)
+            RECOVERS(f);
+    }
+    while (pager_count_queued(f->pager) > 0)
+        deliver(f);
+    at(f, 120 + 299);
+    tick(f);
+    assert_int_equal(f->out.n_pages, 0);
+    at(f, 120 + 300);
+    tick(f);
+    assert_true(f->out.n_pages == 1 && f->out.pages[0].kind == PAGE_TRIGGER);
+    deliver(f);
+    assert_true(incident(f, 1)->delivered_us == f->now_us && !incident(f, 1)->breached);
+}
+
+static void what_nobody_knows_of_yet_goes_on_by_its_clock_when_it_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 5; i++) { /* the channel is down all the while */
+        at(f, i * 60);
+        FIRES(f);
+        assert_true(f->out.n_steps == 1 && f->out.steps[0].step == (i ? STEP_REOPENED : STEP_OPENED));
+        fail_once(f, (struct page_outcome){ .error = "no answer" });
+        at(f, i * 60 + 30);
+        RECOVERS(f);
+    }
+    assert_true(incident(f, 1)->clock == 1 && incident(f, 1)->crossed_us == T0);
+    at(f, 601);
+    tick(f);
+    assert_true(incident(f, 1)->breached);
+    deliver(f);
+    assert_true(f->out.n_pages > 0);
+}
+
+static void what_comes_back_worse_is_told_at_once(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        FIRES(f, .severity = SEVERITY_WARNING);
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+        RECOVERS(f);
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+    }
+    FIRES(f, .severity = SEVERITY_CRITICAL);
+    assert_int_equal(f->out.n_pages, 1);
+    assert_int_equal(incident(f, 1)->severity, SEVERITY_CRITICAL);
 }
 
 static void an_alert_stays_with_its_incident_when_its_event_ends(void **state)
@@ -401,6 +487,10 @@ int main(void)
         TEST(unknown_resolves_nothing),
         TEST(an_alert_that_flaps_within_an_open_incident_pages_once),
         TEST(an_alert_that_fires_again_behind_a_resolution_is_another_incident),
+        TEST(what_comes_and_goes_pages_twice_and_then_when_it_stays),
+        TEST(what_comes_back_and_stays_is_told_within_its_budget),
+        TEST(what_nobody_knows_of_yet_goes_on_by_its_clock_when_it_comes_back),
+        TEST(what_comes_back_worse_is_told_at_once),
         TEST(an_alert_stays_with_its_incident_when_its_event_ends),
         TEST(an_earlier_crossing_of_the_triggering_alert_moves_the_incidents),
         TEST(an_earlier_crossing_of_an_alert_that_joined_moves_nothing),

@@ -24,6 +24,10 @@
  *          ACKNOWLEDGED_FOR_US unless it is given again; then the incident is triggered once more, by the same clock
  *          and with its stamps unmoved, and the steps begin anew. A rota is asked when its step comes. A step that
  *          reaches nobody gives way to the next one at once, and everybody is told if the last one is none either
+ * Flapping an incident that has recovered and is back within 10 min is reopened, with a new clock: the first time it
+ *          pages, after that only once it has stayed for 5 min, or at once when it is worse than before. One that was
+ *          gone before that has broken no promise. While nobody knows of it the clock before goes on. Each time is on
+ *          record
  * Warned   when 50 % and 80 % of the budget are gone and nobody has acknowledged: a step on record, and chatter
  * Rehearsal an incident that is none: whoever could be told is told by all their ways at once, each by a page of its
  *          own behind all other triggers, which ends when it is taken, after REHEARSED_TRIES attempts or

@@ -227,9 +227,46 @@ static struct dossier *open_group(struct paging *p, const struct page_scope *sco
     return NULL;
 }
 
+static bool is_back(const struct dossier *dossier, const struct transition *t, int64_t now_us)
+{
+    return dossier->row.clock > 0 && t->alert.page && !t->late && now_us - dossier->row.resolved_us < FLAP_US;
+}
+
+/* Pages of its last clock were due, and nobody has got one. */
+static bool is_untold(const struct incident *row)
+{
+    return row->delivered_us == 0 && row->acknowledged_us == 0 && row->resolved_us >= row->damped_us;
+}
+
+/* It had recovered a short while ago. Once it pages as any other; after that it has to stay for a while, unless it is
+ * worse than it was. Each time is a clock of its own, on record; but as long as nobody knows of it at all, the clock
+ * that they were to be told by goes on. */
+static void comes_back(struct paging *p, struct dossier *dossier, const struct transition *t,
+                       const struct page_scope *scope)
+{
+    struct incident *row = &dossier->row;
+    if (!join(p, dossier, &t->alert, scope))
+        return;
+    row->flaps++;
+    bool worse = t->alert.severity > row->severity;
+    if (!worse && is_untold(row)) {
+        dossier_go_on(p, dossier);
+        return;
+    }
+    row->damped_us = row->flaps > 1 && !worse ? p->now_us + DAMP_US : 0;
+    trigger(p, dossier, t, scope);
+}
+
 static void fires(struct paging *p, const struct transition *t, const struct page_scope *scope)
 {
     struct dossier *dossier = find_group(p->pager, scope);
+    if (dossier && dossier->row.state == INCIDENT_RESOLVED) {
+        if (is_back(dossier, t, p->now_us)) {
+            comes_back(p, dossier, t, scope);
+            return;
+        }
+        dossier = NULL;
+    }
     bool opens = !dossier;
     if (opens && !t->alert.page && !scope->opens)
         return;

@@ -18,6 +18,8 @@ enum { ROW_NONE = -1 };
 #define LATE_US        (60 * US_PER_S)   /* between attempts past the budget, and behind a permanent refusal */
 #define LATE_FOR_US    (3600 * US_PER_S) /* how long they go on */
 #define CHANCE_US      (30 * US_PER_S)   /* of the budget that no Retry-After takes away */
+#define FLAP_US        (600 * US_PER_S)  /* an incident that is back so soon is the same one */
+#define DAMP_US        (300 * US_PER_S)  /* half of the budget: what stays for as long is told after all */
 #define SPILL_AFTER_US (120 * US_PER_S)  /* how long a page waits before the next way is asked, too */
 #define US_PER_MINUTE  (60 * US_PER_S)
 #define ASKED_US       (600 * US_PER_S) /* the most a Retry-After gets */
@@ -111,7 +113,7 @@ struct lane { /* a channel, and what waits for it */
 struct pager {
     struct lane *lanes;       /* by name */
     struct dossier *dossiers; /* by id */
-    struct dossier *groups;   /* the open ones by group */
+    struct dossier *groups;   /* by group: the open one, or the last that recovered */
     struct holder *holders;   /* by alert */
     struct slip *slips;       /* by id */
     struct slip_queue queue;  /* those that wait, the earliest first */
@@ -246,6 +248,8 @@ int dossier_join_group(struct pager *pager, struct dossier *dossier);
 /* What is not ok in its rows holds it open again. -ENOMEM. */
 int dossier_hold(struct pager *pager, struct dossier *dossier);
 void dossier_resolve(struct paging *p, struct dossier *dossier, const char *by);
+/* It had recovered, and is triggered again by the same clock: its pages are made anew. */
+void dossier_go_on(struct paging *p, struct dossier *dossier);
 void dossier_free(struct pager *pager, struct dossier *dossier);
 /* True: its budget is breached, as of now. */
 bool dossier_check_budget(struct paging *p, struct dossier *dossier);

@@ -132,6 +132,22 @@ static void attempts_of_an_earlier_process_that_failed_count_too(void **state)
     take(f);
 }
 
+static void what_comes_back_is_the_same_incident_over_a_restart_too(void **state)
+{
+    struct fixture *f = *state;
+    FIRES(f);
+    deliver(f);
+    RECOVERS(f);
+    struct incident row = *incident(f, 1);
+    f->pager = pager_free(f->pager);
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+    set_contacts(f, 1, (const char *[]){ "hook" });
+    at(f, 60);
+    FIRES(f);
+    assert_true(f->out.incidents[0].id == 1 && f->out.incidents[0].clock == 2 && f->out.incidents[0].flaps == 1);
+}
+
 static void incidents_alerts_and_pages_outlive_the_process_in_any_order(void **state)
 {
     struct fixture *f = *state;
@@ -157,6 +173,7 @@ static void incidents_alerts_and_pages_outlive_the_process_in_any_order(void **s
         assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
         assert_int_equal(f->out.n_pages, 2);
         assert_int_equal(f->out.pages[0].id, 21);
+        at(f, 640);
         FIRES(f);
         assert_int_equal(f->out.incidents[0].id, 11);
     }
@@ -310,6 +327,7 @@ int main(void)
         TEST(what_an_earlier_process_sent_counts_against_the_channels_limit),
         TEST(what_an_earlier_process_had_not_begun_to_send_goes_at_once),
         TEST(attempts_of_an_earlier_process_that_failed_count_too),
+        TEST(what_comes_back_is_the_same_incident_over_a_restart_too),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),
         TEST(an_incident_that_no_alert_opened_stays_open_over_a_restart),

@@ -1,6 +1,7 @@
 /* Rows as they were stored, in any order: an alert or a page makes a dossier whose own row comes later. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector/page/parts.h"
 
@@ -24,7 +25,8 @@ int pager_restore_incident(struct pager *pager, const struct incident *incident)
     dossier->row = *incident;
     dossier->known = true;
     pager->last_incident = larger_of(pager->last_incident, incident->id);
-    if (incident->state != INCIDENT_RESOLVED && incident->n_alerts > 0)
+    bool may_come_back = strcmp(incident->resolved_by, BY_RECOVERY) == 0;
+    if ((incident->state != INCIDENT_RESOLVED || may_come_back) && incident->n_alerts > 0)
         rc = dossier_join_group(pager, dossier);
     return rc == 0 ? dossier_hold(pager, dossier) : rc;
 }

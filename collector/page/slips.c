@@ -75,12 +75,12 @@ static bool is_same_way(const struct page *row, const struct aim *aim)
            strcmp(row->channel, aim->channel) == 0 && strcmp(row->address, aim->address) == 0;
 }
 
-/* Of this clock; a trigger of this turn and step besides. */
+/* Of this clock and turn; a trigger of this step besides. */
 static bool has_slip(const struct dossier *dossier, const struct aim *aim)
 {
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (slip->clock == dossier->row.clock && is_same_way(&slip->row, aim) &&
-            (aim->kind == PAGE_RESOLVE || (slip->row.turn == dossier->row.turn && slip->row.step == aim->step)))
+        if (slip->clock == dossier->row.clock && slip->row.turn == dossier->row.turn && is_same_way(&slip->row, aim) &&
+            (aim->kind == PAGE_RESOLVE || slip->row.step == aim->step))
             return true;
     return false;
 }
@@ -193,6 +193,8 @@ void slips_resolve(struct paging *p, struct dossier *dossier)
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
         const struct page *told = &slip->row;
         const struct aim aim = { PAGE_RESOLVE, told->contact, told->channel, told->address, told->step, NULL };
+        if (dossier->row.damped_us > 0 && slip->clock != dossier->row.clock)
+            continue; /* who heard of the end before has not heard that it was back */
         if (told->kind == PAGE_TRIGGER && told->state == PAGE_DELIVERED && slip_is_aimed(p->pager, told) &&
             !has_slip(dossier, &aim))
             queue_page(p, dossier, &aim);

@@ -13,9 +13,9 @@
 
 enum db_mode { DB_WRITE, DB_WRITE_OLD, DB_COPY, DB_READ };
 
-/* DB_WRITE creates the file (0600); the others are -ENOENT when there is none. DB_COPY is for checkpoints alone, made anew
- * for each: it asks for nothing that has SQLite read the schema, and flushes as SQLite does unless told otherwise, which
- * is FULL. On 0 the caller owns *ret_db. */
+/* DB_WRITE creates the file (0600); the others are -ENOENT when there is none. DB_COPY is for checkpoints alone, made
+ * anew for each: it asks for nothing that has SQLite read the schema, and flushes as SQLite does unless told
+ * otherwise, which is FULL. On 0 the caller owns *ret_db. */
 int db_open(sqlite3 **ret_db, const char *path, enum db_mode mode, struct err *err);
 /* Always returns NULL; NULL is fine. Its statements must be finalized. */
 sqlite3 *db_close(sqlite3 *db);

@@ -80,6 +80,8 @@ static void take_entry(void *user, const struct ledger_entry *entry, const json_
     if (!row)
         row = add_row(entry, body, clock);
     row->moved_us = stamp(body, "crossed_us");
+    if (is_step(body, STEP_REOPENED))
+        row->ended_us = 0; /* it may be one that goes on */
     if (is_step(body, STEP_BREACHED)) {
         row->breached_us = entry->at_us;
         snprintf(row->cause, sizeof row->cause, "%s", record_text(body, "text"));

@@ -1,8 +1,8 @@
 /* tests/sim/clocks.h - the clocks of all incidents, read from the tenants' ledgers as they lie on disk.
  *
- * Shape    an incident has a row a clock: what began it, when, and what became of it by what the ledger says. The incident's
- *          own row in the file has the last clock alone. clocks_read() goes on where it was; it ends the run when a
- *          chain breaks, or an entry it has read is no longer there
+ * Shape    an incident has a row a clock: what began it, when, and what became of it by what the ledger says. The
+ *          incident's own row in the file has the last clock alone. clocks_read() goes on where it was; it ends the
+ *          run when a chain breaks, or an entry it has read is no longer there
  */
 #pragma once
 #include <stdbool.h>

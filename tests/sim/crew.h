@@ -1,9 +1,9 @@
 /* tests/sim/crew.h - the people who are told: some answer at once, some late, some never.
  *
- * Shape    whoever is told of an incident acknowledges it after a while, by the seed, or resolves it, assigns it, writes a
- *          note; what the collector was asked while it died is asked again
- * Checks   as a page is handed to its channel: nobody is told of what somebody has acknowledged, as long as that lasts; it
- *          stands in the outbox on disk, unless the disk is at fault and it says so; nobody is told before their step
+ * Shape    whoever is told of an incident acknowledges it after a while, by the seed, or resolves it, assigns it,
+ *          writes a note; what the collector was asked while it died is asked again
+ * Checks   as a page is handed to its channel: nobody is told of what somebody has acknowledged, as long as that
+ *          lasts; it stands in the outbox on disk, unless the disk is at fault and it says so
  */
 #pragma once
 #include <stdint.h>

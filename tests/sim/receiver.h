@@ -1,8 +1,8 @@
 /* tests/sim/receiver.h - who is paged: collector/channel/channel.h with simulated services behind it.
  *
- * Shape    a message takes its time, is taken or not, and is answered or not, as its channel's service feels that moment
- *          (service.h). What a message is about is listened to where it is handed to its channel (the linker's --wrap).
- *          Each one that reached its service is told to `took`, each one that is sent to `sends`
+ * Shape    a message takes its time, is taken or not, and is answered or not, as its channel's service feels that
+ *          moment (service.h). What a message is about is listened to where it is handed to its channel (the linker's
+ *          --wrap). Each one that reached its service is told to `took`, each one that is sent to `sends`
  * Dead     messages of a dead collector reach nobody
  */
 #pragma once
@@ -40,6 +40,6 @@ bool receipt_is_of(const struct receipt *receipt, uint64_t incident);
 /* `channel` NULL: of all. */
 void receiver_set_mood(const char *channel, enum receiver_mood mood);
 void receiver_set_limit(const char *channel, unsigned per_minute);
-/* `took` gets each receipt when it is complete, `sends` (may be NULL) each message of a living collector as it is handed
- * to its channel; borrowed. */
+/* `took` gets each receipt when it is complete, `sends` (may be NULL) each message of a living collector as it is
+ * handed to its channel; borrowed. */
 void receiver_listen(void (*took)(const struct receipt *receipt), void (*sends)(const struct message *message));

@@ -2,9 +2,9 @@
  * else?
  *
  * Spells   each spell that was long enough and whole has a clock of an incident on record, crossed when it began, or
- *          joined one that was open, and a taken page by its time: hold and a little when all was well, or so long after
- *          the last fault that stood in its way. Outside an event one that came to light too late is on record without a
- *          page; one that comes and goes is told when it stays
+ *          joined one that was open, and a taken page by its time: hold and a little when all was well, or so long
+ *          after the last fault that stood in its way. Outside an event one that came to light too late is on record
+ *          without a page; one that comes and goes is told when it stays
  * Clocks   each that is on record was told to a person within its ten minutes, or its breach is on record with the
  *          cause; and no breach is on record of one that was told and answered in time
  * Others   each alert of an incident belongs to a spell or is a silence (check.h looked at those as they were told);
