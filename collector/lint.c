@@ -115,11 +115,34 @@ static unsigned rate_of(const struct channel_config *channel)
                                    : channel_per_minute((enum channel_kind)channel->kind);
 }
 
+static int64_t try_of(const struct channel_config *channel)
+{
+    return channel->kind == CHANNEL_SMTP ? WORST_TRY_MAIL_US : WORST_TRY_US;
+}
+
+/* How long an attempt may hang: by the first way, and by any that its pages may spill to. */
+static void find_tries(const struct linting *linting, struct hearer *hearer)
+{
+    const struct way_config *ways = hearer->contact->ways.at;
+    hearer->path.next_try_us = 0;
+    for (size_t i = 0; i < hearer->contact->ways.n; i++) {
+        size_t index;
+        const struct channel_config *channel = channel_of(linting, &ways[i], &index);
+        if (!channel)
+            continue;
+        if (i == 0)
+            hearer->path.try_us = try_of(channel);
+        else if (strcmp(ways[i].channel, ways[0].channel) != 0 && try_of(channel) > hearer->path.next_try_us)
+            hearer->path.next_try_us = try_of(channel);
+    }
+}
+
 /* Whichever of the contact's ways is the slowest: that is so whatever the rule. */
 static void find_slowest(const struct linting *linting, struct hearer *hearer)
 {
     const struct way_config *ways = hearer->contact->ways.at;
     hearer->path.n_ways = (unsigned)people_count_channels(hearer->contact);
+    find_tries(linting, hearer);
     for (size_t i = 0; i < hearer->contact->ways.n; i++) {
         struct worst_path path = hearer->path;
         size_t index;
@@ -140,8 +163,9 @@ static void find_paths(struct linting *linting)
             count_ways(linting, linting->hearers[i].contact);
     for (size_t i = 0; i < linting->n; i++) {
         struct hearer *hearer = &linting->hearers[i];
-        hearer->path =
-            (struct worst_path){ .interval_us = INTERVAL_WINDOW_US, .after_us = hearer->after_us, .n_ways = 1 };
+        hearer->path = (struct worst_path){
+            .interval_us = INTERVAL_WINDOW_US, .after_us = hearer->after_us, .n_ways = 1, .try_us = WORST_TRY_US
+        };
         if (hearer->contact)
             find_slowest(linting, hearer);
     }

@@ -95,6 +95,22 @@ static void who_shares_a_robot_waits_for_its_turn_there(void **state)
     assert_int_equal(row_of(&seen, "silence", "alice")->worst.stages[WORST_QUEUE], 6 * US_PER_S);
 }
 
+static void a_relay_that_hangs_takes_longer_than_a_robot_that_does(void **state)
+{
+    struct fixture *f = *state;
+    static struct way_config mail_first[] = { { .channel = "mail", .address = "a@example.com" },
+                                              { .channel = "robot" } };
+    static struct contact_config by_mail[] = { { .name = "alice", .ways = { .n = 2, .at = mail_first } },
+                                               { .name = "boss", .ways = { .n = 2, .at = ways } } };
+    struct seen seen;
+    tell_people(f);
+    f->config.people.contacts.at = by_mail;
+    restart_collector(f);
+    look(f, sale(f), &seen);
+    assert_int_equal(row_of(&seen, "silence", "alice")->worst.stages[WORST_CHANNEL], 71 * US_PER_S);
+    assert_int_equal(row_of(&seen, "silence", "boss")->worst.stages[WORST_CHANNEL], 51 * US_PER_S);
+}
+
 static void who_is_put_on_duty_for_a_while_is_one_of_those_told(void **state)
 {
     struct fixture *f = *state;
@@ -120,7 +136,7 @@ static void a_rule_that_takes_too_long_keeps_the_gate_shut_and_is_named(void **s
 {
     struct fixture *f = *state;
     char evidence[GATE_TEXT_MAX + 1];
-    add_rule(f, "cpu-high", CPU, 0.9, 60);
+    add_rule(f, "cpu-high", CPU, 0.9, 30);
     tell_people(f);
     uint64_t id = sale(f);
     assert_true(lint_holds(f->collector, collector_event(f->collector, id), evidence));
@@ -161,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COLLECTOR_TEST(each_rule_that_pages_has_a_way_to_each_contact_and_so_has_silence),
         COLLECTOR_TEST(who_shares_a_robot_waits_for_its_turn_there),
+        COLLECTOR_TEST(a_relay_that_hangs_takes_longer_than_a_robot_that_does),
         COLLECTOR_TEST(who_is_put_on_duty_for_a_while_is_one_of_those_told),
         COLLECTOR_TEST(a_rule_that_takes_too_long_keeps_the_gate_shut_and_is_named),
         COLLECTOR_TEST(what_an_event_lays_over_a_rule_counts_at_its_longest),

@@ -277,8 +277,8 @@ bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
     struct lane *lane = lane_find(pager, channel);
     if (lane && (now_us < lane->blocked_us || is_half_gone(lane, now_us)))
         return false;
-    if (lane) /* one that nothing was ever sent by has no limit; of this nobody says when it was answered */
-        lane_count(lane, (struct sent){ .at_us = now_us + WORST_TRY_US }, now_us);
+    if (lane) /* one that nothing was ever sent by has no limit; of this nobody says when it was answered: the longest */
+        lane_count(lane, (struct sent){ .at_us = now_us + WORST_TRY_MAIL_US }, now_us);
     return true;
 }
 

@@ -20,8 +20,8 @@ static int64_t queued_us(const struct worst_path *path)
  * way alone waits for that to come back. */
 static int64_t told_us(const struct worst_path *path)
 {
-    int64_t down_us = TRIES_BEFORE_SPILL * WORST_TRY_US + BETWEEN_TRIES_US;
-    return path->n_ways > 1 ? down_us + WORST_TRY_US : down_us + 2 * BETWEEN_TRIES_US + WORST_TRY_US;
+    int64_t down_us = TRIES_BEFORE_SPILL * path->try_us + BETWEEN_TRIES_US;
+    return path->n_ways > 1 ? down_us + path->next_try_us : down_us + 2 * BETWEEN_TRIES_US + path->try_us;
 }
 
 struct worst worst_of(const struct worst_path *path)

@@ -16,10 +16,11 @@
 
 #include "base/clock.h"
 
-#define WORST_LINK_US   (60 * US_PER_S) /* three answers of 10 s missed, then the longest back-off of 30 s */
-#define WORST_STORE_US  (5 * US_PER_S)  /* a disk that hangs is a declared fault then: pages go out unrecorded */
-#define WORST_TRY_US    (10 * US_PER_S) /* an attempt that hangs */
-#define WORST_ANSWER_US (60 * US_PER_S) /* for somebody to read, and to acknowledge */
+#define WORST_LINK_US     (60 * US_PER_S) /* three answers of 10 s missed, then the longest back-off of 30 s */
+#define WORST_STORE_US    (5 * US_PER_S)  /* a disk that hangs is a declared fault then: pages go out unrecorded */
+#define WORST_TRY_US      (10 * US_PER_S) /* an attempt that hangs, over HTTP */
+#define WORST_TRY_MAIL_US (30 * US_PER_S) /* likewise to a relay: 10 s until it lets us mail, 20 s to take one */
+#define WORST_ANSWER_US   (60 * US_PER_S) /* for somebody to read, and to acknowledge */
 
 enum worst_stage {
     WORST_HOLD,   /* of the rule, or its span */
@@ -41,6 +42,8 @@ struct worst_path { /* of one rule to one contact */
         ahead; /* messages that may go first at the slower of its ways' channels: what is due is coalesced by address */
     unsigned per_minute; /* that channel's; 0: no limit */
     unsigned n_ways;     /* 1 or more */
+    int64_t try_us;      /* that an attempt takes which hangs, by the way it likes best... */
+    int64_t next_try_us; /* ...and by the slowest of the others */
 };
 
 struct worst {

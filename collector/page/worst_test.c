@@ -8,9 +8,14 @@
 
 static struct worst_path path(void)
 {
-    return (struct worst_path){
-        .hold_us = 30 * US_PER_S, .interval_us = US_PER_S, .after_us = 0, .ahead = 3, .per_minute = 20, .n_ways = 2
-    };
+    return (struct worst_path){ .hold_us = 30 * US_PER_S,
+                                .interval_us = US_PER_S,
+                                .after_us = 0,
+                                .ahead = 3,
+                                .per_minute = 20,
+                                .n_ways = 2,
+                                .try_us = WORST_TRY_US,
+                                .next_try_us = WORST_TRY_US };
 }
 
 static void the_total_is_the_sum_of_its_stages(void **state)
@@ -51,6 +56,10 @@ static void the_next_way_is_taken_when_the_first_counts_as_down(void **state)
     struct worst_path of = path();
     (void)state;
     assert_int_equal(worst_of(&of).stages[WORST_CHANNEL], 31 * US_PER_S); /* 10 + 1 + 10, then 10 at the next one */
+    of.try_us = WORST_TRY_MAIL_US;
+    assert_int_equal(worst_of(&of).stages[WORST_CHANNEL], 71 * US_PER_S); /* 30 + 1 + 30, then 10 */
+    of.n_ways = 1;
+    assert_int_equal(worst_of(&of).stages[WORST_CHANNEL], 93 * US_PER_S); /* a third time, 2 later */
 }
 
 static void each_stage_has_a_name_of_its_own(void **state)
