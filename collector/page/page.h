@@ -301,7 +301,8 @@ struct page_own {    /* an incident that no alert opens: downtime within a windo
 int pager_own(struct pager *pager, const struct page_own *own, int64_t now_us, uint64_t *ret_incident,
               struct page_effects *out);
 /* What it was about is over, and nobody has acknowledged it by that: an own one's, or, whatever it holds still fires,
- * an alert's. `by` NULL: it recovered. One that is resolved, or not in memory, is left as it is. */
+ * an alert's. `by` NULL: it recovered, which does not end one that a person has reopened. One that is
+ * resolved, or not in memory, is left as it is. */
 int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64_t now_us, struct page_effects *out);
 
 /* Opens a rehearsal and pages each of `whom` (contacts' names; who does not hear of the tenant is left out) and its

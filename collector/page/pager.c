@@ -401,7 +401,7 @@ int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
     struct dossier *dossier = dossier_find(pager, incident);
-    if (dossier && dossier->known && dossier->row.state != INCIDENT_RESOLVED)
+    if (dossier && dossier->known && dossier->row.state != INCIDENT_RESOLVED && (by || !dossier->row.held))
         dossier_resolve(&p, dossier, by ? by : BY_RECOVERY);
     return p.rc;
 }

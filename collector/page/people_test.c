@@ -184,6 +184,18 @@ static void the_collectors_own_incident_ends_with_its_cause(void **state)
     assert_int_equal(f->out.n_incidents, 0);
 }
 
+static void the_collectors_own_incident_that_was_reopened_is_ended_by_a_person(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = own(f, "Channel mail cannot be reached", T0);
+    assert_int_equal(pager_resolve(f->pager, id, "li", f->now_us, &f->out, NULL), 0);
+    assert_int_equal(pager_reopen(f->pager, id, "li", f->now_us, &f->out, NULL), 0);
+    assert_int_equal(pager_own_ends(f->pager, id, NULL, f->now_us, &f->out), 0);
+    assert_int_equal(incident(f, id)->state, INCIDENT_ACKNOWLEDGED);
+    assert_int_equal(pager_own_ends(f->pager, id, "li", f->now_us, &f->out), 0);
+    assert_int_equal(incident(f, id)->state, INCIDENT_RESOLVED);
+}
+
 static void what_happens_in_a_drill_says_so(void **state)
 {
     struct fixture *f = *state;
@@ -219,6 +231,7 @@ int main(void)
         TEST(what_people_may_not_do_is_said_and_changes_nothing),
         TEST(the_collectors_own_incidents_are_each_told_by_themselves),
         TEST(the_collectors_own_incident_ends_with_its_cause),
+        TEST(the_collectors_own_incident_that_was_reopened_is_ended_by_a_person),
         TEST(what_happens_in_a_drill_says_so),
     };
     return cmocka_run_group_tests_name("collector.page.people", tests, NULL, NULL);
