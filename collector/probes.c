@@ -185,13 +185,35 @@ void probes_tick(struct collector *collector)
 
 /* ---- at start and end ---- */
 
+static bool is_group_of(const char *group, const char *name)
+{
+    char text[NAME_MAX_BYTES + 1];
+    group_text(text, name);
+    return strcmp(text, group) == 0;
+}
+
+/* A group holds no more than the beginning of a long name. One that the configuration has no more is what is left. */
+static const char *name_of_group(const struct collector_config *config, const char *group)
+{
+    const struct channel_config *channels = config->people.channels.at;
+    const struct webhook_config *webhooks = config->webhooks.at;
+    for (size_t i = 0; i < config->people.channels.n; i++)
+        if (is_group_of(group, channels[i].name))
+            return channels[i].name;
+    for (size_t i = 0; i < config->webhooks.n; i++)
+        if (is_group_of(group, webhooks[i].name))
+            return webhooks[i].name;
+    return group + sizeof GROUP - 1;
+}
+
 static void take_up(void *user, const struct incident *incident)
 {
+    struct collector *collector = user;
     size_t len = sizeof GROUP - 1;
     if (incident->tenant != TENANT_RESERVED || incident->state == INCIDENT_RESOLVED ||
         strncmp(incident->group, GROUP, len) != 0)
         return;
-    struct probe *probe = note(user, incident->group + len);
+    struct probe *probe = note(collector, name_of_group(collector->config, incident->group));
     if (probe)
         probe->incident = incident->id;
 }

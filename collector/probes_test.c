@@ -96,6 +96,27 @@ static void a_restart_and_the_end_of_the_event_change_nothing_about_it(void **st
     assert_int_equal(times_logged(f, "event=channel_unreached"), 4);
 }
 
+static void a_channel_of_a_long_name_is_known_again_by_its_beginning(void **state)
+{
+    struct fixture *f = *state;
+    static const char name[] = "the-robot-of-the-people-who-are-on-duty-in-the-room-at-night";
+    f->webhooks[0].name = name;
+    with_one_away(f);
+    start_event(f, "launch");
+    pass(f, 60);
+    RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 1);
+    pass(f, 15);
+    RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 2);
+    restart_collector(f);
+    pass(f, 60);
+    RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 3);
+    pass(f, 15);
+    RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 4);
+    assert_int_equal(times_logged(f, "event=concern group="), 1);
+    assert_false(was_logged(f, "event=concern_over"));
+    assert_int_equal(incident(f, 1)->state, INCIDENT_TRIGGERED);
+}
+
 static void a_channel_that_is_gone_from_the_configuration_is_nobodys_concern(void **state)
 {
     struct fixture *f = *state;
@@ -124,6 +145,7 @@ int main(void)
         COLLECTOR_TEST(a_channel_that_cannot_be_reached_is_told_by_another_until_it_can),
         COLLECTOR_TEST(one_failure_is_nobodys_concern),
         COLLECTOR_TEST(a_restart_and_the_end_of_the_event_change_nothing_about_it),
+        COLLECTOR_TEST(a_channel_of_a_long_name_is_known_again_by_its_beginning),
         COLLECTOR_TEST(a_channel_that_is_gone_from_the_configuration_is_nobodys_concern),
         COLLECTOR_TEST(a_collector_may_be_closed_while_one_is_asked),
     };
