@@ -53,6 +53,7 @@ struct host_state { /* what the collector knows of a host beside its row */
     int64_t interval_us;                    /* the agent confirmed; 0: not yet */
     uint64_t confirmed_revision;            /* of its policy, likewise */
     bool beats;                             /* WATCH_HEARTBEAT_RULE fires */
+    bool rehearses;                         /* WATCH_REHEARSAL_RULE does */
     double limits[LIMIT_COUNT];             /* in force: an event's, or else the host's own */
     unsigned in_force;                      /* rules': IN_FORCE(...) bits */
     uint64_t event;                         /* the live event it is in; 0: none */

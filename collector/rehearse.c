@@ -148,7 +148,7 @@ static bool is_rehearsed(const struct collector *collector, const struct host_st
             (is_under_way(assured) || (incident && incident->state != INCIDENT_RESOLVED)))
             return true;
     }
-    return false;
+    return host->rehearses; /* it may have been stopped before that crossing came: another would not come of it */
 }
 
 /* NULL: it can. */
@@ -302,8 +302,10 @@ static void cross(struct collector *collector, struct assured *assured, const st
 
 void rehearse_heard(struct collector *collector, const struct transition *transition)
 {
-    if (transition->late)
+    struct host_state *host = scope_host(collector, transition->alert.host);
+    if (!host || transition->late)
         return; /* of one that was asked for before a gap */
+    host->rehearses = transition->alert.state == ALERT_FIRING;
     for (size_t i = 0; i < collector->n_events; i++) {
         struct assured *assured = (struct assured *)collector->events[i];
         const struct rehearsal *row = assured->rehearsal;

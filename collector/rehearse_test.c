@@ -249,6 +249,22 @@ static void it_is_stopped_by_name(void **state)
     assert_int_equal(collector_stop_rehearsal(f->collector, event, "li", &row, &f->err), -EPERM);
 }
 
+static void a_host_whose_crossing_came_behind_the_stop_is_not_asked_until_it_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    const struct rehearsal *row;
+    uint64_t event = prepare(f, &saying, NULL);
+    assert_int_equal(rehearse(f, event), 0);
+    say(f, &saying); /* hears of it */
+    assert_int_equal(collector_stop_rehearsal(f->collector, event, "li", &row, &f->err), 0);
+    say(f, &saying); /* says so, too late */
+    assert_int_equal(rehearse(f, event), -EPERM);
+    assert_non_null(strstr(f->err.text, "web-1 is in a rehearsal that is not over yet"));
+    say(f, &saying);
+    assert_int_equal(cross(f, event, &saying)->host, f->host);
+}
+
 /* ---- a collector that does not come back at once ---- */
 
 static void come_back(struct fixture *f, struct saying *saying)
@@ -418,6 +434,7 @@ int main(void)
         COLLECTOR_TEST(it_fails_when_no_crossing_comes_of_it),
         COLLECTOR_TEST(it_fails_when_whom_it_would_tell_have_gone_meanwhile),
         COLLECTOR_TEST(it_is_stopped_by_name),
+        COLLECTOR_TEST(a_host_whose_crossing_came_behind_the_stop_is_not_asked_until_it_is_over),
         COLLECTOR_TEST(one_that_was_asked_for_goes_on_after_a_restart),
         COLLECTOR_TEST(one_that_was_told_goes_on_after_a_restart_and_tells_nobody_anew),
         COLLECTOR_TEST(one_that_had_ended_asks_nothing_of_its_host_after_a_restart),
