@@ -154,7 +154,7 @@ static void judge_lint(struct collector *collector, struct assured *assured)
 }
 
 /* It may be that nobody has rehearsed; and whoever has, did so with those who were to be told then. */
-static void judge_rehearsal(struct collector *collector, struct assured *assured)
+void life_judge_rehearsal(struct collector *collector, struct assured *assured)
 {
     struct gate *gate = &assured->gates[GATE_REHEARSAL];
     char why[GATE_TEXT_MAX + 1];
@@ -332,7 +332,7 @@ static int take(struct collector *collector, struct assured *assured, struct eve
         judge_notices(collector, assured);
         judge_contacts(collector, assured);
         judge_lint(collector, assured);
-        judge_rehearsal(collector, assured);
+        life_judge_rehearsal(collector, assured);
     }
     if (rc == 0 && begins_window(&after, ask->verb))
         rc = describe_check_rules(collector, assured, err);
@@ -383,7 +383,7 @@ static void tick(struct collector *collector, struct assured *assured, int64_t n
         judge_notices(collector, assured);
         judge_contacts(collector, assured);
         judge_lint(collector, assured);
-        judge_rehearsal(collector, assured);
+        life_judge_rehearsal(collector, assured);
     }
     while (event_tick(&assured->row, assured->gates, now, &change))
         follow(collector, &assured->row, &change, "");

@@ -334,6 +334,8 @@ void life_note_created(struct collector *collector, const struct event *event, c
 /* What a part has found of a gate: kept, and on record. Nothing of it is for drills: the caller leaves them out. */
 void life_judge(struct collector *collector, struct assured *assured, enum gate_kind kind, bool passed,
                 const char *evidence);
+/* Opens the gate again that an earlier rehearsal passed, if whom the event would tell are not those who were told. */
+void life_judge_rehearsal(struct collector *collector, struct assured *assured);
 /* What these gates (bits) rested on is another now. */
 void life_reopen(struct collector *collector, struct assured *assured, unsigned gates, const struct decision *decision);
 struct life_gathered { /* of a tenant: owned lists of what is borrowed */

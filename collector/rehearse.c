@@ -9,6 +9,7 @@
  * that does not come back. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +214,8 @@ static int check(const struct collector *collector, const struct assured *assure
     return rehearse_find_whom(collector, &assured->row, &whom, told, err);
 }
 
-/* What the one before has left behind is over. NULL: out of memory. */
+/* What the one before has left behind is over, but for whom it told: that says whether the gate holds, until this one
+ * has crossed. NULL: out of memory. */
 static struct rehearsal *clear_row(struct collector *collector, struct assured *assured)
 {
     struct rehearsal *row = assured->rehearsal ? assured->rehearsal : calloc(1, sizeof *row);
@@ -221,7 +223,7 @@ static struct rehearsal *clear_row(struct collector *collector, struct assured *
         return NULL;
     if (row->incident) /* its host has yet to recover */
         pager_own_ends(collector->pager, row->incident, NULL, now_us(collector), &collector->effects);
-    memset(row, 0, sizeof *row);
+    memset(row, 0, offsetof(struct rehearsal, told));
     assured->rehearsal = row;
     return row;
 }
@@ -294,6 +296,7 @@ static void cross(struct collector *collector, struct assured *assured, const st
     row->state = REHEARSAL_TOLD;
     row->crossed_us = transition->alert.crossed_us;
     row->detected_us = transition->detected_us;
+    life_judge_rehearsal(collector, assured); /* by the one before: from here on it is this one that told somebody */
     tell_everybody(collector, assured, transition);
     note(collector, assured, "collector",
          json_pack("{s:s, s:I, s:I, s:I}", "what", "crossed", "crossed_us", (json_int_t)row->crossed_us, "detected_us",

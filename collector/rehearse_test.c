@@ -423,6 +423,50 @@ static void other_ways_since_then_open_the_gate_again(void **state)
     assert_string_equal(why, "since then alice has another way"); /* her robot is another one */
 }
 
+/* A rehearsal that has passed, and whose host says nothing more. */
+static const struct rehearsal *walk(struct fixture *f, uint64_t event, struct saying *saying)
+{
+    const struct rehearsal *row = cross(f, event, saying);
+    pages_out(f);
+    acknowledge(f, row->incident);
+    say(f, saying);
+    say(f, saying);
+    say(f, saying);
+    assert_true(row->passed);
+    assert_int_equal(incident(f, row->incident)->state, INCIDENT_RESOLVED);
+    return row;
+}
+
+static void another_rehearsal_leaves_the_gate_as_it_is_until_it_has_its_verdict(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    uint64_t event = prepare(f, &saying, NULL);
+    struct assured *assured = life_of(f->collector, event);
+    const struct rehearsal *row = walk(f, event, &saying);
+    assert_int_equal(rehearse(f, event), 0);
+    life_judge_rehearsal(f->collector, assured);
+    assert_int_equal(gate_of(f, event)->state, GATE_PASSED);
+    say(f, &saying);
+    say(f, &saying);
+    assert_int_equal(row->state, REHEARSAL_TOLD);
+    life_judge_rehearsal(f->collector, assured);
+    assert_int_equal(gate_of(f, event)->state, GATE_PASSED);
+}
+
+static void to_begin_another_rehearsal_hides_no_change(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    uint64_t event = prepare(f, &saying, NULL);
+    walk(f, event, &saying);
+    tell_people(f, bad_way);
+    assert_int_equal(collector_reload(f->collector, &f->config, &f->err), 0);
+    cross(f, event, &saying);
+    assert_int_equal(gate_of(f, event)->state, GATE_OPEN);
+    assert_string_equal(gate_of(f, event)->evidence, "since then lead has another way");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -442,6 +486,8 @@ int main(void)
         COLLECTOR_TEST(what_cannot_be_rehearsed_is_refused_and_says_why),
         COLLECTOR_TEST(a_drill_is_rehearsed_too_and_has_no_gate),
         COLLECTOR_TEST(other_ways_since_then_open_the_gate_again),
+        COLLECTOR_TEST(another_rehearsal_leaves_the_gate_as_it_is_until_it_has_its_verdict),
+        COLLECTOR_TEST(to_begin_another_rehearsal_hides_no_change),
     };
     return cmocka_run_group_tests_name("collector.core.rehearse", tests, NULL, NULL);
 }

@@ -34,7 +34,8 @@ struct rehearsal { /* also the row the store keeps */
     int64_t detected_us;
     int64_t ended_us;
     char evidence[REHEARSAL_TEXT_MAX + 1]; /* of its verdict, in words */
-    char told[REHEARSAL_TOLD_MAX + 1];     /* whom it told: a line each, the name and a hash of the ways */
+    char told[REHEARSAL_TOLD_MAX + 1]; /* last. Whom it told: a line each, the name and a hash of the ways; until it has
+                                      * crossed, whom the one before it did */
 };
 
 /* "asked", "told", "ended". */
