@@ -534,7 +534,7 @@ void pulse_heard(struct collector *collector, const struct transition *transitio
 /* A page of PAGE_BEAT is on disk; it was taken from the queue. */
 void pulse_recorded(struct collector *collector, uint64_t page);
 void pulse_came(struct collector *collector, uint64_t page);
-/* No live event's last beat was lost. */
+/* No live event's last beat was lost, of those that have a host that can be asked for another. */
 bool pulse_is_well(const struct collector *collector);
 
 /* deadman.c */

@@ -275,7 +275,7 @@ void pulse_tick(struct collector *collector)
 bool pulse_is_well(const struct collector *collector)
 {
     for (const struct heart *heart = collector->hearts; heart; heart = heart->next)
-        if (heart->seen.in_a_row > 0)
+        if (heart->seen.in_a_row > 0 && any_can_beat(collector, heart))
             return false;
     return true;
 }

@@ -170,6 +170,23 @@ static void a_host_that_falls_silent_says_nothing_of_the_way(void **state)
     assert_true(pulse_is_well(f->collector));
 }
 
+static void a_lost_beat_says_nothing_more_once_no_host_can_be_asked_for_another(void **state)
+{
+    struct fixture *f = *state;
+    struct war_room room = live(f, 1);
+    room.hosts[0].refuses = true;
+    seconds(&room, 70);
+    assert_int_equal(heart_of(&room).in_a_row, 1);
+    assert_false(pulse_is_well(f->collector));
+    room.hosts[0].gone = true;
+    seconds(&room, 20);
+    assert_int_equal(heart_of(&room).in_a_row, 1);
+    assert_true(pulse_is_well(f->collector));
+    room.hosts[0].gone = false; /* it is back, and no better */
+    seconds(&room, 2);
+    assert_false(pulse_is_well(f->collector));
+}
+
 static void hosts_whose_agents_know_of_no_exercise_are_not_asked(void **state)
 {
     struct fixture *f = *state;
@@ -221,6 +238,7 @@ int main(void)
         COLLECTOR_TEST(the_dead_man_is_not_fed_while_one_is_lost),
         COLLECTOR_TEST(an_agent_that_takes_no_policy_is_said_to_be_one),
         COLLECTOR_TEST(a_host_that_falls_silent_says_nothing_of_the_way),
+        COLLECTOR_TEST(a_lost_beat_says_nothing_more_once_no_host_can_be_asked_for_another),
         COLLECTOR_TEST(hosts_whose_agents_know_of_no_exercise_are_not_asked),
         COLLECTOR_TEST(an_event_that_is_over_has_no_heart),
         COLLECTOR_TEST(what_is_lost_before_a_restart_ends_behind_it),

@@ -71,7 +71,7 @@
 #include "collector/watch/watch.h"
 
 #define PAGE_BUDGET_US      (600 * US_PER_S)
-#define REHEARSED_FOR_US    (120 * US_PER_S)
+#define REHEARSED_FOR_US    (480 * US_PER_S)
 #define REHEARSAL_MARK      "REHEARSAL: "    /* what the title of one begins with */
 #define PAGE_LOOPBACK       "loopback"       /* no contact's and no channel's name */
 #define ACKNOWLEDGED_FOR_US (900 * US_PER_S) /* in a window; outside of one, or once it is over, it does not expire */
