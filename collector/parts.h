@@ -138,6 +138,7 @@ struct assured {
     struct overlays
         *overlays; /* owned: what the same lays over rules, while it is armed or live and does so; else NULL */
     struct rehearsal *rehearsal; /* owned: the latest; NULL: there was none */
+    int64_t rehearse_asked_us;   /* its host was, by this process; monotonic */
     struct document *declared;   /* owned: the same, read, while it is armed or live and declares limits; else NULL */
 };
 

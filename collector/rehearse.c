@@ -228,7 +228,7 @@ static struct rehearsal *clear_row(struct collector *collector, struct assured *
     return row;
 }
 
-static void begin(struct collector *collector, const struct assured *assured, const struct host *host, const char *by)
+static void begin(struct collector *collector, struct assured *assured, const struct host *host, const char *by)
 {
     struct rehearsal *row = assured->rehearsal;
     row->event = assured->row.id;
@@ -237,6 +237,7 @@ static void begin(struct collector *collector, const struct assured *assured, co
     row->started_us = now_us(collector);
     snprintf(row->host_name, sizeof row->host_name, "%s", host->name);
     snprintf(row->started_by, sizeof row->started_by, "%s", by);
+    assured->rehearse_asked_us = clock_mono_us(collector->clock);
     ask_host(collector, row, true);
     note(collector, assured, by, json_pack("{s:s}", "what", "started"));
     log_event(&collector->log, LOG_INFO, "rehearsal_started", KV_TEXT("event_name", assured->row.name),
@@ -323,12 +324,12 @@ void rehearse_heard(struct collector *collector, const struct transition *transi
 
 /* ---- each second ---- */
 
-static void wait_for_crossing(struct collector *collector, struct assured *assured, int64_t now)
+static void wait_for_crossing(struct collector *collector, struct assured *assured)
 {
     const struct rehearsal *row = assured->rehearsal;
     const struct host_state *host = scope_host(collector, row->host);
     char evidence[REHEARSAL_TEXT_MAX + 1];
-    if (now - row->started_us <= REHEARSAL_CROSS_US)
+    if (clock_mono_us(collector->clock) - assured->rehearse_asked_us <= REHEARSAL_CROSS_US)
         return;
     snprintf(evidence, sizeof evidence, "%s %s: no crossing came of it within %" PRId64 " s", row->host_name,
              host && reports(host) ? "reports" : "does not report", REHEARSAL_CROSS_US / US_PER_S);
@@ -367,7 +368,7 @@ static void look(struct collector *collector, struct assured *assured, int64_t n
         end(collector, assured, false, evidence, "collector");
     }
     if (assured->rehearsal->state == REHEARSAL_ASKED)
-        wait_for_crossing(collector, assured, now);
+        wait_for_crossing(collector, assured);
     else if (assured->rehearsal->state == REHEARSAL_TOLD)
         wait_for_people(collector, assured, now);
     else
@@ -411,11 +412,14 @@ int rehearse_restore(struct collector *collector, const struct rehearsal *row)
     return 0;
 }
 
+/* What was asked for is asked anew: agents may take a while to be back. */
 void rehearse_go_on(struct collector *collector)
 {
     for (size_t i = 0; i < collector->n_events; i++) {
-        const struct assured *assured = (const struct assured *)collector->events[i];
-        if (is_under_way(assured))
-            ask_host(collector, assured->rehearsal, true);
+        struct assured *assured = (struct assured *)collector->events[i];
+        if (!is_under_way(assured))
+            continue;
+        assured->rehearse_asked_us = clock_mono_us(collector->clock);
+        ask_host(collector, assured->rehearsal, true);
     }
 }

@@ -289,6 +289,21 @@ static void one_that_was_asked_for_goes_on_after_a_restart(void **state)
     assert_int_equal(pages_out(f), 3);
 }
 
+static void a_collector_that_was_away_waits_for_its_crossing_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    uint64_t event = prepare(f, &saying, NULL);
+    assert_int_equal(rehearse(f, event), 0);
+    pass(f, 50);
+    commit(f, f->tenant);
+    come_back(f, &saying);
+    pass(f, 50);
+    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ASKED);
+    pass(f, 12);
+    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ENDED);
+}
+
 static void one_that_was_told_goes_on_after_a_restart_and_tells_nobody_anew(void **state)
 {
     struct fixture *f = *state;
@@ -480,6 +495,7 @@ int main(void)
         COLLECTOR_TEST(it_is_stopped_by_name),
         COLLECTOR_TEST(a_host_whose_crossing_came_behind_the_stop_is_not_asked_until_it_is_over),
         COLLECTOR_TEST(one_that_was_asked_for_goes_on_after_a_restart),
+        COLLECTOR_TEST(a_collector_that_was_away_waits_for_its_crossing_anew),
         COLLECTOR_TEST(one_that_was_told_goes_on_after_a_restart_and_tells_nobody_anew),
         COLLECTOR_TEST(one_that_had_ended_asks_nothing_of_its_host_after_a_restart),
         COLLECTOR_TEST(its_waiting_follows_a_clock_that_is_put_back),
