@@ -13,7 +13,7 @@
 
 #define HASH_BEGIN UINT64_C(0xcbf29ce484222325) /* FNV-1a */
 #define HASH_PRIME UINT64_C(0x100000001b3)
-enum { SPREAD_MAX = 120 /* a minute; of more there is always one left */ };
+enum { SPREAD_MAX = 120 /* a minute; of more there is always one left */, ADDRESS_BUCKETS = 251 };
 
 static unsigned rank_of(const struct slip *slip)
 {
@@ -248,6 +248,24 @@ static struct slip *first_of_those(const struct lane *lane, int64_t now_us,
     return best;
 }
 
+/* Of those as urgent as the first one, that leads a message that is full. Only addresses that may have so many pages are
+ * looked at closely. NULL: none. */
+static struct slip *first_full(const struct lane *lane)
+{
+    const struct slip_queue *ready = &lane->ready;
+    unsigned waiting[ADDRESS_BUCKETS] = { 0 };
+    struct slip *best = NULL;
+    for (size_t i = 0; i < ready->n; i++)
+        waiting[slip_whom(ready->at[i]) % ADDRESS_BUCKETS]++;
+    for (size_t i = 0; i < ready->n; i++) {
+        struct slip *slip = ready->at[i];
+        if ((!best || is_more_urgent(slip, best)) && rank_of(slip) == rank_of(queue_first(ready)) &&
+            waiting[slip_whom(slip) % ADDRESS_BUCKETS] >= lane->together && fills_a_message(slip))
+            best = slip;
+    }
+    return best;
+}
+
 /* NULL: it takes nothing now. */
 static struct slip *first_taken(const struct lane *lane, int64_t now_us)
 {
@@ -256,9 +274,11 @@ static struct slip *first_taken(const struct lane *lane, int64_t now_us)
         return NULL;
     if (now_us < lane->blocked_us)
         return first_of_those(lane, now_us, is_chance);
-    if (now_us >= spread_until_us(lane, now_us) || fills_a_message(first))
+    if (now_us >= spread_until_us(lane, now_us))
         return first;
-    return first_of_those(lane, now_us, need_not_wait);
+    struct slip *full = first_full(lane);
+    struct slip *fresh = first_of_those(lane, now_us, need_not_wait);
+    return full && (!fresh || is_more_urgent(full, fresh)) ? full : fresh;
 }
 
 unsigned lane_count(struct lane *lane, struct sent sent, int64_t now_us)

@@ -113,6 +113,30 @@ static void whom_nothing_was_written_to_waits_for_nobodys_burst(void **state)
     assert_int_equal(pages, 22); /* all twelve, to lead */
 }
 
+static void a_message_that_is_full_waits_for_no_other_address(void **state)
+{
+    struct fixture *f = *state;
+    unsigned pages = 0;
+    with_channels(f, full, "0s lead");
+    FIRES(f);
+    count_taken(f, "mail", &pages);
+    set_people(f, "0s bob");
+    for (unsigned i = 2; i <= 10; i++) {
+        FIRES(f, .host = i, .event = i);
+        count_taken(f, "mail", &pages);
+    }
+    assert_int_equal(pages, 10);
+    set_people(f, "0s lead");
+    FIRES(f, .host = 11, .event = 11); /* the most urgent, and not alone to wait */
+    set_people(f, "0s bob");
+    for (unsigned i = 12; i <= 30; i++)
+        FIRES(f, .host = i, .event = i);
+    assert_int_equal(count_taken(f, "mail", &pages), 0);
+    FIRES(f, .host = 31, .event = 31);
+    assert_int_equal(count_taken(f, "mail", &pages), 1);
+    assert_int_equal(pages, 30);
+}
+
 static void rehearse_all_but_bob(struct fixture *f)
 {
     static const char *const whom[] = { "alice", "lead", "manager" };
@@ -463,6 +487,7 @@ int main(void)
         TEST(a_message_is_of_the_minute_that_its_outcome_is_of),
         TEST(half_of_a_minute_is_kept_for_what_comes_behind_a_burst),
         TEST(whom_nothing_was_written_to_waits_for_nobodys_burst),
+        TEST(a_message_that_is_full_waits_for_no_other_address),
         TEST(the_rest_of_a_minute_is_not_for_what_is_less_urgent),
         TEST(a_message_that_is_no_page_is_given_none_of_the_second_half_of_a_minute),
         TEST(what_is_due_to_one_address_goes_together),
