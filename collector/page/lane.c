@@ -248,8 +248,8 @@ static struct slip *first_of_those(const struct lane *lane, int64_t now_us,
     return best;
 }
 
-/* Of those as urgent as the first one, that leads a message that is full. Only addresses that may have so many pages are
- * looked at closely. NULL: none. */
+/* Of those as urgent as the first one, that leads a message that is full. Only addresses that may have so many pages
+ * are looked at closely. NULL: none. */
 static struct slip *first_full(const struct lane *lane)
 {
     const struct slip_queue *ready = &lane->ready;
@@ -297,7 +297,7 @@ bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us)
     struct lane *lane = lane_find(pager, channel);
     if (lane && (now_us < lane->blocked_us || is_half_gone(lane, now_us)))
         return false;
-    if (lane) /* one that nothing was ever sent by has no limit; of this nobody says when it was answered: the longest */
+    if (lane) /* one that nothing was ever sent by has no limit; nobody says when this is answered: the longest */
         lane_count(lane, (struct sent){ .at_us = now_us + WORST_TRY_MAIL_US }, now_us);
     return true;
 }
