@@ -79,8 +79,8 @@ void collector_tick(struct collector *collector)
     probes_tick(collector);
     pulse_tick(collector);
     dead_man_tick(collector);
-    rehearse_tick(collector);
     pager_tick(collector->pager, now, &collector->effects);
+    rehearse_tick(collector); /* behind the pager, whose stamps its verdict compares with its own */
     desk_settle(collector);
     desk_send_due(collector);
     if (now - collector->beat_us >= BEAT_US || now < collector->beat_us) {

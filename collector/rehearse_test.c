@@ -359,6 +359,20 @@ static void its_waiting_follows_a_clock_that_is_put_back(void **state)
     assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ENDED);
 }
 
+static void its_verdict_is_not_mistaken_in_the_second_of_a_step_back(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    uint64_t event = prepare(f, &saying, NULL);
+    const struct rehearsal *row = cross(f, event, &saying);
+    pages_out(f);
+    pass(f, 1);
+    acknowledge(f, row->incident);
+    f->fake.wall_ns -= 3600 * NS_PER_S;
+    pass(f, 1);
+    assert_true(row->passed);
+}
+
 /* ---- who may be rehearsed ---- */
 
 static void assert_not_rehearsed(struct fixture *f, uint64_t event, int rc, const char *why)
@@ -499,6 +513,7 @@ int main(void)
         COLLECTOR_TEST(one_that_was_told_goes_on_after_a_restart_and_tells_nobody_anew),
         COLLECTOR_TEST(one_that_had_ended_asks_nothing_of_its_host_after_a_restart),
         COLLECTOR_TEST(its_waiting_follows_a_clock_that_is_put_back),
+        COLLECTOR_TEST(its_verdict_is_not_mistaken_in_the_second_of_a_step_back),
         COLLECTOR_TEST(what_cannot_be_rehearsed_is_refused_and_says_why),
         COLLECTOR_TEST(a_drill_is_rehearsed_too_and_has_no_gate),
         COLLECTOR_TEST(other_ways_since_then_open_the_gate_again),
