@@ -14,6 +14,7 @@
 #include "tests/sim/clocks.h"
 #include "tests/sim/fate.h"
 #include "tests/sim/folder.h"
+#include "tests/sim/plant.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/service.h"
 
@@ -23,8 +24,9 @@ struct options {
     int64_t hours;
     unsigned hosts; /* 0: as the seed has it */
     const char *log;
-    bool calm;  /* no faults */
-    bool trace; /* reports in the log */
+    const char *plant; /* NULL: no bug */
+    bool calm;         /* no faults */
+    bool trace;        /* reports in the log */
 };
 
 /* ---- one seed ---- */
@@ -63,8 +65,9 @@ static int run_seed(const struct options *options, uint64_t seed)
     char dir[] = "/dev/shm/warroom-sim-XXXXXX"; /* memory: what a real disk takes is no part of this */
     static char replay[256];
     struct dice dice = dice_of(seed, 'd');
-    snprintf(replay, sizeof replay, "%s --seed %" PRIu64 " --hours %" PRId64 "%s --log sim.log %s",
-             program_invocation_name, seed, options->hours, options->calm ? " --calm" : "", scenario->name);
+    snprintf(replay, sizeof replay, "%s --seed %" PRIu64 " --hours %" PRId64 "%s%s%s --log sim.log %s",
+             program_invocation_name, seed, options->hours, options->calm ? " --calm" : "",
+             options->plant ? " --plant " : "", options->plant ? options->plant : "", scenario->name);
     int log_fd =
         open(options->log ? options->log : "/dev/null", O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC, 0644);
     /* Names within it are the same each time, and so is the log. */
@@ -158,6 +161,11 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
     case 'c':
         options->calm = true;
         return 0;
+    case 'p':
+        options->plant = arg;
+        if (!plant_set(arg))
+            argp_error(state, "there is no bug %s to plant", arg);
+        return 0;
     case ARGP_KEY_ARG:
         options->scenario = find_scenario(arg, state);
         return 0;
@@ -175,6 +183,7 @@ int main(int argc, char **argv)
         { "log", 'l', "FILE", 0, "What collector and agents log", 0 },
         { "trace", 't', NULL, 0, "Every report in it, too", 0 },
         { "calm", 'c', NULL, 0, "Without faults", 0 },
+        { "plant", 'p', PLANT_NAMES, 0, "With a bug that the run must find", 0 },
         { 0 },
     };
     const struct argp argp = { .options = rows,
