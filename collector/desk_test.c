@@ -322,6 +322,27 @@ static void a_host_whose_report_waits_for_the_disk_is_not_silent(void **state)
     assert_true(page_says(f, "\"alertname\":\"silence\""));
 }
 
+static void a_host_that_is_told_to_ask_again_is_not_silent(void **state)
+{
+    struct fixture *f = *state;
+    page_the_tenants_people_only(f);
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1), 1, 1);
+    pass(f, 60); /* the grace after the start is over */
+    RUN_UNTIL(f, receiver_requests(f->receiver) == 1);
+    /* It is back: what it sent before its line was cut comes once more, with what it has read since. */
+    struct agent *anew = join_agent(f, f->host, 1);
+    break_disk();
+    unsigned old = SEND(agent, .first = 2, .age_us = 29 * US_PER_S);
+    RUN_UNTIL(f, status_of(f).reports == 2);
+    assert_int_equal(REPORT(anew, .first = 2, .n = 3, .age_us = 9 * US_PER_S)->answer.kind, ANSWER_BUSY);
+    heal_disk();
+    assert_stored(wait_reply(agent, old), 1, 2);
+    assert_int_equal(status_of(f).silent, 0);
+    pass(f, 2);
+    assert_int_equal(status_of(f).silent, 0);
+}
+
 static void a_host_that_is_told_a_longer_interval_is_not_silent_before_its_next_tick(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +415,7 @@ int main(void)
         COLLECTOR_TEST(a_tick_lost_in_a_fault_is_judged_once_when_it_comes_again),
         COLLECTOR_TEST(a_fault_of_the_disk_is_no_silence_of_the_hosts),
         COLLECTOR_TEST(a_host_whose_report_waits_for_the_disk_is_not_silent),
+        COLLECTOR_TEST(a_host_that_is_told_to_ask_again_is_not_silent),
         COLLECTOR_TEST(a_host_that_is_told_a_longer_interval_is_not_silent_before_its_next_tick),
         COLLECTOR_TEST(a_gap_that_closes_pages_with_the_true_crossing),
         COLLECTOR_TEST(a_crossing_of_an_exercise_is_nobodys_alert),

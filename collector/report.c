@@ -436,7 +436,8 @@ static void take(struct intake *in)
         if (gather_dropped(in) < 0 || wait_for_disk(in, false, false) < 0)
             answer(in);
         break;
-    case INGEST_BUSY:
+    case INGEST_BUSY: /* told to ask again: that is no silence */
+        watch_excuse_host(in->session->collector->watch, in->session->host->id, in->received_us);
         answer(in);
         break;
     case INGEST_REFUSED:
