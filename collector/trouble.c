@@ -1,5 +1,5 @@
-/* Disk troubles, and broken ledgers, told to people: the store says how its files fare, this makes each kind an incident
- * of the collector's own, once, and ends it when the trouble is over.
+/* Disk troubles, and broken ledgers, told to people: the store says how its files fare, this makes each kind an
+ * incident of the collector's own, once, and ends it when the trouble is over.
  *
  * Many files lie on one disk, so a disk's trouble is one incident however many of them it keeps from being written; a
  * damaged file is an incident for each file. When the collector's own file lies on the same disk, the incident lives in

@@ -4,8 +4,8 @@
  * Order    on_up after each (re)connection and before any answer that came by it, on_down when it breaks; one that
  *          breaks as soon as it is made may not be told at all; REQ itself sends an unanswered request again after a
  *          reconnection, so an answer may also come to a request from before on_down
- * Dialling starts at open, never gives up: pauses from 200 ms on, doubling, jittered by nng, never longer than a quarter
- *          of the time that nothing was up, 1 s to 30 s; a dead path is noticed after LINK_USER_TIMEOUT_S by
+ * Dialling starts at open, never gives up: pauses from 200 ms on, doubling, jittered by nng, never longer than a
+ *          quarter of the time that nothing was up, 1 s to 30 s; a dead path is noticed after LINK_USER_TIMEOUT_S by
  *          TCP_USER_TIMEOUT (proto/link/nng_process.c)
  * Addresses of several, one is dialled at a time, and kept while it works. One without a connection for its turn, a
  *          random half to whole LINK_TURN_MS, gives way to the next, and so round. After each round in vain turns and

@@ -4,9 +4,9 @@
  *          is *joined*. From then on each member_due() is a tick; ticks go one a batch, live ones first, each when the
  *          answer before it is here
  * Returns  a crew that `returns` does what agents do when their line goes: dial again, after a random wait below a
- *          bound that doubles from 200 ms to a quarter of the time it was away, 1 s to 30 s. What fell due meanwhile is backlog: sent behind the
- *          live ticks, oldest first, in full messages, one each `backlog_ns` at most. In a crew that does not, a
- *          member whose line went has *failed*; the first few say why on stderr
+ *          bound that doubles from 200 ms to a quarter of the time it was away, 1 s to 30 s. What fell due meanwhile
+ *          is backlog: sent behind the live ticks, oldest first, in full messages, one each `backlog_ns` at most. In a
+ *          crew that does not, a member whose line went has *failed*; the first few say why on stderr
  * Memory   what is unacknowledged is not kept but made anew: a host's values follow from its seed
  * Words    stored, busy and refused are answers; a busy batch is sent again with the next tick
  * Threads  the loop's

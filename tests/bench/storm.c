@@ -2,8 +2,8 @@
  *
  * Each line of the file of invitations is for as many of the hosts as any other; they join one behind the other and
  * `joined` is said when all have. From then on a line of input is an order: `cross` takes the memory of each of them to
- * 97 % with its next tick, `recover` lets it go. The end of the input is its own end. Hosts whose line went are lost: the
- * storm ends with them, and with an error. */
+ * 97 % with its next tick, `recover` lets it go. The end of the input is its own end. Hosts whose line went are lost:
+ * the storm ends with them, and with an error. */
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
