@@ -16,7 +16,6 @@ enum { NEVER_PCT = 25, RESOLVES_PCT = 8, TALKS_PCT = 15, LEAST_S = 5, MOST_S = 2
 struct duty { /* what somebody is about to do */
     struct duty *next, *prev;
     uint64_t incident;
-    uint64_t tenant;
     char who[CONTACT_NAME_MAX + 1];
     bool resolves;
     bool talks;
@@ -32,17 +31,15 @@ struct answered { /* and what is on record of it */
 
 static struct {
     struct dice dice;
-    uint64_t tenant;
     size_t n;
     struct answered *answered;
     struct crew_counts counts;
     struct duty *duties;
 } crew;
 
-void crew_begin(uint64_t seed, uint64_t tenant)
+void crew_begin(uint64_t seed)
 {
     crew.dice = dice_of(seed, 'c');
-    crew.tenant = tenant;
 }
 
 /* ---- what they do ---- */
@@ -95,6 +92,7 @@ static void answer(void *user)
         return;
     }
     const struct incident *incident = pager_incident(collector_pager(collector), duty->incident);
+    uint64_t tenant = incident ? incident->tenant : TENANT_RESERVED; /* whose own are in a file of their own */
     int rc = -1;
     if (incident && duty->talks)
         talk(duty);
@@ -108,7 +106,7 @@ static void answer(void *user)
         end_duty(duty);
         return;
     }
-    collector_then(collector, STORE_TENANT, duty->tenant, on_written, duty);
+    collector_then(collector, STORE_TENANT, tenant, on_written, duty);
 }
 
 static void take_on(const struct receipt *receipt, uint64_t incident)
@@ -122,7 +120,6 @@ static void take_on(const struct receipt *receipt, uint64_t incident)
     memcpy(duty->who, receipt->contact, sizeof duty->who);
     duty->resolves = dice_chance(&crew.dice, RESOLVES_PCT);
     duty->talks = dice_chance(&crew.dice, TALKS_PCT);
-    duty->tenant = crew.tenant;
     DL_APPEND(crew.duties, duty);
     world_at(world_now_us() + dice_span(&crew.dice, LEAST_S * 1000, MOST_S * 1000) * US_PER_MS, answer, duty);
 }

@@ -10,8 +10,7 @@
 
 #include "tests/sim/receiver.h"
 
-/* `tenant`: whose incidents they answer. */
-void crew_begin(uint64_t seed, uint64_t tenant);
+void crew_begin(uint64_t seed);
 void crew_took(const struct receipt *receipt);
 void crew_sends(const struct message *message);
 struct crew_counts {

@@ -239,7 +239,7 @@ void play_days(struct stage *stage)
     name_people();
     room_open();
     people_the_world();
-    crew_begin(stage->seed, day.tenant);
+    crew_begin(stage->seed);
     const struct trial trial = {
         .hosts = stage->hosts, .n_hosts = stage->n_hosts, .hold_us = hold_of, .prompt_us = PROMPT_US
     };
