@@ -177,9 +177,14 @@ class Chaos:
 
     def unpaged(self):
         """Spells that no incident tells of that was paged. One that came while its host's incident was open belongs to that."""
-        paged = {page["page"]["commonLabels"]["incident"] for page in self.world.pages()
-                 if page["page"]["status"] == "firing"}
-        told = [row for row in self.world.incidents() if str(row["id"]) in paged and self.tells_of_memory(row)]
+        paged = {}  # what comes back within ten minutes is the same incident, under a later clock: the first one counts
+        for page in self.world.pages():
+            if page["page"]["status"] == "firing":
+                starts = min(alert["startsAt"] for alert in page["page"]["alerts"])
+                number = page["page"]["commonLabels"]["incident"]
+                paged[number] = min(starts, paged.get(number, starts))
+        told = [{**row, "crossed": min(row["crossed"], paged[str(row["id"])])} for row in self.world.incidents()
+                if str(row["id"]) in paged and self.tells_of_memory(row)]
         return [spell for spell in self.planted if not any(covers(row, *spell) for row in told)]
 
     def tells_of_memory(self, row):

@@ -66,7 +66,8 @@ class Pulse(unittest.TestCase):
         self.assertEqual((incident["tenant"], incident["state"]), ("warroom", "triggered"))
         self.world.start_mailbox()
         wait_for("it can be reached", lambda: "event=concern_over" in self.world.log("collector"))
-        self.assertEqual(self.world.must("incident", "show", incident["id"])["incident"]["resolved_by"], "recovery")
+        wait_for("that is on disk", lambda: self.world.must(
+            "incident", "show", incident["id"])["incident"]["resolved_by"] == "recovery")
 
     def test_somebody_outside_hears_from_a_collector_that_is_well(self):
         self.world.start_collector()

@@ -165,7 +165,10 @@ static void note_arrived(struct sim_host *host, const struct asked *asked)
 {
     for (uint64_t n = asked->first; n <= asked->last; n++) {
         struct tick *tick = &host->ticks[check_serial(host, &asked->run, n)];
-        tick->arrived_us = tick->arrived_us ? tick->arrived_us : asked->at_us;
+        if (tick->arrived_us)
+            continue;
+        tick->arrived_us = asked->at_us;
+        tick->misdated = tick->life != host->life && tick->wall_off_us != host->wall_off_us;
     }
 }
 

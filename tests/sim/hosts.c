@@ -136,7 +136,8 @@ static void note_tick(struct sim_host *host)
         if (!host->ticks)
             world_fail("out of memory");
     }
-    host->ticks[++host->n_ticks] = (struct tick){ .at_us = world_wall_us(), .life = host->life };
+    host->ticks[++host->n_ticks] =
+        (struct tick){ .at_us = world_wall_us(), .life = host->life, .wall_off_us = host->wall_off_us };
 }
 
 static void add_the_rest(struct sim_host *host)

@@ -23,14 +23,16 @@ enum { HOSTS_MAX = 20 };
 enum ill { ILL_CPU, ILL_MEMORY, ILL_FILESYSTEM, ILL_COUNT }; /* what a spell is of */
 
 struct tick {
-    int64_t at_us;      /* wall */
-    uint32_t life;      /* which life of the agent took it, from 1 */
-    bool acked;         /* the collector said that it is stored */
-    bool losable;       /* its agent died before it was in the spool */
-    bool declared;      /* as dropped, and the collector has it on record: files_audit()... */
-    bool lost;          /* ...and it is not stored */
-    int64_t asked_us;   /* when a report with it got to the collector first, whatever came of that; wall; 0: not yet */
-    int64_t arrived_us; /* when the collector got it first, this life of it or another; wall; 0: not yet */
+    int64_t at_us;       /* wall */
+    uint32_t life;       /* which life of the agent took it, from 1 */
+    int64_t wall_off_us; /* of the host, then */
+    bool misdated;       /* it came in a later life, when the wall clock was off by something else */
+    bool acked;          /* the collector said that it is stored */
+    bool losable;        /* its agent died before it was in the spool */
+    bool declared;       /* as dropped, and the collector has it on record: files_audit()... */
+    bool lost;           /* ...and it is not stored */
+    int64_t asked_us;    /* when a report with it got to the collector first, whatever came of that; wall; 0: not yet */
+    int64_t arrived_us;  /* when the collector got it first, this life of it or another; wall; 0: not yet */
 };
 
 struct spell { /* [from, to), wall */
