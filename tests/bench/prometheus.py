@@ -2,8 +2,8 @@
 crossing to a page. They read the host that the agent reads."""
 import http.client
 import json
-import socket
 
+from ports import own_port
 from world import ROOT, wait_for
 
 TOOLS = (ROOT / "build/tools").resolve()
@@ -31,12 +31,6 @@ WITHIN_SHARES = ("unshare", "--mount", "--map-root-user", "--propagation", "unch
                  'mount -t overlay overlay -o "lowerdir=$0/usr/share:/usr/share" /usr/share && exec "$@"')
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def answer(port, path):
     """The body of a 200, else None."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -56,7 +50,7 @@ class Prometheus:
 
     def __init__(self, world, url):
         self.world = world
-        self.ports = {name: free_port() for name in NAMES}
+        self.ports = {name: own_port() for name in NAMES}
         folder, ports = world.folder, self.ports
         (folder / "prometheus-rules.yaml").write_text(RULES.format())
         (folder / "prometheus.yaml").write_text(SCRAPES.format(folder=folder, alertmanager=ports["prometheus-alertmanager"],

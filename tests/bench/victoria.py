@@ -4,13 +4,13 @@ import itertools
 import json
 import math
 import pathlib
-import socket
 import struct
 import subprocess
 import time
 import urllib.parse
 
 from bench import cpu_s
+from ports import own_port
 from world import ROOT, Failed, wait_for
 
 PROGRAM = ROOT / "build/tools/victoria-metrics/usr/bin/victoria-metrics"
@@ -64,9 +64,7 @@ def requests(dataset, shift_us):
 class Victoria:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = own_port()
         self.log = open(self.folder.with_suffix(".log"), "w", encoding="utf-8")
         self.process = subprocess.Popen(
             [PROGRAM, f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=100y"],

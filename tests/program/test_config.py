@@ -281,7 +281,7 @@ class Running(unittest.TestCase):
             world.configure()
             world.configure_agent("nonsense: 1\n")
             text = (world.folder / "collector.yaml").read_text()
-            (world.folder / "collector.yaml").write_text(text.replace("127.0.0.1:0", "nowhere"))
+            (world.folder / "collector.yaml").write_text(text.replace(f"127.0.0.1:{world.port}", "nowhere"))
             for program, words in (("agent", "unknown key `nonsense`"), ("collector", "`nowhere`")):
                 status, out, error = world.run(f"warroom-{program}", "--config", world.folder / f"{program}.yaml")
                 self.assertEqual((status, out), (1, ""))

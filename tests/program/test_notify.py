@@ -53,9 +53,6 @@ class Manager:
 class Notify(unittest.TestCase):
     def setUp(self):
         self.world = self.enterContext(World())
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.world.port = probe.getsockname()[1]
         self.world.configure(webhooks=[])
 
     def make_agent(self):

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import unittest
 
+from ports import own_port
 from test_signals import Left
 from world import DEADLINE_S, ROOT, World, wait_for
 
@@ -17,12 +18,6 @@ def documented(where):
     """The configuration that docs/security.md has for `where`."""
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     return re.search(rf"```ini\n; /etc/stunnel/warroom.conf on {where}\n(.*?)```", text, re.DOTALL).group(1)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Tap:
@@ -97,7 +92,7 @@ class FrontedWorld(World):
 
     def configure(self, *args, **keys):
         super().configure(*args, **keys)
-        self.agents_port = free_port()
+        self.agents_port = own_port()
         with open(self.folder / "collector.yaml", "a", encoding="utf-8") as file:
             file.write(f"public: ['127.0.0.1:{self.agents_port}']\n")
 
@@ -118,7 +113,7 @@ class FrontedWorld(World):
                         "-out", self.folder / "collector.pem"], check=True, capture_output=True, timeout=DEADLINE_S)
 
     def make_way(self):
-        self.tls_port = free_port()
+        self.tls_port = own_port()
         self.tap = Tap(self.tls_port)
         (self.folder / "ca.pem").write_bytes((self.folder / "collector.pem").read_bytes())
         self.start_stunnel("front", "the collector's machine", {":::9743": f"127.0.0.1:{self.tls_port}",

@@ -4,10 +4,10 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import unittest
 
 from disk import resolved
+from ports import own_port
 from world import World, wait_for
 
 NOBODY, GAMES = 65534, 60
@@ -15,14 +15,10 @@ NOBODY, GAMES = 65534, 60
 
 def privileged_port():
     """A free one of those that are root's alone, unless the host was told otherwise."""
-    for port in range(1023, 600, -1):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise unittest.SkipTest("no port below 1024 is free")
+    port = own_port(range(600, 1024))
+    if port is None:
+        raise unittest.SkipTest("no port below 1024 is free")
+    return port
 
 
 class NobodysWorld(World):

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from ports import own_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell, and its children, would ignore it
 BIN = pathlib.Path(os.environ.get("WARROOM_BIN", ROOT / "build/release/bin"))
@@ -83,7 +85,7 @@ class World:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="warroom-test."))
         self.running = {}
         self.host = FakeHost(self.folder / "proc")
-        self.port = 0
+        self.port = own_port()
         self.receiver_ports = {}
         self.mounted = False
         self.environment = dict(os.environ)
@@ -133,14 +135,18 @@ class World:
 
     # ---- receiver
 
+    def receiver_port(self, name):
+        if name not in self.receiver_ports:
+            self.receiver_ports[name] = own_port()
+        return self.receiver_ports[name]
+
     def start_receiver(self, answer="200", name="receiver"):
         """The same port again after a restart. Answers: see scripts/receiver.py."""
         port_file = self.folder / f"{name}.port"
         port_file.unlink(missing_ok=True)
-        self.start(name, sys.executable, ROOT / "scripts/receiver.py", "--port", self.receiver_ports.get(name, 0),
+        self.start(name, sys.executable, ROOT / "scripts/receiver.py", "--port", self.receiver_port(name),
                    "--port-file", port_file, "--log", self.folder / f"{name}.jsonl", "--answer", answer)
         wait_for("the receiver listens", port_file.exists)
-        self.receiver_ports[name] = int(port_file.read_text())
 
     def url(self, name="receiver", path="page"):
         return f"http://127.0.0.1:{self.receiver_ports.get(name, 1)}/{path}"
@@ -157,10 +163,9 @@ class World:
         """A mail relay without TLS. The same port again after a restart."""
         port_file = self.folder / f"{name}.port"
         port_file.unlink(missing_ok=True)
-        self.start(name, sys.executable, ROOT / "scripts/mailbox.py", "--port", self.receiver_ports.get(name, 0),
+        self.start(name, sys.executable, ROOT / "scripts/mailbox.py", "--port", self.receiver_port(name),
                    "--port-file", port_file, "--log", self.folder / f"{name}.jsonl")
         wait_for("the mailbox listens", port_file.exists)
-        self.receiver_ports[name] = int(port_file.read_text())
 
     def letters(self, name="mailbox"):
         return self.pages(name)
@@ -206,11 +211,7 @@ class World:
 
     def start_collector(self):
         self.start("collector", BIN / "warroom-collector", "--config", self.folder / "collector.yaml")
-        status = wait_for("the collector answers", lambda: self.alive("collector") and self.ask("status"))
-        if not self.port:  # the same port again after a restart, as in life
-            self.port = int(status["listen"].rsplit(":", 1)[1])
-            text = (self.folder / "collector.yaml").read_text().replace("127.0.0.1:0\n", f"127.0.0.1:{self.port}\n")
-            (self.folder / "collector.yaml").write_text(text)
+        wait_for("the collector answers", lambda: self.alive("collector") and self.ask("status"))
 
     def console_command(self, *args):
         return BIN / "warroom", "--control", self.folder / "control.sock", *args

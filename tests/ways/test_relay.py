@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
+from ports import own_port
 from way import DEADLINE_S, KEY, Refused, certify, send
 from world import wait_for
 
@@ -18,6 +19,7 @@ primary_hostname = relay.example.com
 spool_directory = {folder}/spool
 log_file_path = {folder}/log/%slog
 pid_file_path = {folder}/pid
+daemon_startup_retries = 0
 local_interfaces = <; 127.0.0.1.{starttls} ; 127.0.0.1.{implicit} ; 127.0.0.1.{plain}
 tls_on_connect_ports = {implicit}
 tls_advertise_hosts = ${{if eq{{$received_port}}{{{plain}}}{{}}{{*}}}}
@@ -57,12 +59,6 @@ files:
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def own_mounts():
     """What runs a program with mounts of its own. Within a changed root there may be no mount at `/` to cut off from the others'."""
     points = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
@@ -75,7 +71,7 @@ class Relay:
     def __init__(self, folder, name):
         self.folder = folder
         self.certificate, key = certify(folder, name)
-        self.ports = {way: free_port() for way in ("starttls", "implicit", "plain")}
+        self.ports = {way: own_port() for way in ("starttls", "implicit", "plain")}
         for one in ("spool", "log", "mail"):
             (folder / one).mkdir()
         for one in ("passwd", "group"):
