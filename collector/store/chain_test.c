@@ -7,15 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_tenants(struct fixture *f)
-{
-    for (uint64_t id = 1; id <= 2; id++) {
-        struct tenant tenant = { .id = id, .name = "tenant" };
-        assert_int_equal(store_put_tenant(f->store, &tenant), 0);
-    }
-    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
-}
-
 static void run_sql(struct fixture *f, const char *sql)
 {
     sqlite3 *db = NULL;

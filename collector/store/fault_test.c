@@ -15,15 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void add_tenants(struct fixture *f)
-{
-    for (uint64_t id = 1; id <= 2; id++) {
-        struct tenant tenant = { .id = id, .name = "tenant" };
-        assert_int_equal(store_put_tenant(f->store, &tenant), 0);
-    }
-    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
-}
-
 static void run_until_failed(struct fixture *f, uint64_t times)
 {
     while (store_counts(f->store).failed < times)

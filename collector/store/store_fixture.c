@@ -134,6 +134,19 @@ int commit(struct fixture *f, enum store_file file, uint64_t tenant)
     return told.rc;
 }
 
+void add_tenant(struct fixture *f, uint64_t id)
+{
+    struct tenant tenant = { .id = id, .name = "tenant" };
+    assert_int_equal(store_put_tenant(f->store, &tenant), 0);
+    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
+}
+
+void add_tenants(struct fixture *f)
+{
+    add_tenant(f, 1);
+    add_tenant(f, 2);
+}
+
 /* ---- reading back ---- */
 
 #define KEEP(list, array, count)                                                                                       \

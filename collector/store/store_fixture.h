@@ -81,6 +81,9 @@ struct told { /* the answer of a store_then() */
 void expect(struct fixture *f, struct told *told, enum store_file file, uint64_t tenant);
 /* store_then(), hurried, waited for. */
 int commit(struct fixture *f, enum store_file file, uint64_t tenant);
+/* Stored once they return; the second adds 1 and 2. */
+void add_tenant(struct fixture *f, uint64_t id);
+void add_tenants(struct fixture *f);
 
 struct ledger { /* of a tenant, as it was read from the file */
     uint64_t n;

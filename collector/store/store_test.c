@@ -1,17 +1,13 @@
+/* What was written comes back as it was. */
 #include "collector/store/store_fixture.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/store/faulty_vfs_fixture.h"
-
-/* ---- what comes back ---- */
 
 static void tenants_and_hosts_come_back_as_they_were(void **state)
 {
@@ -106,13 +102,6 @@ static void overrides_of_rotas_come_back(void **state)
     reopen_store(f);
     assert_int_equal(f->loaded.rota_overrides, 1);
     assert_memory_equal(&f->loaded.rota_override[0], &row, sizeof row);
-}
-
-static void add_tenant(struct fixture *f, uint64_t id)
-{
-    struct tenant tenant = { .id = id, .name = "tenant" };
-    assert_int_equal(store_put_tenant(f->store, &tenant), 0);
-    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
 }
 
 static void alerts_events_incidents_and_pages_come_back_as_they_were(void **state)
@@ -333,8 +322,7 @@ static void an_anchor_comes_back_with_the_time_of_the_newest_stored_tick(void **
 static void each_tenant_has_a_file_of_its_own(void **state)
 {
     struct fixture *f = *state;
-    add_tenant(f, 1);
-    add_tenant(f, 2);
+    add_tenants(f);
     assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
     assert_int_equal(put_batch(f, 2, 6, 1, 1, 2), 0);
     reopen_store(f);
@@ -364,317 +352,6 @@ static void highest_ids_are_known_even_when_their_file_is_lost(void **state)
     assert_true(f->loaded.marks.incident > 41);
 }
 
-/* ---- groups ---- */
-
-static void a_group_is_one_transaction(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
-    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    int before = faulty_vfs_wal_syncs();
-    struct incident incident = incident_of(1, 1);
-    for (uint64_t i = 2; i < 200; i++)
-        assert_int_equal(put_batch(f, 1, 5 + i % 7, 1, i, 1), 0);
-    assert_int_equal(store_put_incident(f->store, &incident), 0);
-    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    assert_int_equal(faulty_vfs_wal_syncs() - before, 1);
-    assert_int_equal(store_counts(f->store).groups, 2);
-}
-
-static void a_group_waits_for_company_unless_it_is_urgent(void **state)
-{
-    struct fixture *f = *state;
-    uv_run(&f->loop, UV_RUN_NOWAIT); /* new handles make the loop's wait 0 once */
-    assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
-    int wait_ms = uv_backend_timeout(&f->loop);
-    assert_true(wait_ms > 0 && wait_ms <= STORE_GATHER_US / US_PER_MS);
-    store_hurry(f->store, STORE_TENANT, 1);
-    assert_int_equal(uv_backend_timeout(&f->loop), 0);
-}
-
-static void without_hurry_a_group_closes_by_itself(void **state)
-{
-    struct fixture *f = *state;
-    struct told told;
-    assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
-    expect(f, &told, STORE_TENANT, 1);
-    run_until(f, &told.done);
-    assert_int_equal(told.rc, 0);
-    assert_int_equal(store_counts(f->store).ticks, 1);
-}
-
-static void what_is_said_after_hurry_still_belongs_to_the_group(void **state)
-{
-    struct fixture *f = *state;
-    struct told told;
-    assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
-    store_hurry(f->store, STORE_TENANT, 1);
-    assert_int_equal(put_batch(f, 1, 5, 1, 2, 1), 0);
-    expect(f, &told, STORE_TENANT, 1);
-    run_until(f, &told.done);
-    assert_int_equal(store_counts(f->store).groups, 1);
-    assert_int_equal(store_counts(f->store).ticks, 2);
-}
-
-static void callbacks_come_in_the_order_of_calls(void **state)
-{
-    struct fixture *f = *state;
-    struct told told[8];
-    for (int i = 0; i < 8; i++) {
-        if (i % 2 == 0)
-            assert_int_equal(put_batch(f, 1, 5, 1, (uint64_t)i + 1, 1), 0);
-        expect(f, &told[i], STORE_TENANT, 1);
-        if (i % 3 == 0)
-            store_hurry(f->store, STORE_TENANT, 1);
-        uv_run(&f->loop, UV_RUN_NOWAIT);
-    }
-    run_until(f, &told[7].done);
-    for (int i = 1; i < 8; i++)
-        assert_int_equal(told[i].order, told[i - 1].order + 1);
-}
-
-static void a_callback_comes_even_when_there_is_nothing_to_write(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(commit(f, STORE_TENANT, 3), 0);
-    assert_int_equal(commit(f, STORE_REGISTRY, 0), 0);
-    assert_int_equal(store_counts(f->store).groups, 0);
-    assert_int_equal(access(path_in(f, "tenant-3.db"), F_OK), -1);
-}
-
-struct chain {
-    struct store *store;
-    int left;
-    bool within;
-    bool nested;
-    bool done;
-};
-
-static void on_link(void *user, int rc)
-{
-    struct chain *chain = user;
-    chain->nested |= chain->within || rc != 0;
-    chain->within = true;
-    if (chain->left-- > 0)
-        store_then(chain->store, STORE_TENANT, 1, on_link, chain);
-    else
-        chain->done = true;
-    chain->within = false;
-}
-
-static void a_callback_may_ask_for_another_and_is_never_called_within_a_call(void **state)
-{
-    struct fixture *f = *state;
-    struct chain chain = { .store = f->store, .left = 5 };
-    assert_int_equal(store_then(f->store, STORE_TENANT, 1, on_link, &chain), 0);
-    run_until(f, &chain.done);
-    assert_false(chain.nested);
-}
-
-static void closing_writes_what_is_gathered(void **state)
-{
-    struct fixture *f = *state;
-    struct told told[2];
-    assert_int_equal(put_batch(f, 0, 5, 1, 1, 3), 0);
-    expect(f, &told[0], STORE_TENANT, 0);
-    store_hurry(f->store, STORE_TENANT, 0);
-    uv_run(&f->loop, UV_RUN_NOWAIT); /* this one is in flight */
-    assert_int_equal(put_batch(f, 0, 5, 1, 4, 3), 0);
-    expect(f, &told[1], STORE_TENANT, 0);
-    reopen_store(f);
-    assert_true(told[0].done && told[0].rc == 0 && told[1].done && told[1].rc == 0);
-    assert_int_equal(f->loaded.interval[0].last, 6);
-    assert_int_equal(access(path_in(f, "tenant-0.db-wal"), F_OK), -1); /* all of it is in the file itself */
-}
-
-static void a_full_group_answers_eagain_until_it_is_written(void **state)
-{
-    struct fixture *f = *state;
-    struct packed *packed = malloc(sizeof *packed);
-    assert_non_null(packed);
-    pack(packed, 1, 5, 1, 1, 1, ANCHOR_US);
-    packed->row.batch_bytes.len = BATCH_MAX;
-    int rc;
-    size_t taken = 0;
-    while ((rc = store_batch(f->store, &packed->row, &f->err)) == 0) {
-        packed->row.first++;
-        taken++;
-    }
-    assert_int_equal(rc, -EAGAIN);
-    assert_true(taken * BATCH_MAX <= STORE_GROUP_MAX && taken * BATCH_MAX > STORE_GROUP_MAX / 2);
-    struct incident incident = incident_of(1, 1);
-    assert_int_equal(store_put_incident(f->store, &incident), 0); /* bounded by what made it, never refused */
-    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    assert_int_equal(store_batch(f->store, &packed->row, &f->err), 0);
-    assert_int_equal(store_counts(f->store).ticks, taken);
-    free(packed);
-}
-
-static void batches_that_cannot_be_are_refused(void **state)
-{
-    struct fixture *f = *state;
-    static struct packed packed;
-    pack(&packed, 1, 5, 1, 1, 2, ANCHOR_US);
-    struct store_batch bad[9];
-    for (int i = 0; i < 9; i++)
-        bad[i] = packed.row;
-    bad[0].n_ticks = 0;
-    bad[1].n_ticks = TICKS_MAX + 1;
-    bad[2].first = 0;
-    bad[3].first = INT64_MAX;
-    bad[4].first_us = -1;
-    bad[5].last_us = bad[5].first_us - 1;
-    bad[6].batch_bytes.len = BATCH_MAX + 1;
-    bad[7].batch_bytes.len = 0;
-    bad[8].last_us = bad[8].first_us + STORE_SPAN_MAX_US + 1;
-    for (int i = 0; i < 9; i++)
-        assert_int_equal(store_batch(f->store, &bad[i], &f->err), -EINVAL);
-}
-
-static void counts_tell_what_was_stored(void **state)
-{
-    struct fixture *f = *state;
-    static struct packed packed;
-    pack(&packed, 1, 5, 1, 1, 10, ANCHOR_US);
-    assert_int_equal(store_batch(f->store, &packed.row, NULL), 0);
-    assert_int_equal(store_counts(f->store).ticks, 0);
-    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    struct store_counts counts = store_counts(f->store);
-    assert_int_equal(counts.ticks, 10);
-    assert_int_equal(counts.samples, 30);
-    assert_int_equal(store_commits(f->store).n, counts.groups);
-    assert_int_equal(counts.bytes, packed.row.batch_bytes.len);
-    assert_int_equal(counts.failed, 0);
-}
-
-/* Counts how often the WAL began anew; bytes 12..15 of its header, see fileformat2.html of SQLite. */
-static uint32_t wal_generation(struct fixture *f)
-{
-    unsigned char bytes[4] = { 0 };
-    int fd = open(path_in(f, "tenant-1.db-wal"), O_RDONLY);
-    assert_int_equal(pread(fd, bytes, sizeof bytes, 12), sizeof bytes);
-    close(fd);
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static void the_wal_is_copied_into_the_file_and_begins_anew(void **state)
-{
-    struct fixture *f = *state;
-    uint64_t tick = 1;
-    assert_int_equal(put_batch(f, 1, 5, 1, tick++, 1), 0);
-    assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    uint32_t before = wal_generation(f);
-    while (wal_generation(f) == before) {
-        assert_int_equal(put_batch(f, 1, 5, 1, tick++, 1), 0);
-        assert_int_equal(commit(f, STORE_TENANT, 1), 0);
-    }
-    reopen_store(f);
-    assert_int_equal(store_counts(f->store).failed, 0);
-}
-
-/* ---- opening ---- */
-
-static void a_second_collector_is_kept_out(void **state)
-{
-    struct fixture *f = *state;
-    struct store *second = NULL;
-    assert_int_equal(store_open(&second, &f->loop, f->dir, &f->clock, &f->log, &f->err), -EBUSY);
-    assert_non_null(strstr(f->err.text, "another collector holds"));
-    assert_null(second);
-    uv_run(&f->loop, UV_RUN_NOWAIT);
-}
-
-static void a_folder_that_cannot_be_made_or_written_is_an_error(void **state)
-{
-    struct fixture *f = *state;
-    struct store *store = NULL;
-    assert_int_equal(store_open(&store, &f->loop, path_in(f, "no/such"), &f->clock, &f->log, &f->err), -ENOENT);
-    assert_non_null(strstr(f->err.text, "cannot make"));
-    assert_int_equal(store_open(&store, &f->loop, path_in(f, "lock"), &f->clock, &f->log, &f->err), -ENOTDIR);
-    assert_non_null(strstr(f->err.text, "cannot write in"));
-    assert_null(store);
-}
-
-static void run_sql(struct fixture *f, const char *file, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path_in(f, file), &db), SQLITE_OK);
-    char *message = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s", message);
-    sqlite3_close(db);
-}
-
-static void a_registry_of_a_newer_warroom_is_left_alone(void **state)
-{
-    struct fixture *f = *state;
-    close_store(f);
-    run_sql(f, "registry.db", "PRAGMA user_version = 99");
-    assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -ENOTSUP);
-    assert_non_null(strstr(f->err.text, "newer Warroom"));
-    run_sql(f, "registry.db", "PRAGMA user_version = 5");
-    uv_run(&f->loop, UV_RUN_DEFAULT);
-    open_store(f);
-}
-
-/* As the first version made it. */
-static void a_registry_of_before_there_were_keys_is_taken_over(void **state)
-{
-    struct fixture *f = *state;
-    close_store(f);
-    assert_int_equal(unlink(path_in(f, "registry.db")), 0);
-    run_sql(f, "registry.db",
-            "CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created_us INTEGER NOT NULL);"
-            "CREATE TABLE host (id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL,"
-            "  host_group TEXT NOT NULL, limit_egress REAL, limit_ingress REAL, limit_connections REAL,"
-            "  limit_new_connections REAL, limit_disk_read REAL, limit_disk_write REAL, enrolled_us INTEGER NOT NULL);"
-            "CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-            "INSERT INTO tenant VALUES (1, 'acme', 77);"
-            "INSERT INTO host VALUES (7, 1, 'web-1', 'web', NULL, NULL, NULL, NULL, NULL, NULL, 88);"
-            "INSERT INTO mark VALUES ('beat_us', 12345);"
-            "PRAGMA application_id = 0x57524d52; PRAGMA user_version = 1;");
-    open_store(f);
-    reopen_store(f);
-    assert_int_equal(f->loaded.tenants, 1);
-    assert_int_equal(f->loaded.hosts, 1);
-    assert_string_equal(f->loaded.host[0].name, "web-1");
-    assert_int_equal(f->loaded.host[0].standing, HOST_ACTIVE);
-    assert_string_equal(f->loaded.host[0].labels, "");
-    assert_int_equal(f->loaded.host_keys, 0);
-    assert_int_equal(f->loaded.tokens, 0);
-    assert_int_equal(f->loaded.rota_overrides, 0);
-    assert_int_equal(f->loaded.marks.beat_us, 12345);
-}
-
-static void a_database_that_is_not_ours_is_refused(void **state)
-{
-    struct fixture *f = *state;
-    close_store(f);
-    assert_int_equal(unlink(path_in(f, "registry.db")), 0);
-    run_sql(f, "registry.db", "CREATE TABLE theirs (x)");
-    assert_int_equal(store_open(&f->store, &f->loop, f->dir, &f->clock, &f->log, &f->err), -EBADMSG);
-    assert_non_null(strstr(f->err.text, "not a registry file of Warroom"));
-    uv_run(&f->loop, UV_RUN_DEFAULT);
-}
-
-static void a_copy_of_another_tenants_file_is_refused(void **state)
-{
-    struct fixture *f = *state;
-    add_tenant(f, 1);
-    add_tenant(f, 2);
-    assert_int_equal(put_batch(f, 1, 5, 1, 1, 1), 0);
-    close_store(f);
-    char from[128];
-    snprintf(from, sizeof from, "%s", path_in(f, "tenant-1.db"));
-    assert_int_equal(rename(from, path_in(f, "tenant-2.db")), 0);
-    open_store(f);
-    assert_int_equal(load_store(f), 0);
-    assert_int_equal(f->loaded.intervals, 0);
-    assert_true(store_fault(f->store, STORE_TENANT, 2));
-    assert_false(store_fault(f->store, STORE_TENANT, 1));
-    assert_true(was_logged(f, "holds tenant 1, not 2"));
-}
-
 int main(void)
 {
     faulty_vfs_install();
@@ -693,24 +370,6 @@ int main(void)
         STORE_TEST(an_anchor_comes_back_with_the_time_of_the_newest_stored_tick),
         STORE_TEST(each_tenant_has_a_file_of_its_own),
         STORE_TEST(highest_ids_are_known_even_when_their_file_is_lost),
-        STORE_TEST(a_group_is_one_transaction),
-        STORE_TEST(a_group_waits_for_company_unless_it_is_urgent),
-        STORE_TEST(without_hurry_a_group_closes_by_itself),
-        STORE_TEST(what_is_said_after_hurry_still_belongs_to_the_group),
-        STORE_TEST(callbacks_come_in_the_order_of_calls),
-        STORE_TEST(a_callback_comes_even_when_there_is_nothing_to_write),
-        STORE_TEST(a_callback_may_ask_for_another_and_is_never_called_within_a_call),
-        STORE_TEST(closing_writes_what_is_gathered),
-        STORE_TEST(a_full_group_answers_eagain_until_it_is_written),
-        STORE_TEST(batches_that_cannot_be_are_refused),
-        STORE_TEST(counts_tell_what_was_stored),
-        STORE_TEST(the_wal_is_copied_into_the_file_and_begins_anew),
-        STORE_TEST(a_second_collector_is_kept_out),
-        STORE_TEST(a_folder_that_cannot_be_made_or_written_is_an_error),
-        STORE_TEST(a_registry_of_a_newer_warroom_is_left_alone),
-        STORE_TEST(a_registry_of_before_there_were_keys_is_taken_over),
-        STORE_TEST(a_database_that_is_not_ours_is_refused),
-        STORE_TEST(a_copy_of_another_tenants_file_is_refused),
     };
     return cmocka_run_group_tests_name("collector.store", tests, NULL, NULL);
 }
