@@ -177,6 +177,7 @@ static void try_address(struct joining *j)
         decide(j, rc);
         return;
     }
+    link_client_ask_but_once(j->link); /* nng would be back at who hung up on us before we hear of it */
     uv_timer_start(&j->timer, on_timer, (uint64_t)(j->config->wait_us / US_PER_MS), 0);
     uv_run(&j->loop, UV_RUN_DEFAULT); /* to the end of the link */
 }

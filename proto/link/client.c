@@ -30,8 +30,8 @@
  * for nine seconds. So the bound is itself bound, by a quarter of the time that the collector has been away. Who was
  * away for a moment is found again within a second, who was away for an hour is not stormed.
  *
- * With an infinite resend time REQ forgets the request when the connection breaks, so it is a minute; the server takes
- * a request sent again while it has it in hand for one. */
+ * With an infinite resend time REQ forgets the request when the connection breaks, so it is a minute, except where a
+ * request is to go but once; the server takes a request sent again while it has it in hand for one. */
 #include "proto/link/client.h"
 
 #include <assert.h>
@@ -480,6 +480,12 @@ int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len
     if (client->step == IDLE)
         send_next(client);
     return 0;
+}
+
+void link_client_ask_but_once(struct link_client *client)
+{
+    assert(client);
+    (void)nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE); /* fails for none of ours */
 }
 
 void link_client_forget(struct link_client *client)

@@ -43,6 +43,9 @@ const char *link_client_address(const struct link_client *client);
 /* Copies `bytes`. -EMSGSIZE: over the limit; -ENOMEM. While down, the request waits for the next connection. */
 int link_client_ask(struct link_client *client, const uint8_t *bytes, size_t len, struct err *err);
 
+/* What is asked from now on goes by one connection alone: when that breaks, the request is dropped. on_down tells. */
+void link_client_ask_but_once(struct link_client *client);
+
 /* Drops the request without an answer, if there is one: REQ does not send it again on the next connection. */
 void link_client_forget(struct link_client *client);
 

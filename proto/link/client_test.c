@@ -225,6 +225,25 @@ static void a_request_without_answer_is_sent_again_to_a_collector_that_restarts(
     run_until(&f->t, f->answers == 1);
 }
 
+static void a_request_that_is_asked_but_once_is_dropped_with_its_connection(void **state)
+{
+    struct fixture *f = *state;
+    serve(f);
+    dial(f);
+    link_client_ask_but_once(f->client);
+    ask(f, "say this once");
+    run_until(&f->t, f->requests == 1 && f->ups == 1);
+    f->server = link_server_close(f->server);
+    run_until(&f->t, f->downs == 1);
+    serve(f);
+    run_until(&f->t, f->ups == 2);
+    ask(f, "something else");
+    run_until(&f->t, f->requests == 2);
+    assert_true(was_asked(f, "something else")); /* not the old one again */
+    answer(f, "done");
+    run_until(&f->t, f->answers == 1);
+}
+
 static void the_answer_to_a_replaced_request_is_dropped(void **state)
 {
     struct fixture *f = *state;
@@ -613,6 +632,7 @@ int main(void)
         TEST(the_largest_messages_fit_and_larger_requests_are_refused),
         TEST(an_answer_over_the_limit_breaks_the_connection),
         TEST(a_request_without_answer_is_sent_again_to_a_collector_that_restarts),
+        TEST(a_request_that_is_asked_but_once_is_dropped_with_its_connection),
         TEST(the_answer_to_a_replaced_request_is_dropped),
         TEST(an_answer_that_has_come_already_is_dropped_when_its_request_is_replaced),
         TEST(many_requests_in_a_row_leave_the_last),
