@@ -256,9 +256,11 @@ void desk_host_changed(struct collector *collector, uint64_t host)
 struct sending { /* one message */
     struct collector *collector;
     struct sending *next, *prev;
+    struct page_due due;
     size_t n;
     uint64_t pages[PAGE_TOGETHER_MAX]; /* the first one leads */
     char contact[CONTACT_NAME_MAX + 1];
+    unsigned waits; /* for so many files, before it goes */
 };
 
 static void count_attempt(const struct sending *sending, const struct page *page, const struct page_outcome *outcome)
@@ -361,20 +363,10 @@ static int send_message(struct collector *collector, const struct page_due *due,
     return channel_send(collector->sender, &route, &message, on_outcome, sending, err);
 }
 
-/* On record that an attempt has begun, without waiting for that: after a kill it counts against the channel's limit. */
-static void note_begun(struct collector *collector, const struct page_due *due)
-{
-    for (size_t i = 0; i < due->n; i++) {
-        struct page begun = *due->at[i];
-        begun.attempts++;
-        store_put_page(collector->store, &begun);
-        store_hurry(collector->store, STORE_TENANT, begun.tenant);
-    }
-}
-
 static void take_sending(struct sending *ret, struct collector *collector, const struct page_due *due)
 {
     ret->collector = collector;
+    ret->due = *due;
     ret->n = due->n;
     for (size_t i = 0; i < due->n; i++)
         ret->pages[i] = due->at[i]->id;
@@ -402,26 +394,82 @@ static void take_beat(struct collector *collector, const struct page_due *due)
     settle_outcome(&taken, &(struct page_outcome){ .delivered = true });
 }
 
+/* It goes now. Owns `sending`, which is in the list, until its outcome. */
+static void send_now(struct sending *sending)
+{
+    struct collector *collector = sending->collector;
+    struct err err;
+    int rc = send_message(collector, &sending->due, sending, &err);
+    if (rc == 0)
+        return;
+    DL_DELETE(collector->sendings, sending);
+    not_sent(collector, &sending->due, rc, &err);
+    free(sending);
+}
+
+/* A disk at fault holds no page back. What was acknowledged meanwhile goes to nobody. */
+static void on_begun(void *user, int rc)
+{
+    (void)rc;
+    struct sending *sending = user;
+    struct collector *collector = sending->collector;
+    if (--sending->waits > 0 || collector->closing)
+        return;
+    if (pager_still_due(collector->pager, &sending->due, now_us(collector), &collector->effects)) {
+        take_sending(sending, collector, &sending->due);
+        desk_settle(collector);
+        send_now(sending);
+        return;
+    }
+    DL_DELETE(collector->sendings, sending);
+    free(sending);
+    desk_settle(collector);
+}
+
+static bool is_first_of_its_file(const struct page_due *due, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (due->at[i]->tenant == due->at[at]->tenant)
+            return false;
+    return true;
+}
+
+/* On record that an attempt has begun: after a kill it counts against its channel's limit. Where there is one it is
+ * waited for. */
+static void note_begun(struct collector *collector, const struct page_due *due, struct sending *sending)
+{
+    for (size_t i = 0; i < due->n; i++) {
+        struct page begun = *due->at[i];
+        begun.attempts++;
+        store_put_page(collector->store, &begun);
+    }
+    for (size_t i = 0; i < due->n; i++) {
+        uint64_t tenant = due->at[i]->tenant;
+        if (!is_first_of_its_file(due, i))
+            continue;
+        if (due->limited && sending && store_then(collector->store, STORE_TENANT, tenant, on_begun, sending) == 0)
+            sending->waits++;
+        store_hurry(collector->store, STORE_TENANT, tenant);
+    }
+}
+
 static void send_due(struct collector *collector, const struct page_due *due)
 {
     if (due->at[0]->kind == PAGE_BEAT) {
         take_beat(collector, due);
         return;
     }
-    struct err err = { .text = "out of memory" };
-    int rc = -ENOMEM;
+    const struct err err = { .text = "out of memory" };
     struct sending *sending = calloc(1, sizeof *sending);
-    note_begun(collector, due);
-    if (sending) {
-        take_sending(sending, collector, due);
-        rc = send_message(collector, due, sending, &err);
-        if (rc == 0) {
-            DL_APPEND(collector->sendings, sending);
-            return;
-        }
-        free(sending);
+    note_begun(collector, due, sending);
+    if (!sending) {
+        not_sent(collector, due, -ENOMEM, &err);
+        return;
     }
-    not_sent(collector, due, rc, &err);
+    take_sending(sending, collector, due);
+    DL_APPEND(collector->sendings, sending);
+    if (sending->waits == 0)
+        send_now(sending);
 }
 
 void desk_send_due(struct collector *collector)

@@ -355,6 +355,19 @@ static void write_key(struct page_due *due)
         snprintf(due->key, sizeof due->key, "%.200s+%" PRIx64, due->at[0]->key, hash);
 }
 
+/* Those that go together, the first one leads: they are being sent. */
+static void put_together(struct slip *const together[], size_t n, struct page_due *ret)
+{
+    ret->n = n;
+    ret->limited = together[0]->lane->per_minute > 0;
+    for (size_t i = 0; i < n; i++) {
+        together[i]->sending = true;
+        together[i]->with = i + 1 < n ? together[i + 1] : NULL;
+        ret->at[i] = &together[i]->row;
+    }
+    write_key(ret);
+}
+
 bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
 {
     struct slip *together[PAGE_TOGETHER_MAX];
@@ -362,16 +375,44 @@ bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret)
     struct slip *lead = most_urgent(pager, now_us);
     if (!lead)
         return false;
-    ret->n = gather(lead, lead->lane->together, together);
-    for (size_t i = 0; i < ret->n; i++) {
+    size_t n = gather(lead, lead->lane->together, together);
+    for (size_t i = 0; i < n; i++) {
         queue_remove(together[i]);
-        together[i]->sending = true;
         together[i]->row.possible_copy = together[i]->row.possible_copy || together[i]->perhaps;
-        together[i]->with = i + 1 < ret->n ? together[i + 1] : NULL;
-        ret->at[i] = &together[i]->row;
     }
-    write_key(ret);
+    put_together(together, n, ret);
     lead->sent = lane_count(lead->lane, (struct sent){ SENT_NOW, slip_whom(lead) }, now_us);
+    return true;
+}
+
+static void let_go(struct paging *p, struct slip *slip)
+{
+    slip->sending = slip->unwanted = false;
+    slip->with = NULL;
+    slip_cancel(p, slip);
+}
+
+bool pager_still_due(struct pager *pager, struct page_due *due, int64_t now_us, struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct slip *left[PAGE_TOGETHER_MAX];
+    const struct slip *lead = slip_find(pager, due->at[0]->id);
+    struct sent *sent = lead->sent < lead->lane->per_minute ? &lead->lane->sent[lead->sent] : NULL;
+    unsigned at = lead->sent;
+    size_t n = 0;
+    for (size_t i = 0; i < due->n; i++) {
+        struct slip *slip = slip_find(pager, due->at[i]->id);
+        if (slip->unwanted)
+            let_go(&p, slip);
+        else
+            left[n++] = slip;
+    }
+    if (n == 0 && sent && sent->at_us == SENT_NOW)
+        sent->at_us = 0;
+    if (n == 0)
+        return false;
+    left[0]->sent = at;
+    put_together(left, n, due);
     return true;
 }
 

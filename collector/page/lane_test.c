@@ -226,6 +226,45 @@ static void a_message_of_other_pages_has_another_key(void **state)
     assert_string_equal(again.key, again.at[0]->key);
 }
 
+static void what_was_acknowledged_before_its_message_went_goes_to_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct page_due due;
+    with_channels(f, full, "0s bob");
+    many_fire(f, 3);
+    take_message(f, &due);
+    assert_true(due.n == 3 && due.limited);
+    acknowledge(f, 1); /* that of the page that leads */
+    assert_true(pager_still_due(f->pager, &due, f->now_us, &f->out));
+    assert_int_equal(due.n, 2);
+    assert_int_equal(due.at[0]->incident, 2);
+    acknowledge(f, 3);
+    assert_true(pager_still_due(f->pager, &due, f->now_us, &f->out));
+    assert_int_equal(due.n, 1);
+    assert_string_equal(due.key, due.at[0]->key);
+    outcome(f, due.at[0]->id, taken);
+    assert_int_equal(f->out.n_pages, 1);
+    assert_true(incident(f, 2)->delivered_us > 0 && incident(f, 1)->delivered_us == 0);
+    assert_nothing_due(f);
+}
+
+static void a_message_that_did_not_go_is_none_of_its_minute(void **state)
+{
+    struct fixture *f = *state;
+    static const struct page_channel one[] = { { "mail", 1, 1 }, { "robot", 0, 1 } };
+    struct page_due due;
+    with_channels(f, one, "0s bob");
+    many_fire(f, 2);
+    take_message(f, &due);
+    assert_nothing_due(f);
+    acknowledge(f, due.at[0]->incident);
+    page_effects_clear(&f->out);
+    assert_false(pager_still_due(f->pager, &due, f->now_us, &f->out));
+    assert_true(f->out.n_pages == 1 && f->out.pages[0].state == PAGE_CANCELLED && f->out.pages[0].attempts == 0);
+    take_message(f, &due);
+    assert_int_equal(due.at[0]->incident, 2);
+}
+
 static void triggers_go_before_resolutions(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +531,8 @@ int main(void)
         TEST(a_message_that_is_no_page_is_given_none_of_the_second_half_of_a_minute),
         TEST(what_is_due_to_one_address_goes_together),
         TEST(a_message_of_other_pages_has_another_key),
+        TEST(what_was_acknowledged_before_its_message_went_goes_to_nobody),
+        TEST(a_message_that_did_not_go_is_none_of_its_minute),
         TEST(triggers_go_before_resolutions),
         TEST(a_channel_that_asks_for_it_is_left_alone),
         TEST(a_page_at_its_last_chance_goes_all_the_same),

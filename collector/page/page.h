@@ -353,10 +353,15 @@ struct page_due {                             /* one message */
     char key[PAGE_KEY_MAX + 1];               /* of the message: of its page, or of all that go together */
     size_t n;                                 /* 1..PAGE_TOGETHER_MAX pages of one kind to one contact by one way */
     const struct page *at[PAGE_TOGETHER_MAX]; /* borrowed until their outcome */
+    bool limited;                             /* so many a minute go by its channel */
 };
 /* What is most overdue at `now_us` and not being sent; it counts as being sent until the outcome. False: nothing is
- * due. The caller stores each page with one attempt more as it sends it, so that it counts after a kill. */
+ * due. The caller stores each page with one attempt more before it sends a limited one, so that it counts after a
+ * kill. */
 bool pager_take_due(struct pager *pager, int64_t now_us, struct page_due *ret);
+/* Of a message that was taken and has not gone yet: ends the pages in it that nobody wants any more, *due is of those
+ * that are left. False: none is, and the message is none. */
+bool pager_still_due(struct pager *pager, struct page_due *due, int64_t now_us, struct page_effects *out);
 /* Of the message that at[0] led: one outcome for all that went with it. */
 void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome *outcome, int64_t now_us,
                    struct page_effects *out);

@@ -169,6 +169,7 @@ bool slip_stands(const struct dossier *dossier, const struct slip *slip);
 /* It can be sent to its contact by its way. */
 bool slip_is_aimed(const struct pager *pager, const struct page *page);
 void slip_cancel(struct paging *p, struct slip *slip);
+struct slip *slip_find(const struct pager *pager, uint64_t page); /* NULL: none */
 /* Puts a slip at the incident (NULL: none), not in the queue. NULL: out of memory. */
 struct slip *slip_make(struct pager *pager, struct dossier *dossier, const struct page *row, unsigned clock);
 /* A page by the contact's next way, because of `why`. NULL: there is no further way, or it has been asked. */

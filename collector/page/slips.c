@@ -245,17 +245,22 @@ unsigned slips_cancel_gone(struct paging *p, struct dossier *dossier)
 
 /* ---- attempts ---- */
 
-int pager_recorded(struct pager *pager, uint64_t page, bool recorded)
+struct slip *slip_find(const struct pager *pager, uint64_t page)
 {
     struct slip *slip;
     HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
+    return slip;
+}
+
+int pager_recorded(struct pager *pager, uint64_t page, bool recorded)
+{
+    struct slip *slip = slip_find(pager, page);
     return slip ? slip_record(pager, slip, !recorded) : 0;
 }
 
 bool pager_is_unrecorded(const struct pager *pager, uint64_t page)
 {
-    struct slip *slip;
-    HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
+    const struct slip *slip = slip_find(pager, page);
     return slip && slip->unrecorded;
 }
 
@@ -356,8 +361,7 @@ void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome
                    struct page_effects *out)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    struct slip *slip;
-    HASH_FIND(hh, pager->slips, &page, sizeof page, slip);
+    struct slip *slip = slip_find(pager, page);
     if (!slip || !slip->sending)
         return;
     struct lane *lane = slip->lane;

@@ -302,6 +302,7 @@ static void on_up(void)
 static void on_down(void)
 {
     files_close();
+    receiver_forgotten();
     check.downtimes = grown(check.downtimes, check.n_downtimes, sizeof *check.downtimes);
     check.downtimes[check.n_downtimes++] = (struct downtime){ .from_us = world_wall_us() };
 }

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/parts.h"
 #include "tests/sim/check.h"
 #include "tests/sim/files.h"
 #include "tests/sim/room.h"
 #include "utlist.h"
 
 #define AGAIN_US (10 * US_PER_S)
-enum { NEVER_PCT = 25, RESOLVES_PCT = 8, TALKS_PCT = 15, LEAST_S = 5, MOST_S = 2400 };
+enum { TENANTS = 1 /* of days */, NEVER_PCT = 25, RESOLVES_PCT = 8, TALKS_PCT = 15, LEAST_S = 5, MOST_S = 2400 };
 
 struct duty { /* what somebody is about to do */
     struct duty *next, *prev;
@@ -162,12 +163,61 @@ static void check_is_recorded(const struct message *message)
         world_fail("page %s goes out, and the outbox on disk does not have it", message->key);
 }
 
-void crew_sends(const struct message *message)
+struct attempt { /* at a page */
+    const char *key;
+    size_t len;
+    unsigned before; /* it */
+};
+
+static void find_attempt(void *user, const struct page *page)
+{
+    struct attempt *attempt = user;
+    if (strlen(page->key) == attempt->len && strncmp(page->key, attempt->key, attempt->len) == 0)
+        attempt->before = page->attempts;
+}
+
+/* How many attempts at the page that leads are on disk. Chatter, of no incident, may be in any file. */
+static unsigned begun_on_disk(const struct attempt *attempt, uint64_t tenant, uint64_t incident)
+{
+    sqlite3 *db = files_kept(tenant);
+    sqlite3_stmt *stmt;
+    if (!db || sqlite3_prepare_v2(db, "SELECT attempts FROM page WHERE incident = ? AND key = ?", -1, &stmt, NULL) !=
+                   SQLITE_OK)
+        return 0;
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)incident);
+    sqlite3_bind_text(stmt, 2, attempt->key, (int)attempt->len, SQLITE_STATIC);
+    unsigned n = sqlite3_step(stmt) == SQLITE_ROW ? (unsigned)sqlite3_column_int(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    return n;
+}
+
+/* A process that starts now would know that the message has begun to go. Nobody else may have to, where there is no
+ * limit. */
+static bool has_begun(const struct channel_route *route, const struct message *message)
+{
+    const struct incident *incident = message->n_items > 0 ? message->items[0].incident : NULL;
+    struct attempt attempt = { .key = message->key, .len = strcspn(message->key, "+") };
+    struct collector *collector = room_collector();
+    bool begun = false, fault = false;
+    uint64_t first = incident ? incident->tenant : 0, last = incident ? incident->tenant : TENANTS;
+    if (incident)
+        pager_each_page(collector_pager(collector), incident->id, find_attempt, &attempt);
+    for (uint64_t tenant = first; tenant <= last; tenant++) {
+        begun = begun || begun_on_disk(&attempt, tenant, incident ? incident->id : 0) > attempt.before;
+        fault = fault || store_fault(collector->store, STORE_TENANT, tenant);
+    }
+    if (!begun && !fault && channel_per_minute(route->kind) > 0)
+        world_fail("page %s goes out by %s, and nothing on disk says that it has begun to", message->key, route->name);
+    return begun;
+}
+
+bool crew_sends(const struct channel_route *route, const struct message *message)
 {
     for (size_t i = 0; i < message->n_items && message->kind == MESSAGE_TRIGGER; i++)
         check_not_acknowledged(message->items[i].incident, message->contact);
     if (message->n_items == 1 && !message->items[0].unrecorded)
         check_is_recorded(message);
+    return has_begun(route, message);
 }
 
 struct crew_counts crew_counts(void)

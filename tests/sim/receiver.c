@@ -28,12 +28,13 @@ struct channel_sender {
 
 static struct {
     void (*took)(const struct receipt *receipt);
-    void (*sends)(const struct message *message);
+    receiver_sends_fn *sends;
     const struct channel_route *route; /* of what is being sent... */
     const struct message *message;     /* ...and what it says */
+    bool is_known;                     /* ...and a restart would know of it */
 } receiver;
 
-void receiver_listen(void (*took)(const struct receipt *receipt), void (*sends)(const struct message *message))
+void receiver_listen(void (*took)(const struct receipt *receipt), receiver_sends_fn *sends)
 {
     receiver.took = took;
     receiver.sends = sends;
@@ -63,8 +64,9 @@ int __wrap_channel_send(struct channel_sender *sender, const struct channel_rout
 {
     receiver.route = route;
     receiver.message = message;
+    receiver.is_known = true;
     if (receiver.sends && !sender->process->dead)
-        receiver.sends(message);
+        receiver.is_known = receiver.sends(route, message);
     return __real_channel_send(sender, route, message, fn, user, err);
 }
 
@@ -156,7 +158,7 @@ static int begin_post(struct post *post, struct err *err)
         return err_set(err, -ENOMEM, "channel: out of memory");
     post->receipt = new_receipt();
     if (!post->sender->process->dead)
-        post->reply = service_reply(receiver.route);
+        post->reply = service_reply(receiver.route, receiver.is_known);
     uv_timer_start(&post->timer, on_answer_due, (uint64_t)(post->reply.after_us / US_PER_MS), 0);
     return 0;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collector/channel/message.h"
+#include "collector/channel/route.h"
 
 enum receiver_mood {
     RECEIVER_WELL,
@@ -41,5 +41,8 @@ bool receipt_is_of(const struct receipt *receipt, uint64_t incident);
 void receiver_set_mood(const char *channel, enum receiver_mood mood);
 void receiver_set_limit(const char *channel, unsigned per_minute);
 /* `took` gets each receipt when it is complete, `sends` (may be NULL) each message of a living collector as it is
- * handed to its channel; borrowed. */
-void receiver_listen(void (*took)(const struct receipt *receipt), void (*sends)(const struct message *message));
+ * handed to its channel, and says whether a restart would know that it had begun to go; borrowed. */
+typedef bool receiver_sends_fn(const struct channel_route *route, const struct message *message);
+void receiver_listen(void (*took)(const struct receipt *receipt), receiver_sends_fn *sends);
+/* The collector's process is gone, and with it what is on no disk. */
+void receiver_forgotten(void);

@@ -8,12 +8,17 @@
 enum { BOXES_MAX = 8, PER_MINUTE_MAX = 128 };
 #define JITTER_US (50 * US_PER_MS) /* clocks of whole milliseconds, and what is sent in one turn */
 
+struct sent {      /* a message that got there */
+    int64_t at_us; /* 0: none, or nobody knows of it any more */
+    bool is_known; /* to a process that starts now, too */
+};
+
 static struct box { /* a channel, as the service has it */
     char name[CONTACT_NAME_MAX + 1];
     enum receiver_mood mood;
     unsigned per_minute; /* 0: no limit */
-    unsigned sent;
-    int64_t sent_us[PER_MINUTE_MAX]; /* the last ones, in a ring */
+    unsigned n_sent;
+    struct sent sent[PER_MINUTE_MAX]; /* the last ones, in a ring */
 } boxes[BOXES_MAX];
 
 static struct box *box_of(const char *name)
@@ -46,17 +51,29 @@ void service_end(void)
 }
 
 /* Every message that gets there, taken or not. */
-static void count(struct box *box)
+static void count(struct box *box, bool is_known)
 {
-    if (box->per_minute == 0)
-        return;
-    int64_t *slot = &box->sent_us[box->sent % box->per_minute];
-    int64_t since_us = world_now_us() - *slot;
-    if (box->sent >= box->per_minute && since_us < 60 * US_PER_S - JITTER_US)
+    unsigned recent = 0;
+    int64_t first_us = world_now_us();
+    for (int i = 0; i < PER_MINUTE_MAX; i++) {
+        int64_t at_us = box->sent[i].at_us;
+        if (at_us == 0 || world_now_us() - at_us >= 60 * US_PER_S - JITTER_US)
+            continue;
+        first_us = at_us < first_us ? at_us : first_us;
+        recent++;
+    }
+    if (box->per_minute > 0 && recent >= box->per_minute)
         world_fail("%s, which takes %u messages a minute, was sent one more within %.1f s", box->name, box->per_minute,
-                   (double)since_us / 1e6);
-    *slot = world_now_us();
-    box->sent++;
+                   (double)(world_now_us() - first_us) / 1e6);
+    box->sent[box->n_sent++ % PER_MINUTE_MAX] = (struct sent){ world_now_us(), is_known };
+}
+
+void receiver_forgotten(void)
+{
+    for (int i = 0; i < BOXES_MAX; i++)
+        for (int k = 0; k < PER_MINUTE_MAX; k++)
+            if (!boxes[i].sent[k].is_known)
+                boxes[i].sent[k].at_us = 0;
 }
 
 /* ---- what a kind says ---- */
@@ -112,12 +129,12 @@ static struct reply too_often(const struct channel_route *route)
     return (struct reply){ .status = 429, .body = "", .retry_after_us = dice_between(world_dice(), 1, 900) * US_PER_S };
 }
 
-struct reply service_reply(const struct channel_route *route)
+struct reply service_reply(const struct channel_route *route, bool is_known)
 {
     struct box *box = box_of(route->name);
     struct reply reply = well(route);
     if (box->mood != RECEIVER_DOWN)
-        count(box);
+        count(box, is_known);
     if (box->mood == RECEIVER_FAILING)
         reply = dice_chance(world_dice(), 70) ? failing(route) : too_often(route);
     else if (box->mood == RECEIVER_REFUSING)

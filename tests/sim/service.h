@@ -2,7 +2,8 @@
  *
  * Shape    a channel that nobody has named has no limit and is well. What a kind says and how it says it is as
  *          docs/channels.md tells: a robot says everything with HTTP 200
- * Limit    a message beyond what a channel takes in a minute ends the run: nobody may send it
+ * Limit    a message beyond what a channel takes in a minute ends the run: nobody may send it. Those before it that
+ *          only a process knew of that is gone do not count
  */
 #pragma once
 #include <stdbool.h>
@@ -19,8 +20,8 @@ struct reply {
     const char *error; /* when no answer comes, and of mail when it is not taken; else NULL */
     int64_t retry_after_us;
 };
-/* To a message that is sent now. */
-struct reply service_reply(const struct channel_route *route);
+/* To a message that is sent now. `is_known`: a process that starts now would know of it. */
+struct reply service_reply(const struct channel_route *route, bool is_known);
 /* To one who only connects; nobody counts that. */
 struct reply service_knock(const struct channel_route *route);
 void service_end(void);

@@ -79,7 +79,8 @@ static bool began_with(const struct clock_row *row, int64_t crossed_us)
     return apart(row->crossed_us, crossed_us) <= STAMP_OFF_US || apart(row->moved_us, crossed_us) <= STAMP_OFF_US;
 }
 
-/* It was the spell that began it. Two of its own are one too many, unless a person has ended the first one. */
+/* It was the spell that began it. Two of its own are one too many, unless a person has ended the first one; what is
+ * only on record, as a part of the spell came too late to page, is none. */
 static const struct clock_row *own_clock(const struct sim_host *host, enum ill ill, const struct spell *spell)
 {
     char when[MOMENT_TEXT];
@@ -88,9 +89,9 @@ static const struct clock_row *own_clock(const struct sim_host *host, enum ill i
         const struct clock_row *row = &court.clocks[i];
         if (!is_of(row, host) || !strstr(row->title, ill_title(ill)) || !began_with(row, spell->first_us))
             continue;
-        if (found && found->ended_us > 0 && !found->recovered)
+        if (found && ((found->ended_us > 0 && !found->recovered) || row->clock == 0))
             continue;
-        if (found)
+        if (found && found->clock > 0)
             world_fail("%s: high %s from %s on has two incidents, %" PRIu64 " and %" PRIu64, host->name, ill_title(ill),
                        moment_format(when, spell->first_us), found->incident, row->incident);
         found = row;
