@@ -8,28 +8,7 @@
 #include <unistd.h>
 
 #include "collector/store/faulty_vfs_fixture.h"
-#include "collector/store/pack/pack.h"
-#include "collector/store/pack/pack_fixture.h"
-
-static struct world *world;
-
-static int setup(void **state)
-{
-    int rc = fixture_setup(state);
-    world = world_new(*state);
-    struct tenant tenant = { .id = WORLD_TENANT, .name = "tenant" };
-    assert_int_equal(store_put_tenant(world->f->store, &tenant), 0);
-    assert_int_equal(commit(world->f, STORE_REGISTRY, 0), 0);
-    return rc;
-}
-
-static int teardown(void **state)
-{
-    world_free(world);
-    return fixture_teardown(state);
-}
-
-#define PACK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#include "collector/store/pack/one_world_fixture.h"
 
 /* ---- a life of six hours and a day ---- */
 
