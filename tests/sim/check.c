@@ -105,28 +105,30 @@ uint64_t check_serial(const struct sim_host *host, const struct run_id *run, uin
     return serial > 0 && (size_t)serial <= host->n_ticks ? (uint64_t)serial : 0;
 }
 
+void check_runs(const struct sim_host *host, const struct run_id *run)
+{
+    struct notes *notes = notes_of(host);
+    notes->runs = grown(notes->runs, notes->n_runs, sizeof *notes->runs);
+    notes->runs[notes->n_runs++] = (struct known_run){ .run = *run, .ahead = (int64_t)host->n_ticks };
+}
+
 /* ---- the network ---- */
 
-static void note_run(struct sim_host *host, const struct batch *batch)
+static void check_numbers(const struct sim_host *host, const struct batch *batch)
 {
     if (batch->n_columns <= SERIAL_COLUMN || batch->columns[SERIAL_COLUMN].real)
         world_fail("%s: a report without its serial", host->name);
     int64_t ahead = batch->columns[SERIAL_COLUMN].fixed[0] - (int64_t)batch->first;
-    struct notes *notes = notes_of(host);
     const struct known_run *known = find_run(host, &batch->run);
-    if (known && known->ahead != ahead)
+    if (!known || known->ahead != ahead)
         world_fail("%s: ticks of a run changed their numbers", host->name);
-    if (known)
-        return;
-    notes->runs = grown(notes->runs, notes->n_runs, sizeof *notes->runs);
-    notes->runs[notes->n_runs++] = (struct known_run){ .run = batch->run, .ahead = ahead };
 }
 
 static void note_report(struct sim_host *host, uint32_t ticket, const struct batch *batch)
 {
     struct notes *notes = notes_of(host);
     uint64_t last = batch->first + batch->n_ticks - 1;
-    note_run(host, batch);
+    check_numbers(host, batch);
     check.counts.reports++;
     room_trace("asked", host->name, batch->first, last);
     notes->asked[notes->next_asked++ % ASKED_MAX] = (struct asked){

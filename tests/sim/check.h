@@ -38,7 +38,9 @@ void check_took(const struct receipt *receipt);
 void check_set_machines(const char *const *machines);
 bool check_is_machine(const char *contact);
 
-/* The serial of tick `n` of a run; 0: no such run ever reported, or it had no such tick. */
+/* A run begins whose first tick is the host's next one: it may end before it reports. */
+void check_runs(const struct sim_host *host, const struct run_id *run);
+/* The serial of tick `n` of a run; 0: there is no such run, or it had no such tick. */
 uint64_t check_serial(const struct sim_host *host, const struct run_id *run, uint64_t n);
 struct sim_host *check_host(uint64_t id);
 

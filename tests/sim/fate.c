@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "tests/sim/check.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/receiver.h"
 #include "tests/sim/room.h"
@@ -16,6 +17,7 @@ struct fault {
     const char *file;          /* of disk faults; of a receiver's, its channel */
     size_t channel;            /* of a receiver's */
     int64_t from_us, to_us;    /* wall */
+    int64_t asked_us;          /* likewise: at its end it wanted to be left alone until then; 0: it did not */
     int64_t least_us, most_us; /* the line's delay before */
     bool off;                  /* it could not begin */
 };
@@ -216,6 +218,7 @@ static bool upset_receiver(struct fault *fault)
 
 static void calm_receiver(struct fault *fault)
 {
+    fault->asked_us = receiver_asked_us(channel_of(fault));
     fate.moods[fault->channel] = RECEIVER_WELL;
     receiver_set_mood(channel_of(fault), RECEIVER_WELL);
 }
@@ -335,19 +338,48 @@ static bool concerns(const struct fault *fault, const struct sim_host *host)
     return !fault->off && (!fault->host || fault->host == host);
 }
 
-int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us)
+/* A collector that is started anew does not know that it was asked: what ends it is a fault of its own. */
+static int64_t asked_until(const struct fault *fault)
+{
+    size_t n;
+    const struct downtime *downtimes = check_downtimes(&n);
+    int64_t until_us = fault->asked_us > fault->to_us ? fault->asked_us : fault->to_us;
+    for (size_t i = 0; i < n; i++)
+        if (downtimes[i].from_us >= fault->to_us && downtimes[i].from_us < until_us)
+            until_us = downtimes[i].from_us;
+    return until_us;
+}
+
+static int64_t plainly_over(const struct fault *fault)
+{
+    return fault->to_us;
+}
+
+/* Behind all that concerns the host and lasts until `over()`. */
+static int64_t behind(const struct sim_host *host, int64_t at_us, int64_t span_us,
+                      int64_t (*over)(const struct fault *fault))
 {
     for (bool moved = true; moved;) {
         moved = false;
         for (size_t i = 0; i < fate.n; i++) {
             const struct fault *fault = fate.faults[i];
-            if (!concerns(fault, host) || fault->from_us > at_us || fault->to_us + span_us <= at_us)
+            if (!concerns(fault, host) || fault->from_us > at_us || over(fault) + span_us <= at_us)
                 continue;
-            at_us = fault->to_us + span_us;
+            at_us = over(fault) + span_us;
             moved = true;
         }
     }
     return at_us;
+}
+
+int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us)
+{
+    return behind(host, at_us, span_us, plainly_over);
+}
+
+int64_t fate_free(const struct sim_host *host, int64_t at_us, int64_t span_us)
+{
+    return behind(host, at_us, span_us, asked_until);
 }
 
 /* `begin` NULL: whatever it was. */

@@ -25,6 +25,8 @@ void fate_begin(const struct fate_plan *plan);
 void fate_room_died(void);
 /* When, at or after `at_us` (wall), nothing has been wrong with what a host's ticks and pages pass for `span_us`. */
 int64_t fate_calm(const struct sim_host *host, int64_t at_us, int64_t span_us);
+/* Likewise, and no receiver that was ill has asked to be left alone until later. */
+int64_t fate_free(const struct sim_host *host, int64_t at_us, int64_t span_us);
 /* Whether the collector's disk had a fault about then (wall). */
 bool fate_disk_was_ill(int64_t at_us);
 /* Likewise those who are paged. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/uplink/parts.h"
+#include "tests/sim/check.h"
 #include "tests/sim/folder.h"
 
 enum { FIRST_ROOM = 4096, CALM_LEAST = 1000, CALM_MOST = 6000 };
@@ -221,6 +223,7 @@ void host_open(struct sim_host *host)
     host->up = true;
     if (uplink_open(&host->uplink, &host->process.loop, &config, on_interval, host, &host->clock, &host->log, &err) < 0)
         world_fail("%s: %s", host->name, err.text);
+    check_runs(host, &host->uplink->run);
     uv_timer_init(&host->process.loop, &host->timer);
     host->timer.data = host;
     on_interval(host, INTERVAL_FIRST_US);

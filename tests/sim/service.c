@@ -6,7 +6,8 @@
 #include "tests/sim/world.h"
 
 enum { BOXES_MAX = 8, PER_MINUTE_MAX = 128 };
-#define JITTER_US (50 * US_PER_MS) /* clocks of whole milliseconds, and what is sent in one turn */
+#define ASKED_MAX_US (600 * US_PER_S)
+#define JITTER_US    (50 * US_PER_MS) /* clocks of whole milliseconds, and what is sent in one turn */
 
 struct sent {      /* a message that got there */
     int64_t at_us; /* 0: none, or nobody knows of it any more */
@@ -17,6 +18,7 @@ static struct box { /* a channel, as the service has it */
     char name[CONTACT_NAME_MAX + 1];
     enum receiver_mood mood;
     unsigned per_minute; /* 0: no limit */
+    int64_t asked_us;    /* to be left alone until then, wall */
     unsigned n_sent;
     struct sent sent[PER_MINUTE_MAX]; /* the last ones, in a ring */
 } boxes[BOXES_MAX];
@@ -68,8 +70,28 @@ static void count(struct box *box, bool is_known)
     box->sent[box->n_sent++ % PER_MINUTE_MAX] = (struct sent){ world_now_us(), is_known };
 }
 
+int64_t receiver_asked_us(const char *channel)
+{
+    int64_t asked_us = 0;
+    for (int i = 0; i < BOXES_MAX; i++)
+        if ((!channel || strcmp(boxes[i].name, channel) == 0) && boxes[i].asked_us > asked_us)
+            asked_us = boxes[i].asked_us;
+    return asked_us;
+}
+
+/* The longest that anybody is left alone for (docs/paging.md). */
+static void note_asked(struct box *box, const struct reply *reply)
+{
+    int64_t span_us = reply->retry_after_us < ASKED_MAX_US ? reply->retry_after_us : ASKED_MAX_US;
+    int64_t until_us = world_wall_us() + reply->after_us + span_us;
+    if (span_us > 0 && until_us > box->asked_us)
+        box->asked_us = until_us;
+}
+
 void receiver_forgotten(void)
 {
+    for (int i = 0; i < BOXES_MAX; i++)
+        boxes[i].asked_us = 0;
     for (int i = 0; i < BOXES_MAX; i++)
         for (int k = 0; k < PER_MINUTE_MAX; k++)
             if (!boxes[i].sent[k].is_known)
@@ -154,6 +176,7 @@ struct reply service_reply(const struct channel_route *route, bool is_known)
         reply.after_us = CHANNEL_TIMEOUT_US;
     if (box->mood == RECEIVER_SLOW)
         reply.after_us = dice_between(world_dice(), US_PER_S, 9 * US_PER_S);
+    note_asked(box, &reply);
     return reply;
 }
 

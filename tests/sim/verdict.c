@@ -149,7 +149,7 @@ static bool is_too_late_to_page(const struct clock_row *row)
 static int64_t due_us(const struct sim_host *host, const struct spell *spell, int64_t prompt_us)
 {
     int64_t due_us = fate_calm(host, spell->first_us, 0) == spell->first_us ? prompt_us : spell->first_us;
-    return fate_calm(host, due_us > prompt_us ? due_us : prompt_us, CALM_SPAN_US);
+    return fate_free(host, due_us > prompt_us ? due_us : prompt_us, CALM_SPAN_US);
 }
 
 static void judge_spell(const struct sim_host *host, enum ill ill, const struct spell *spell, int64_t hold_us)
