@@ -30,13 +30,15 @@ static struct clock_row *find_row(uint64_t incident, unsigned clock)
     return NULL;
 }
 
-static void end_row(uint64_t incident, unsigned clock, int64_t at_us, bool recovered)
+/* `by` NULL: by the next one. */
+static void end_row(uint64_t incident, unsigned clock, int64_t at_us, const char *by)
 {
     struct clock_row *row = find_row(incident, clock);
     if (!row || row->ended_us > 0)
         return;
     row->ended_us = at_us;
-    row->recovered = recovered;
+    row->recovered = by && strcmp(by, "recovery") == 0;
+    row->by_hand = by && !row->recovered && strcmp(by, "collector") != 0 && strcmp(by, "record") != 0;
 }
 
 static struct clock_row *add_row(const struct ledger_entry *entry, const json_t *body, unsigned clock)
@@ -60,7 +62,7 @@ static struct clock_row *add_row(const struct ledger_entry *entry, const json_t 
     if (before)
         before->next_us = entry->at_us;
     if (before)
-        end_row(entry->incident, clock - 1, entry->at_us, false);
+        end_row(entry->incident, clock - 1, entry->at_us, NULL);
     return row;
 }
 
@@ -86,7 +88,7 @@ static void take_entry(void *user, const struct ledger_entry *entry, const json_
         row->breached_us = entry->at_us;
         snprintf(row->cause, sizeof row->cause, "%s", record_text(body, "text"));
     } else if (is_step(body, STEP_RESOLVED) || is_step(body, STEP_RECORDED)) {
-        end_row(entry->incident, clock, entry->at_us, strcmp(entry->actor, "recovery") == 0);
+        end_row(entry->incident, clock, entry->at_us, entry->actor);
     } else if (is_step(body, STEP_ACKNOWLEDGED) && row->acknowledged_us == 0) {
         row->acknowledged_us = entry->at_us;
     } else if (is_step(body, STEP_EXPIRED)) {

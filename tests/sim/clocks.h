@@ -25,6 +25,7 @@ struct clock_row {
     int64_t ended_us; /* resolved, or another clock began; 0: neither */
     int64_t next_us;  /* the next clock of the incident began; 0: there is none */
     bool recovered;   /* it ended by that */
+    bool by_hand;     /* a person has ended it */
     int64_t acknowledged_us;
     unsigned expired; /* acknowledgements, how often */
     int64_t breached_us;

@@ -122,6 +122,31 @@ static const struct clock_row *clock_of(const struct sim_host *host, enum ill il
     return found;
 }
 
+/* When the first of its ticks between these came. INT64_MAX: none has. */
+static int64_t first_asked_us(const struct sim_host *host, int64_t from_us, int64_t to_us)
+{
+    int64_t first_us = INT64_MAX;
+    for (size_t serial = 1; serial <= host->n_ticks; serial++) {
+        const struct tick *tick = &host->ticks[serial];
+        if (tick->at_us >= from_us && tick->at_us <= to_us && tick->asked_us > 0 && tick->asked_us < first_us)
+            first_us = tick->asked_us;
+    }
+    return first_us;
+}
+
+/* Nobody was told that the spell before it was over before it was there: it is that one, going on, whose incident a
+ * person had resolved by then (docs/paging.md). */
+static bool goes_on_resolved(const struct sim_host *host, enum ill ill, const struct spell *spell)
+{
+    if (spell == host->ills[ill].at)
+        return false;
+    const struct spell *before = spell - 1;
+    const struct clock_row *row = clock_of(host, ill, before);
+    int64_t came_us = first_asked_us(host, spell->first_us, spell->last_us);
+    return row && row->by_hand && row->ended_us <= came_us &&
+           first_asked_us(host, before->last_us + 1, spell->first_us - 1) > came_us;
+}
+
 static bool is_person(const char *contact)
 {
     return !check_is_machine(contact);
@@ -162,6 +187,8 @@ static void judge_spell(const struct sim_host *host, enum ill ill, const struct 
         return;
     court.verdict.judged++;
     const struct clock_row *row = clock_of(host, ill, spell);
+    if (!row && goes_on_resolved(host, ill, spell))
+        return;
     if (!row)
         world_fail("%s: no incident of the high %s from %s on (%s)", host->name, ill_title(ill), began,
                    firing_of(host, ill, spell) ? "it was seen" : "it was not seen");
