@@ -26,6 +26,18 @@ uint64_t concern_find(const struct collector *collector, const char *group)
     return finding.incident;
 }
 
+const char *concern_name(char text[CONCERN_NAME_ROOM], const char *name)
+{
+    static const char ellipsis[] = "\xe2\x80\xa6";
+    size_t len = strlen(name);
+    bool cut = len > CONCERN_NAME_ROOM - 1;
+    if (cut)
+        len = utf8_cut(name, len, CONCERN_NAME_ROOM - sizeof ellipsis);
+    memcpy(text, name, len);
+    memcpy(text + len, cut ? ellipsis : "", cut ? sizeof ellipsis : 1);
+    return text;
+}
+
 void concern_raise(struct collector *collector, uint64_t *incident, const char *group, const char *title)
 {
     char shown[sizeof((struct incident *)NULL)->title];

@@ -516,6 +516,9 @@ void trouble_free(struct collector *collector);
 /* concern.c: other incidents of the collector's own. The caller settles. */
 /* An open one of that group; 0: none. */
 uint64_t concern_find(const struct collector *collector, const char *group);
+enum { CONCERN_NAME_ROOM = 25 };
+/* A name as a title has it: short enough that what is wrong with it is not cut off behind it. Returns `text`. */
+const char *concern_name(char text[CONCERN_NAME_ROOM], const char *name);
 /* Opens one, unless *incident is one already. `title` is cut. */
 void concern_raise(struct collector *collector, uint64_t *incident, const char *group, const char *title);
 /* *incident is 0 afterwards, and may be before. */

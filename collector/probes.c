@@ -67,9 +67,9 @@ static void group_text(char text[NAME_MAX_BYTES + 1], const char *name)
 static void raise_concern(struct probe *probe, const char *error)
 {
     char group[NAME_MAX_BYTES + 1];
-    char title[CONTACT_NAME_MAX + PAGE_ERROR_MAX + 64];
+    char title[CONCERN_NAME_ROOM + PAGE_ERROR_MAX + 64], name[CONCERN_NAME_ROOM];
     group_text(group, probe->name);
-    snprintf(title, sizeof title, "Channel %s cannot be reached: %s", probe->name, error);
+    snprintf(title, sizeof title, "Channel %s cannot be reached: %s", concern_name(name, probe->name), error);
     concern_raise(probe->collector, &probe->incident, group, title);
 }
 

@@ -107,6 +107,7 @@ static void a_channel_of_a_long_name_is_known_again_by_its_beginning(void **stat
     RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 1);
     pass(f, 15);
     RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 2);
+    assert_non_null(strstr(incident(f, 1)->title, "Channel the-robot-of-the-peop\xe2\x80\xa6 cannot be reached: "));
     restart_collector(f);
     pass(f, 60);
     RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=the-robot") == 3);

@@ -156,10 +156,10 @@ static void raise_concern(struct collector *collector, struct heart *heart, cons
 {
     const struct event *event = scope_event(collector, heart->event);
     char group[sizeof GROUP + 20];
-    char title[3 * NAME_MAX_BYTES];
+    char title[3 * NAME_MAX_BYTES], name[CONCERN_NAME_ROOM], host_name[CONCERN_NAME_ROOM];
     snprintf(group, sizeof group, GROUP "%" PRIu64, heart->event);
     snprintf(title, sizeof title, "The way to people of event %s is broken: a heartbeat of %s got stuck: %s",
-             event ? event->name : "?", host, heart->seen.stuck);
+             concern_name(name, event ? event->name : "?"), concern_name(host_name, host), heart->seen.stuck);
     concern_raise(collector, &heart->incident, group, title);
 }
 

@@ -36,14 +36,19 @@ static void join_all(struct war_room *room)
     }
 }
 
-static struct war_room live(struct fixture *f, size_t n)
+static struct war_room live_as(struct fixture *f, size_t n, const char *name)
 {
     struct war_room room = { .f = f, .n = n };
     if (n > 1)
         add_host(f, f->tenant, "web-2");
-    room.event = start_event(f, "launch");
+    room.event = start_event(f, name);
     join_all(&room);
     return room;
+}
+
+static struct war_room live(struct fixture *f, size_t n)
+{
+    return live_as(f, n, "launch");
 }
 
 static void report_one(struct beating *host)
@@ -122,6 +127,18 @@ static void two_that_are_lost_are_told_with_what_they_got_stuck_at(void **state)
     assert_int_equal(heart_of(&room).in_a_row, 0);
     assert_null(heart_of(&room).stuck);
     assert_true(pulse_is_well(f->collector));
+}
+
+static void an_events_long_name_does_not_hide_what_one_got_stuck_at(void **state)
+{
+    struct fixture *f = *state;
+    struct war_room room = live_as(f, 1, "the-sale-of-the-year-in-all-regions-and-all-shops-at-midnight");
+    room.hosts[0].refuses = true;
+    seconds(&room, 130);
+    assert_int_equal(pages_out(f), 1);
+    assert_true(
+        page_says(f, "The way to people of event the-sale-of-the-year-\xe2\x80\xa6 is broken: a heartbeat of web-1 "
+                     "got stuck: no tick of it has crossed its rule\""));
 }
 
 static void the_dead_man_is_not_fed_while_one_is_lost(void **state)
@@ -235,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COLLECTOR_TEST(a_beat_a_minute_comes_through_by_turns_and_leaves_nothing_behind),
         COLLECTOR_TEST(two_that_are_lost_are_told_with_what_they_got_stuck_at),
+        COLLECTOR_TEST(an_events_long_name_does_not_hide_what_one_got_stuck_at),
         COLLECTOR_TEST(the_dead_man_is_not_fed_while_one_is_lost),
         COLLECTOR_TEST(an_agent_that_takes_no_policy_is_said_to_be_one),
         COLLECTOR_TEST(a_host_that_falls_silent_says_nothing_of_the_way),
