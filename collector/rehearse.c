@@ -116,6 +116,13 @@ static void judge(struct collector *collector, struct assured *assured, const st
     end(collector, assured, passed, evidence, "collector");
 }
 
+/* Before its time: whom it had yet to tell is left alone. */
+static void break_off(struct collector *collector, struct assured *assured, const char *evidence, const char *actor)
+{
+    pager_stop_rehearsal(collector->pager, assured->rehearsal->incident, now_us(collector), &collector->effects);
+    end(collector, assured, false, evidence, actor);
+}
+
 int collector_stop_rehearsal(struct collector *collector, uint64_t event, const char *by,
                              const struct rehearsal **ret_row, struct err *err)
 {
@@ -126,7 +133,8 @@ int collector_stop_rehearsal(struct collector *collector, uint64_t event, const 
     if (!is_under_way(assured))
         return err_set(err, -EPERM, "no rehearsal of event %s is under way", assured->row.name);
     snprintf(evidence, sizeof evidence, "stopped by %s", by);
-    end(collector, assured, false, evidence, by);
+    break_off(collector, assured, evidence, by);
+    desk_settle(collector);
     *ret_row = assured->rehearsal;
     return 0;
 }
@@ -365,7 +373,7 @@ static void look(struct collector *collector, struct assured *assured, int64_t n
     char evidence[REHEARSAL_TEXT_MAX + 1];
     if (is_under_way(assured) && !may_be_rehearsed(&assured->row)) {
         snprintf(evidence, sizeof evidence, "the event is %s", event_state_name(assured->row.state));
-        end(collector, assured, false, evidence, "collector");
+        break_off(collector, assured, evidence, "collector");
     }
     if (assured->rehearsal->state == REHEARSAL_ASKED)
         wait_for_crossing(collector, assured);

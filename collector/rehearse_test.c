@@ -26,6 +26,7 @@ static void tell_people(struct fixture *f, struct way_config *leads)
     unsigned port = receiver_port(f->receiver);
     snprintf(good, sizeof good, "http://127.0.0.1:%u/ok", port);
     snprintf(bad, sizeof bad, "http://127.0.0.1:%u/no-such-path", port);
+    channels[0].per_minute = 0;
     contacts[1].ways.at = leads ? leads : two_ways;
     f->config.people =
         (struct people_config){ .channels = { .n = 3, .at = channels }, .contacts = { .n = 2, .at = contacts } };
@@ -65,14 +66,19 @@ static void say(struct fixture *f, struct saying *saying)
         saying->exercise = reply->answer.policy.exercise;
 }
 
-static uint64_t prepare(struct fixture *f, struct saying *saying, struct way_config *leads)
+static uint64_t begin_with_people(struct fixture *f, struct saying *saying)
 {
-    tell_people(f, leads);
     restart_collector(f);
     uint64_t event = request_event(f);
     begin_to_say(f, saying);
     say(f, saying);
     return event;
+}
+
+static uint64_t prepare(struct fixture *f, struct saying *saying, struct way_config *leads)
+{
+    tell_people(f, leads);
+    return begin_with_people(f, saying);
 }
 
 static int rehearse(struct fixture *f, uint64_t event)
@@ -247,6 +253,27 @@ static void it_is_stopped_by_name(void **state)
     say(f, &saying);
     assert_int_equal(saying.exercise, EXERCISE_NONE);
     assert_int_equal(collector_stop_rehearsal(f->collector, event, "li", &row, &f->err), -EPERM);
+}
+
+static void who_had_yet_to_be_told_hears_nothing_of_one_that_is_stopped(void **state)
+{
+    struct fixture *f = *state;
+    struct saying saying;
+    const struct rehearsal *row;
+    tell_people(f, NULL);
+    channels[0].per_minute = 1; /* alice is told by it, and lead waits */
+    uint64_t event = begin_with_people(f, &saying);
+    cross(f, event, &saying);
+    commit(f, f->tenant);
+    RUN_UNTIL(f, status_of(f).pages_delivered == 2);
+    assert_int_equal(status_of(f).pages_queued, 1);
+    assert_int_equal(collector_stop_rehearsal(f->collector, event, "li", &row, &f->err), 0);
+    assert_int_equal(status_of(f).pages_queued, 0);
+    for (int i = 0; i < 70; i++)
+        say(f, &saying);
+    RUN_UNTIL(f, status_of(f).pages_delivered == 4); /* alice hears that it is over */
+    assert_int_equal(receiver_requests(f->receiver), 4);
+    assert_int_equal(status_of(f).pages_queued, 0);
 }
 
 static void a_host_whose_crossing_came_behind_the_stop_is_not_asked_until_it_is_over(void **state)
@@ -507,6 +534,7 @@ int main(void)
         COLLECTOR_TEST(it_fails_when_no_crossing_comes_of_it),
         COLLECTOR_TEST(it_fails_when_whom_it_would_tell_have_gone_meanwhile),
         COLLECTOR_TEST(it_is_stopped_by_name),
+        COLLECTOR_TEST(who_had_yet_to_be_told_hears_nothing_of_one_that_is_stopped),
         COLLECTOR_TEST(a_host_whose_crossing_came_behind_the_stop_is_not_asked_until_it_is_over),
         COLLECTOR_TEST(one_that_was_asked_for_goes_on_after_a_restart),
         COLLECTOR_TEST(a_collector_that_was_away_waits_for_its_crossing_anew),

@@ -309,6 +309,8 @@ int pager_own_ends(struct pager *pager, uint64_t incident, const char *by, int64
  * machines. It ends as own ones do. -ENOMEM. */
 int pager_rehearse(struct pager *pager, const struct page_own *own, const char *const whom[], size_t n, int64_t now_us,
                    uint64_t *ret_incident, struct page_effects *out);
+/* Whom one has not told yet is told nothing of it. -ENOMEM. */
+int pager_stop_rehearsal(struct pager *pager, uint64_t incident, int64_t now_us, struct page_effects *out);
 /* Calls `fn` with each page of the incident, the newest first. */
 void pager_each_page(const struct pager *pager, uint64_t incident, void (*fn)(void *user, const struct page *page),
                      void *user);

@@ -389,6 +389,15 @@ int pager_rehearse(struct pager *pager, const struct page_own *own, const char *
     return p.rc;
 }
 
+int pager_stop_rehearsal(struct pager *pager, uint64_t incident, int64_t now_us, struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct dossier *dossier = dossier_find(pager, incident);
+    if (dossier && dossier->known && dossier->row.rehearsal)
+        slips_cancel(&p, dossier);
+    return p.rc;
+}
+
 void pager_each_page(const struct pager *pager, uint64_t incident, void (*fn)(void *user, const struct page *page),
                      void *user)
 {
