@@ -272,10 +272,20 @@ void pulse_tick(struct collector *collector)
     }
 }
 
+/* Somebody has heard of what is lost, by the very way or by asking. One that is not in memory any more was ended by a
+ * person: beats that come through end it otherwise. */
+static bool is_told(const struct collector *collector, const struct heart *heart)
+{
+    const struct incident *row = heart->incident ? pager_incident(collector->pager, heart->incident) : NULL;
+    return heart->incident && (!row || row->delivered_us != 0 || row->acknowledged_us != 0);
+}
+
+/* What is known to people need not be told by the dead man's silence as well: he could tell of nothing worse. So an
+ * agent that says it can be exercised, and then ignores what it is asked, does not keep him hungry for ever. */
 bool pulse_is_well(const struct collector *collector)
 {
     for (const struct heart *heart = collector->hearts; heart; heart = heart->next)
-        if (heart->seen.in_a_row > 0 && any_can_beat(collector, heart))
+        if (heart->seen.in_a_row > 0 && any_can_beat(collector, heart) && !is_told(collector, heart))
             return false;
     return true;
 }

@@ -161,6 +161,20 @@ static void the_dead_man_is_not_fed_while_one_is_lost(void **state)
     f->config.dead_man.url = NULL;
 }
 
+static void what_somebody_was_told_of_keeps_the_dead_man_from_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct war_room room = live(f, 1);
+    room.hosts[0].refuses = true;
+    seconds(&room, 130);
+    assert_int_equal(heart_of(&room).in_a_row, 2);
+    RUN_UNTIL(f, incident(f, 1)->delivered_us != 0);
+    assert_true(pulse_is_well(f->collector));
+    seconds(&room, 65);
+    assert_int_equal(heart_of(&room).in_a_row, 3); /* it ignores what it is asked, and may go on to */
+    assert_true(pulse_is_well(f->collector));
+}
+
 static void an_agent_that_takes_no_policy_is_said_to_be_one(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +268,7 @@ int main(void)
         COLLECTOR_TEST(two_that_are_lost_are_told_with_what_they_got_stuck_at),
         COLLECTOR_TEST(an_events_long_name_does_not_hide_what_one_got_stuck_at),
         COLLECTOR_TEST(the_dead_man_is_not_fed_while_one_is_lost),
+        COLLECTOR_TEST(what_somebody_was_told_of_keeps_the_dead_man_from_nothing),
         COLLECTOR_TEST(an_agent_that_takes_no_policy_is_said_to_be_one),
         COLLECTOR_TEST(a_host_that_falls_silent_says_nothing_of_the_way),
         COLLECTOR_TEST(a_lost_beat_says_nothing_more_once_no_host_can_be_asked_for_another),
