@@ -251,8 +251,11 @@ int collector_reload(struct collector *collector, const struct collector_config 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same_text(fixed[i].was, fixed[i].is))
             log_event(&collector->log, LOG_WARN, "setting_waits_for_restart", KV_TEXT("key", fixed[i].key));
+    bool same_man = same_text(before->dead_man.url, config->dead_man.url);
     int rc = take_people_and_rules(collector, config, err);
     if (rc == 0) {
+        if (!same_man)
+            dead_man_is_another(collector);
         reload_limits(collector, config);
         collector->log.least = (enum log_level)config->log_level;
         store_retain(collector->store, &config->retention);

@@ -69,6 +69,10 @@ static void on_answer(void *user, const struct channel_answer *answer)
     struct dead_man *man = &collector->dead_man;
     char error[ERR_TEXT_MAX];
     man->under_way = false;
+    if (man->stale) {
+        man->stale = false;
+        return;
+    }
     if (is_fed(answer)) {
         man->failures = 0;
         man->fed_us = now_us(collector);
@@ -94,13 +98,21 @@ static void on_written(void *user, int rc)
         tell_held_back(collector, "the registry cannot be written");
         return;
     }
-    man->held_back = false;
+    man->held_back = man->stale = false;
     man->under_way = true;
     if (channel_get(collector->sender, collector->config->dead_man.url, on_answer, NULL, collector, &err) == 0)
         return;
     man->under_way = false;
     note_failure(collector, err.text);
     desk_settle(collector);
+}
+
+/* What failed of another one says nothing of him. */
+void dead_man_is_another(struct collector *collector)
+{
+    struct dead_man *man = &collector->dead_man;
+    man->failures = 0;
+    man->stale = man->under_way;
 }
 
 void dead_man_tick(struct collector *collector)

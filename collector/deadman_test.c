@@ -90,6 +90,28 @@ static void a_reload_without_him_ends_it(void **state)
     assert_int_equal(incident(f, 1)->state, INCIDENT_RESOLVED);
 }
 
+static void what_failed_of_another_url_says_nothing_of_this_one(void **state)
+{
+    static struct collector_config other; /* borrowed until the collector is closed */
+    static char others_url[128];
+    struct fixture *f = *state;
+    watched_by(f, "/none");
+    for (unsigned i = 1; i <= 2; i++) {
+        pass(f, 60);
+        RUN_UNTIL(f, times_logged(f, "event=dead_man_unreached") == i);
+    }
+    snprintf(others_url, sizeof others_url, "%s-either", url);
+    other = f->config;
+    other.dead_man.url = others_url;
+    assert_int_equal(collector_reload(f->collector, &other, NULL), 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_false(was_logged(f, "event=concern"));
+        pass(f, 60);
+        RUN_UNTIL(f, times_logged(f, "event=dead_man_unreached times=") == 2 + i);
+    }
+    assert_true(was_logged(f, "event=concern group=dead-man"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +120,7 @@ int main(void)
         COLLECTOR_TEST(he_is_not_fed_while_a_file_cannot_be_written),
         COLLECTOR_TEST(that_he_cannot_be_fed_is_told),
         COLLECTOR_TEST(a_reload_without_him_ends_it),
+        COLLECTOR_TEST(what_failed_of_another_url_says_nothing_of_this_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

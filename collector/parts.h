@@ -161,6 +161,7 @@ struct dead_man {   /* deadman.c */
     int64_t fed_us; /* when he last was; 0: not since the start */
     bool under_way;
     bool held_back; /* on purpose, and that was said */
+    bool stale;     /* what is under way is of a URL from before */
     unsigned failures;
     uint64_t incident; /* 0: none */
 };
@@ -544,6 +545,7 @@ bool pulse_is_well(const struct collector *collector);
 /* deadman.c */
 void dead_man_restore(struct collector *collector); /* behind the rows */
 void dead_man_tick(struct collector *collector);
+void dead_man_is_another(struct collector *collector); /* his URL has changed */
 
 /* restore.c */
 int restore_all(struct collector *collector, struct err *err);
