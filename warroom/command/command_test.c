@@ -378,7 +378,7 @@ static void a_collector_that_cannot_be_asked_is_said_with_what_to_do(void **stat
     } cases[] = { { -ECONNREFUSED, "start warroom-collector" },
                   { -ENOENT, "start warroom-collector" },
                   { -EACCES, "join the group warroom" },
-                  { -ETIMEDOUT, "did not answer within 30 s" },
+                  { -ETIMEDOUT, "did not answer within 40 s" },
                   { -EMSGSIZE, "too long" },
                   { -EIO, "fake: broken" } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
