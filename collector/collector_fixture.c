@@ -371,6 +371,7 @@ const struct incident *incident(const struct fixture *f, uint64_t id)
 static const struct receiver_rule answers[] = {
     { "/ok", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", RECEIVER_KEEP },
     { "/mute", NULL, RECEIVER_KEEP },
+    { "/busy", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n", RECEIVER_KEEP },
     { NULL, NULL, RECEIVER_KEEP },
 };
 

@@ -81,10 +81,14 @@ static void on_outcome(void *user, const struct page_outcome *outcome)
 {
     const struct tried *tried = user;
     struct tryout *tryout = tried->tryout;
+    struct collector *collector = tryout->collector;
     note(tryout, tried->way, outcome);
+    pager_turn_answered(collector->pager, tryout->told.ways[tried->way].way.channel, outcome, now_us(collector),
+                        &collector->effects);
+    desk_settle(collector);
     if (tryout->n_open > 0)
         return;
-    DL_DELETE(tryout->collector->tryouts, tryout);
+    DL_DELETE(collector->tryouts, tryout);
     end(tryout);
 }
 

@@ -106,6 +106,24 @@ static void it_counts_in_the_minute_of_its_channel_and_waits_for_none(void **sta
     assert_true(heard.last.ways[0].outcome.delivered);
 }
 
+static void a_channel_that_asks_to_be_left_alone_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct heard heard = { .times = 0 };
+    tell_people(f);
+    snprintf(good, sizeof good, "http://127.0.0.1:%u/busy", receiver_port(f->receiver));
+    assert_int_equal(ask(f, "alice", &heard), 0);
+    RUN_UNTIL(f, heard.times == 1);
+    assert_int_equal(heard.last.ways[0].outcome.status, 429);
+    assert_int_equal(ask(f, "alice", &heard), 0);
+    RUN_UNTIL(f, heard.times == 2);
+    assert_non_null(strstr(heard.last.ways[0].outcome.error, "not sent: good takes no message now"));
+    pass(f, 60);
+    assert_int_equal(ask(f, "alice", &heard), 0);
+    RUN_UNTIL(f, heard.times == 3);
+    assert_int_equal(heard.last.ways[0].outcome.status, 429); /* it was asked again */
+}
+
 static void one_contact_is_tested_once_at_a_time_and_not_many_in_a_minute(void **state)
 {
     struct fixture *f = *state;
@@ -135,6 +153,7 @@ int main(void)
         COLLECTOR_TEST(each_way_is_tried_and_what_came_back_is_told_and_on_record),
         COLLECTOR_TEST(it_says_that_it_is_a_test_in_the_contacts_language),
         COLLECTOR_TEST(it_counts_in_the_minute_of_its_channel_and_waits_for_none),
+        COLLECTOR_TEST(a_channel_that_asks_to_be_left_alone_is_left_alone),
         COLLECTOR_TEST(one_contact_is_tested_once_at_a_time_and_not_many_in_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

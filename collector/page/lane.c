@@ -473,10 +473,30 @@ void lanes_consider(struct paging *p, const struct lane *lane)
         slip_consider(p, slip);
 }
 
+/* True: it has asked to be left alone, and is. */
+static bool is_blocked_by(const struct paging *p, struct lane *lane, const struct page_outcome *outcome)
+{
+    int64_t asked_us = outcome->retry_after_us < ASKED_US ? outcome->retry_after_us : ASKED_US;
+    if (outcome->delivered || asked_us <= 0)
+        return false;
+    if (p->now_us + asked_us > lane->blocked_us)
+        lane->blocked_us = p->now_us + asked_us;
+    return true;
+}
+
+void pager_turn_answered(struct pager *pager, const char *channel, const struct page_outcome *outcome, int64_t now_us,
+                         struct page_effects *out)
+{
+    struct paging p = { .pager = pager, .now_us = now_us, .out = out };
+    struct lane *lane = lane_find(pager, channel);
+    if (lane && is_blocked_by(&p, lane, outcome))
+        lanes_consider(&p, lane);
+}
+
 void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct page_outcome *outcome)
 {
     bool was_down = is_down(lane);
-    bool blocked = !outcome->delivered && outcome->retry_after_us > 0;
+    bool blocked = is_blocked_by(p, lane, outcome);
     if (sent < lane->per_minute && lane->sent[sent].at_us == SENT_NOW) /* its limit may have changed meanwhile */
         lane->sent[sent].at_us = p->now_us;
     if (outcome->delivered)
@@ -485,11 +505,6 @@ void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct 
         lane->failures++;
     if (!outcome->delivered)
         snprintf(lane->error, sizeof lane->error, "%s", outcome->error);
-    if (blocked) {
-        int64_t asked_us = outcome->retry_after_us < ASKED_US ? outcome->retry_after_us : ASKED_US;
-        if (p->now_us + asked_us > lane->blocked_us)
-            lane->blocked_us = p->now_us + asked_us;
-    }
     if (blocked || (!was_down && is_down(lane)))
         lanes_consider(p, lane);
 }

@@ -283,6 +283,22 @@ static void triggers_go_before_resolutions(void **state)
     assert_int_equal(take(f)->kind, PAGE_RESOLVE);
 }
 
+static void a_channel_that_asks_for_it_in_answer_to_a_test_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    const struct page_outcome asks = { .status = 429, .retry_after_us = 40 * S };
+    with_channels(f, slow, "0s bob");
+    assert_true(pager_take_turn(f->pager, "mail", f->now_us));
+    pager_turn_answered(f->pager, "mail", &asks, f->now_us, &f->out);
+    assert_false(pager_take_turn(f->pager, "mail", f->now_us));
+    many_fire(f, 1);
+    assert_nothing_due(f);
+    at(f, 39);
+    assert_nothing_due(f);
+    at(f, 40);
+    assert_int_equal(take(f)->incident, 1);
+}
+
 static void a_channel_that_asks_for_it_is_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -535,6 +551,7 @@ int main(void)
         TEST(a_message_that_did_not_go_is_none_of_its_minute),
         TEST(triggers_go_before_resolutions),
         TEST(a_channel_that_asks_for_it_is_left_alone),
+        TEST(a_channel_that_asks_for_it_in_answer_to_a_test_is_left_alone),
         TEST(a_page_at_its_last_chance_goes_all_the_same),
         TEST(the_last_chance_is_of_the_incidents_budget),
         TEST(a_page_whose_chance_has_not_come_holds_back_none),

@@ -372,6 +372,10 @@ void pager_outcome(struct pager *pager, uint64_t page, const struct page_outcome
  * what is left of the minute is kept for pages: half of it. */
 bool pager_take_turn(struct pager *pager, const char *channel, int64_t now_us);
 
+/* What came back. That it wants to be left alone holds for pages, too; more is not made of it. */
+void pager_turn_answered(struct pager *pager, const char *channel, const struct page_outcome *outcome, int64_t now_us,
+                         struct page_effects *out);
+
 /* Somebody has asked whether the channel can be reached, and sent nothing: delivered means that it can. One that could
  * not twice in a row is down, as if two messages had failed, until it can, or takes one. */
 void pager_channel_probed(struct pager *pager, const char *channel, const struct page_outcome *outcome, int64_t now_us,
