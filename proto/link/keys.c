@@ -126,9 +126,21 @@ int key_file_create(const char *path, const struct key_pair *pair, struct err *e
     return err_sys(err, rc, "keys: cannot write %s", path);
 }
 
+/* Some file systems cannot rename without replacing (rename(2): EINVAL): there it has both names for a moment. */
+static int rename_file(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    return link(from, to) < 0 || unlink(from) < 0 ? -errno : 0;
+}
+
 int key_file_rename(const char *from, const char *to, struct err *err)
 {
-    int rc = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0 ? -errno : sync_folder(to);
+    int rc = rename_file(from, to);
+    if (rc == 0)
+        rc = sync_folder(to);
     return rc < 0 ? err_sys(err, rc, "keys: cannot name %s %s", from, to) : 0;
 }
 

@@ -28,12 +28,24 @@ static struct disk {
     size_t room; /* bytes it takes; 0: all */
     int sync;    /* which fsync() from now fails; 0: none */
     int synced;  /* calls that did not */
+    int rename;  /* errno of a rename that is to replace nothing; 0: all is well */
 } disk;
 
 ssize_t __real_write(int fd, const void *bytes, size_t len);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len);
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
+
+int __real_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+
+int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    if (disk.rename == 0)
+        return __real_renameat2(from_dir, from, to_dir, to, flags);
+    errno = disk.rename;
+    return -1;
+}
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 {
@@ -159,9 +171,8 @@ static void a_key_that_is_there_is_never_overwritten(void **state)
     assert_read(f->path);
 }
 
-static void a_key_gets_another_name_that_no_other_has(void **state)
+static void gets_a_name_that_no_other_has(struct fixture *f)
 {
-    struct fixture *f = *state;
     struct err err;
     write_file(f->other, 0600, LINE, strlen(LINE));
     assert_int_equal(key_file_rename(f->other, f->path, &err), 0);
@@ -171,6 +182,22 @@ static void a_key_gets_another_name_that_no_other_has(void **state)
     assert_int_equal(key_file_rename(f->other, f->path, &err), -EEXIST);
     assert_read(f->path);
     assert_int_equal(access(f->other, F_OK), 0);
+}
+
+static void a_key_gets_another_name_that_no_other_has(void **state)
+{
+    gets_a_name_that_no_other_has(*state);
+}
+
+static void so_it_does_where_no_rename_can_say_that_it_replaces_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    disk.rename = EIO;
+    assert_int_equal(key_file_rename(f->other, f->path, &err), -EIO);
+    disk.rename = EINVAL;
+    gets_a_name_that_no_other_has(f);
+    disk.rename = 0;
 }
 
 static void a_key_is_not_written_through_a_symbolic_link(void **state)
@@ -353,6 +380,7 @@ int main(void)
         SENTENCE(a_drawn_key_comes_back_from_its_file),
         SENTENCE(a_key_that_is_there_is_never_overwritten),
         SENTENCE(a_key_gets_another_name_that_no_other_has),
+        SENTENCE(so_it_does_where_no_rename_can_say_that_it_replaces_nothing),
         SENTENCE(a_key_is_not_written_through_a_symbolic_link),
         SENTENCE(a_folder_that_is_not_there_is_named),
         SENTENCE(a_disk_that_says_no_keeps_no_half_key),
