@@ -6,6 +6,7 @@
 
 #include "collector/patrol/schedule.h"
 #include "tests/sim/asks.h"
+#include "tests/sim/check.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/files.h"
 #include "tests/sim/model.h"
@@ -236,6 +237,7 @@ void play_moves(struct stage *stage)
     moves.dice = dice_of(stage->seed, 'm');
     tap_set((struct tap){ .asked = on_asked, .answered = on_asked });
     receiver_listen(on_took, NULL);
+    check_begin(stage->hosts, HOSTS_MAX);
     room_open();
     moves.tenant = room_add_tenant("shop");
     asks_begin(moves.tenant, &moves.dice);

@@ -44,8 +44,8 @@ void receiver_set_limit(const char *channel, unsigned per_minute);
  * handed to its channel, and says whether a restart would know that it had begun to go; borrowed. */
 typedef bool receiver_sends_fn(const struct channel_route *route, const struct message *message);
 void receiver_listen(void (*took)(const struct receipt *receipt), receiver_sends_fn *sends);
-/* Until when it has asked, for the last time, to be left alone; wall; 0: never, as far as the collector knows. NULL: the
- * longest of all. */
+/* Until when it has asked to be left alone; wall; 0: it has not, as far as the collector knows. NULL: the longest of
+ * all. */
 int64_t receiver_asked_us(const char *channel);
 /* The collector's process is gone, and with it what is on no disk. */
 void receiver_forgotten(void);
