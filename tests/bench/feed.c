@@ -3,7 +3,6 @@
  * Each line of its input is an invitation, each a host that joins. The hello's monotonic clock is ahead of that of the
  * ticks, by how long ago they are to lie: the collector's anchor puts them there. Each host sends its next batch when
  * the one before it is stored. Prints one JSON object. */
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -13,9 +12,9 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/scan.h"
 #include "proto/codec/codec.h"
 #include "proto/link/address.h"
+#include "tests/bench/arguments.h"
 #include "tests/bench/line.h"
 #include "tests/bench/recording.h"
 
@@ -279,15 +278,6 @@ static void run(struct feed *feed)
            (double)((int64_t)uv_hrtime() - began_ns) / NS_PER_S);
 }
 
-static uint64_t number(const char *arg, struct argp_state *state)
-{
-    uint64_t number = 0;
-    struct scan scan = scan_over(arg, strlen(arg));
-    if (!scan_u64(&scan, &number) || !scan_done(&scan))
-        argp_error(state, "%s: want a whole number", arg);
-    return number;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -299,26 +289,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->recording = arg;
         return 0;
     case 'b':
-        options->begin_us = number(arg, state);
+        options->begin_us = arguments_number(arg, 0, UINT64_MAX, state);
         return 0;
     case 's':
-        options->spacing_us = number(arg, state);
+        options->spacing_us = arguments_number(arg, 0, UINT64_MAX, state);
         return 0;
     case 'n':
-        options->ticks = number(arg, state);
+        options->ticks = arguments_number(arg, 0, UINT64_MAX, state);
         return 0;
     case 'm':
-        options->batch_ticks = number(arg, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments, but %s was given", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (!options->connect || !options->recording)
-            argp_error(state, "--connect and --recording are needed");
+        options->batch_ticks = arguments_number(arg, 0, UINT64_MAX, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return arguments_other(key, arg, state, options->connect && options->recording, "--connect and --recording");
     }
 }
 
@@ -333,14 +316,10 @@ static void parse_options(struct options *ret, int argc, char **argv)
         { "batch-ticks", 'm', "N", 0, "of a batch, at most (default: what fits)", 0 },
         { 0 },
     };
-    static const struct argp argp = {
-        .options = rows,
-        .parser = parse_option,
-        .doc = "Sends a collector what hosts once said; reads their invitations from its input, one a line.",
-    };
     *ret = (struct options){ .batch_ticks = TICKS_MAX };
-    argp_err_exit_status = 2;
-    argp_parse(&argp, argc, argv, 0, NULL, ret);
+    arguments_parse(rows, parse_option,
+                    "Sends a collector what hosts once said; reads their invitations from its input, one a line.", argc,
+                    argv, ret);
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "proto/codec/codec.h"
@@ -271,4 +272,13 @@ void line_start(struct line *line)
     int rc = uv_tcp_connect(&line->connect, &line->tcp, (const struct sockaddr *)&line->home->address, on_connected);
     if (rc < 0)
         leave(line, uv_strerror(rc));
+}
+
+void line_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }

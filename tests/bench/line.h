@@ -59,3 +59,5 @@ void line_hello(struct line *line, const struct hello *hello);
 void line_stop(struct line *line);
 /* The same by a reset: what leaves by the thousand would keep the ports of this host waiting. */
 void line_reset(struct line *line);
+/* This process may have as many lines as the system lets it. */
+void line_raise_limit(void);

@@ -5,20 +5,18 @@
  * they send one report as well, which is what makes a session count, and hang up when it is stored. At last, when a
  * line comes on its input, all connect, shake hands, report once and stay, silent, until another line comes. Prints a
  * JSON object for each. */
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/scan.h"
 #include "proto/codec/codec.h"
 #include "proto/link/address.h"
+#include "tests/bench/arguments.h"
 #include "tests/bench/enrol.h"
 #include "tests/bench/latency.h"
 #include "tests/bench/line.h"
@@ -284,15 +282,6 @@ static void run(struct bench *bench)
         wait_for_a_line();
 }
 
-static unsigned number(const char *arg, unsigned most, struct argp_state *state)
-{
-    uint64_t number;
-    struct scan scan = scan_over(arg, strlen(arg));
-    if (!scan_u64(&scan, &number) || !scan_done(&scan) || number < 1 || number > most)
-        argp_error(state, "%s: want a whole number from 1 to %u", arg, most);
-    return (unsigned)number;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -304,26 +293,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->control = arg;
         return 0;
     case 'p':
-        options->pid = number(arg, 1 << 22, state);
+        options->pid = (unsigned)arguments_number(arg, 1, 1 << 22, state);
         return 0;
     case 'n':
-        options->agents = number(arg, AGENTS_MAX, state);
+        options->agents = (unsigned)arguments_number(arg, 1, AGENTS_MAX, state);
         return 0;
     case 'c':
-        options->columns = number(arg, SERIES_MAX, state);
+        options->columns = (unsigned)arguments_number(arg, 1, SERIES_MAX, state);
         return 0;
     case 'd':
-        options->seconds = number(arg, 3600, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments, but %s was given", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (!options->connect || !options->control || options->pid == 0)
-            argp_error(state, "--connect, --control and --pid are needed");
+        options->seconds = (unsigned)arguments_number(arg, 1, 3600, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return arguments_other(key, arg, state, options->connect && options->control && options->pid > 0,
+                               "--connect, --control and --pid");
     }
 }
 
@@ -337,21 +320,6 @@ static const struct argp_option rows[] = {
     { 0 },
 };
 
-static const struct argp argp = {
-    .options = rows,
-    .parser = parse_option,
-    .doc = "Lets many agents come to a Warroom collector, again and again, and then stay.",
-};
-
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 int main(int argc, char **argv)
 {
     struct err err;
@@ -359,11 +327,11 @@ int main(int argc, char **argv)
     if (!bench)
         return 1;
     bench->options = (struct options){ .agents = 10000, .columns = 1, .seconds = 10 };
-    argp_err_exit_status = 2;
-    argp_parse(&argp, argc, argv, 0, NULL, &bench->options);
+    arguments_parse(rows, parse_option, "Lets many agents come to a Warroom collector, again and again, and then stay.",
+                    argc, argv, &bench->options);
     arena_init(&bench->arena, ARENA_BYTES);
     arena_init(&bench->home.arena, CODEC_ARENA_BYTES);
-    raise_descriptors();
+    line_raise_limit();
     int rc = prepare(bench, &err);
     if (rc == 0)
         run(bench);

@@ -4,7 +4,6 @@
  * `joined` is said when all have. From then on a line of input is an order: `cross` takes the memory of each of them to
  * 97 % with its next tick, `recover` lets it go. The end of the input is its own end. Hosts whose line went are lost:
  * the storm ends with them, and with an error. */
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +11,9 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/scan.h"
 #include "proto/codec/codec.h"
 #include "proto/link/address.h"
+#include "tests/bench/arguments.h"
 #include "tests/bench/member.h"
 
 #define MEMORY "system.memory.utilization"
@@ -212,23 +211,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'i':
         options->invitations = arg;
         return 0;
-    case 'n': {
-        uint64_t number;
-        struct scan scan = scan_over(arg, strlen(arg));
-        if (!scan_u64(&scan, &number) || !scan_done(&scan) || number == 0 || number > HOSTS_MAX)
-            argp_error(state, "--hosts %s: want a number from 1 to %d", arg, HOSTS_MAX);
-        options->hosts = (unsigned)number;
-        return 0;
-    }
-    case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments, but %s was given", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (!options->connect || !options->invitations)
-            argp_error(state, "--connect and --invitations are needed");
+    case 'n':
+        options->hosts = (unsigned)arguments_number(arg, 1, HOSTS_MAX, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return arguments_other(key, arg, state, options->connect && options->invitations,
+                               "--connect and --invitations");
     }
 }
 
@@ -240,14 +228,11 @@ static struct options parse_options(int argc, char **argv)
         { "hosts", 'n', "N", 0, "that come by them, in turn (default 500)", 0 },
         { 0 },
     };
-    static const struct argp argp = {
-        .options = rows,
-        .parser = parse_option,
-        .doc = "Hosts that report each second to a Warroom collector, and cross a threshold at an order on the input.",
-    };
     struct options options = { .hosts = 500 };
-    argp_err_exit_status = 2;
-    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    arguments_parse(
+        rows, parse_option,
+        "Hosts that report each second to a Warroom collector, and cross a threshold at an order on the input.", argc,
+        argv, &options);
     return options;
 }
 

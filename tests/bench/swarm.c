@@ -8,13 +8,11 @@
  *
  * With --returns it goes on: it waits until the collector goes away, lets members come back to it as agents do while
  * their ticks fall due all the same, and when all that fell due is stored prints a second object. */
-#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/auto.h"
@@ -22,6 +20,7 @@
 #include "base/scan.h"
 #include "proto/codec/codec.h"
 #include "proto/link/address.h"
+#include "tests/bench/arguments.h"
 #include "tests/bench/enrol.h"
 #include "tests/bench/member.h"
 
@@ -325,16 +324,6 @@ static void run(struct swarm *swarm)
     uv_loop_close(&swarm->loop);
 }
 
-static error_t parse_number(unsigned *ret, const char *arg, unsigned least, unsigned most, struct argp_state *state)
-{
-    uint64_t number;
-    struct scan scan = scan_over(arg, strlen(arg));
-    if (!scan_u64(&scan, &number) || !scan_done(&scan) || number < least || number > most)
-        argp_error(state, "%s: want a whole number from %u to %u", arg, least, most);
-    *ret = (unsigned)number;
-    return 0;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -346,33 +335,34 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->control = arg;
         return 0;
     case 'p':
-        return parse_number(&options->pid, arg, 1, 1 << 22, state);
+        options->pid = (unsigned)arguments_number(arg, 1, 1 << 22, state);
+        return 0;
     case 'n':
-        return parse_number(&options->members, arg, 1, MEMBERS_MAX, state);
+        options->members = (unsigned)arguments_number(arg, 1, MEMBERS_MAX, state);
+        return 0;
     case 't':
-        return parse_number(&options->tenants, arg, 1, 1000, state);
+        options->tenants = (unsigned)arguments_number(arg, 1, 1000, state);
+        return 0;
     case 'c':
-        return parse_number(&options->columns, arg, 1, SERIES_MAX, state);
+        options->columns = (unsigned)arguments_number(arg, 1, SERIES_MAX, state);
+        return 0;
     case 'r':
-        return parse_number(&options->rate, arg, 1, 1000000, state);
+        options->rate = (unsigned)arguments_number(arg, 1, 1000000, state);
+        return 0;
     case 'w':
-        return parse_number(&options->warm_s, arg, 0, 3600, state);
+        options->warm_s = (unsigned)arguments_number(arg, 0, 3600, state);
+        return 0;
     case 'd':
-        return parse_number(&options->seconds, arg, 1, 3600, state);
+        options->seconds = (unsigned)arguments_number(arg, 1, 3600, state);
+        return 0;
     case 'b':
-        return parse_number(&options->backlog_ms, arg, 0, 60000, state);
+        options->backlog_ms = (unsigned)arguments_number(arg, 0, 60000, state);
+        return 0;
     case 'R':
         options->returns = true;
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "takes no arguments, but %s was given", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (!options->connect || !options->control)
-            argp_error(state, "--connect and --control are needed");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return arguments_other(key, arg, state, options->connect && options->control, "--connect and --control");
     }
 }
 
@@ -392,26 +382,13 @@ static struct options parse_options(int argc, char **argv)
         { "backlog-ms", 'b', "MS", 0, "from one message of backlog of an agent to the next (default 1000)", 0 },
         { 0 },
     };
-    static const struct argp argp = {
-        .options = rows,
-        .parser = parse_option,
-        .doc = "Loads a Warroom collector with many agents that send one tick a batch; prints one JSON object.",
-    };
     struct options options = {
         .members = 1000, .tenants = 1, .columns = 100, .rate = 10000, .warm_s = 3, .seconds = 20, .backlog_ms = 1000
     };
-    argp_err_exit_status = 2;
-    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    arguments_parse(rows, parse_option,
+                    "Loads a Warroom collector with many agents that send one tick a batch; prints one JSON object.",
+                    argc, argv, &options);
     return options;
-}
-
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 int main(int argc, char **argv)
@@ -424,7 +401,7 @@ int main(int argc, char **argv)
     swarm->options = &options;
     arena_init(&swarm->arena, SHAPE_ARENA_BYTES);
     arena_init(&swarm->crew.home.arena, CODEC_ARENA_BYTES);
-    raise_descriptors();
+    line_raise_limit();
     if (prepare(swarm, &err) == 0)
         run(swarm);
     else
