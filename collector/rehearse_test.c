@@ -316,6 +316,14 @@ static void one_that_was_asked_for_goes_on_after_a_restart(void **state)
     assert_int_equal(pages_out(f), 3);
 }
 
+/* It still waits for its crossing, and no more when so much has passed. */
+static void assert_ends_within(struct fixture *f, uint64_t event, int64_t seconds)
+{
+    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ASKED);
+    pass(f, seconds);
+    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ENDED);
+}
+
 static void a_collector_that_was_away_waits_for_its_crossing_anew(void **state)
 {
     struct fixture *f = *state;
@@ -326,9 +334,7 @@ static void a_collector_that_was_away_waits_for_its_crossing_anew(void **state)
     commit(f, f->tenant);
     come_back(f, &saying);
     pass(f, 50);
-    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ASKED);
-    pass(f, 12);
-    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ENDED);
+    assert_ends_within(f, event, 12);
 }
 
 static void one_that_was_told_goes_on_after_a_restart_and_tells_nobody_anew(void **state)
@@ -381,9 +387,7 @@ static void its_waiting_follows_a_clock_that_is_put_back(void **state)
     pass(f, 30);
     f->fake.wall_ns -= 3600 * NS_PER_S;
     pass(f, 29);
-    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ASKED);
-    pass(f, 3);
-    assert_int_equal(collector_rehearsal(f->collector, event)->state, REHEARSAL_ENDED);
+    assert_ends_within(f, event, 3);
 }
 
 static void its_verdict_is_not_mistaken_in_the_second_of_a_step_back(void **state)

@@ -39,16 +39,22 @@ static void store(const char *path, const uint8_t *bytes, size_t len)
 
 /* ---- broken ---- */
 
+/* A spool that is closed and holds six ticks: the path and the bytes of its one segment. */
+static size_t leave_six(struct fixture *f, char *path, size_t path_size, uint8_t *bytes, size_t size)
+{
+    open_spool(f);
+    put(f, 1, 6);
+    f->spool = spool_close(f->spool);
+    segment_path(f, 0, path, path_size);
+    return load(path, bytes, size);
+}
+
 static void a_file_cut_anywhere_gives_what_is_whole_in_it(void **state)
 {
     struct fixture *f = *state;
     static uint8_t bytes[64 << 10];
     char path[128];
-    open_spool(f);
-    put(f, 1, 6);
-    f->spool = spool_close(f->spool);
-    segment_path(f, 0, path, sizeof path);
-    size_t len = load(path, bytes, sizeof bytes);
+    size_t len = leave_six(f, path, sizeof path, bytes, sizeof bytes);
     uint64_t before = 0;
     for (size_t cut = 0; cut <= len; cut++) {
         store(path, bytes, cut);
@@ -70,11 +76,7 @@ static void a_flipped_byte_costs_its_record_only_and_that_is_declared(void **sta
     struct fixture *f = *state;
     static uint8_t bytes[64 << 10];
     char path[128];
-    open_spool(f);
-    put(f, 1, 6);
-    f->spool = spool_close(f->spool);
-    segment_path(f, 0, path, sizeof path);
-    size_t len = load(path, bytes, sizeof bytes);
+    size_t len = leave_six(f, path, sizeof path, bytes, sizeof bytes);
     unsigned lost = 0;
     for (size_t at = 0; at < len; at++) {
         bytes[at] ^= 0x40;

@@ -174,6 +174,14 @@ static struct rehearsal begun(const struct fixture *f)
     return (struct rehearsal){ .crossed_us = f->now_us - S };
 }
 
+/* It is over, and that is its verdict. */
+static bool has_passed(struct fixture *f, uint64_t id, const struct rehearsal *row, const struct rehearsal_tally *tally,
+                       char *text)
+{
+    assert_true(rehearsal_is_over(row, incident(f, id), tally, f->now_us));
+    return rehearsal_judge(row, incident(f, id), tally, "2026-11-23", text);
+}
+
 static void it_has_passed_when_all_arrived_and_somebody_acknowledged(void **state)
 {
     struct fixture *f = *state;
@@ -187,8 +195,7 @@ static void it_has_passed_when_all_arrived_and_somebody_acknowledged(void **stat
     assert_false(rehearsal_is_over(&row, incident(f, id), &tally, f->now_us));
     at(f, 61);
     acknowledge(f, id);
-    assert_true(rehearsal_is_over(&row, incident(f, id), &tally, f->now_us));
-    assert_true(rehearsal_judge(&row, incident(f, id), &tally, "2026-11-23", text));
+    assert_true(has_passed(f, id, &row, &tally, text));
     assert_non_null(strstr(text, "3 ways of 2 contacts told within 4.0 s on 2026-11-23, acknowledged by "));
     assert_non_null(strstr(text, " after 62 s"));
 }
@@ -205,8 +212,7 @@ static void it_has_failed_when_nobody_acknowledges_within_ten_minutes(void **sta
     at(f, 599);
     assert_false(rehearsal_is_over(&row, incident(f, id), &tally, f->now_us));
     at(f, 600);
-    assert_true(rehearsal_is_over(&row, incident(f, id), &tally, f->now_us));
-    assert_false(rehearsal_judge(&row, incident(f, id), &tally, "2026-11-23", text));
+    assert_false(has_passed(f, id, &row, &tally, text));
     assert_non_null(strstr(text, "nobody acknowledged"));
 }
 
@@ -221,8 +227,7 @@ static void it_has_failed_when_one_did_not_arrive_and_names_it(void **state)
     tick(f);
     acknowledge(f, id);
     struct rehearsal_tally tally = tally_of(f, id);
-    assert_true(rehearsal_is_over(&row, incident(f, id), &tally, f->now_us));
-    assert_false(rehearsal_judge(&row, incident(f, id), &tally, "2026-11-23", text));
+    assert_false(has_passed(f, id, &row, &tally, text));
     assert_non_null(strstr(text, "2 of 3 ways did not arrive on 2026-11-23, acknowledged by "));
     assert_non_null(strstr(text, "mail to bob ("));
 }
