@@ -1,5 +1,5 @@
-/* collector/store/parts.h - the store's inside, for the files that share its public face: store.c (opening, start,
- * writes) and ask.c (reads). */
+/* collector/store/parts.h - the store's inside, for the files that share its public face: store.c (opening,
+ * start), put.c (writes) and ask.c (reads). */
 #pragma once
 #include <uv.h>
 
