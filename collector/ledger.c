@@ -31,20 +31,14 @@ static char *new_key_file(const char *path)
     return asprintf(&text, "%s.new", path) < 0 ? NULL : text;
 }
 
-/* Its folder may be one that only root writes in, from before there was such a key: what happens goes on record all
- * the same, and nobody signs it. */
 static int make_key(const struct collector *collector, struct key_pair *ret, const char *path, struct err *err)
 {
-    struct err why = { 0 };
     int rc = key_pair_draw(ret, err);
-    if (rc < 0)
-        return rc;
-    rc = key_file_create(path, ret, &why);
+    if (rc == 0)
+        rc = key_file_create(path, ret, err);
     if (rc == 0)
         log_event(&collector->log, LOG_INFO, "ledger_key_made", KV_TEXT("file", path));
-    else
-        log_event(&collector->log, LOG_ERROR, "ledger_unsigned", KV_TEXT("error", why.text));
-    return rc == -ENOMEM ? err_set(err, rc, "%s", why.text) : rc;
+    return rc;
 }
 
 /* One that an earlier start has made and not kept, or another one. */
@@ -59,24 +53,36 @@ static int take_new_key(const struct collector *collector, struct key_pair *ret,
     return rc == -ENOENT ? make_key(collector, ret, path_new, err) : rc;
 }
 
+/* Its folder may be one that only root writes in, from before there was such a key: what happens goes on record all
+ * the same, and nobody signs it. */
+static int go_on_unsigned(struct collector *collector, const struct err *why)
+{
+    collector->ledger_key = LEDGER_KEY_NONE;
+    log_event(&collector->log, LOG_ERROR, "ledger_unsigned", KV_TEXT("error", why->text));
+    return 0;
+}
+
 int ledger_open_key(struct collector *collector, struct err *err)
 {
     AUTO(auto_free) char *path = collector_ledger_key_file(collector->config);
     AUTO(key_pair_done) struct key_pair pair = { .secret = { 0 } };
     AUTO(ledger_key_done) struct ledger_key key = { .secret = { 0 } };
+    struct err why = { 0 };
     if (!path)
         return err_set(err, -ENOMEM, "out of memory");
-    int rc = key_file_read(&pair, path, err);
+    int rc = key_file_read(&pair, path, &why);
     bool fresh = rc == -ENOENT;
     if (fresh)
-        rc = take_new_key(collector, &pair, path, err);
-    if (rc < 0)
-        return fresh && rc != -ENOMEM ? 0 : rc;
-    rc = ledger_key_of(&key, pair.secret, err);
+        rc = take_new_key(collector, &pair, path, &why);
+    if (rc < 0 && fresh && rc != -ENOMEM)
+        return go_on_unsigned(collector, &why);
     if (rc == 0)
-        store_sign(collector->store, &key, fresh);
-    collector->ledger_key = fresh && rc == 0 ? LEDGER_KEY_NEW : LEDGER_KEY_KEPT;
-    return rc;
+        rc = ledger_key_of(&key, pair.secret, &why);
+    if (rc < 0)
+        return err_set(err, rc, "%s", why.text);
+    store_sign(collector->store, &key, fresh);
+    collector->ledger_key = fresh ? LEDGER_KEY_NEW : LEDGER_KEY_KEPT;
+    return 0;
 }
 
 static void keep_key(struct collector *collector)
@@ -141,6 +147,10 @@ int collector_accept_ledger(struct collector *collector, uint64_t tenant, const 
     if (!utf8_is_shown(decision->reason ? decision->reason : "", 1, EVENT_REASON_MAX, ""))
         return err_set(err, -EINVAL, "accepting a broken ledger needs a reason, a line of 1 to %d bytes",
                        EVENT_REASON_MAX);
+    if (collector->ledger_key == LEDGER_KEY_NONE)
+        return err_set(err, -EPERM,
+                       "nobody signs ledgers here, so none can be accepted: there is no ledger.key beside the "
+                       "collector's key; the collector's log says why");
     bool is_signed = store_ledger_head(collector->store, tenant, &head) == 0;
     json_t *body = json_pack("{s:s, s:s, s:s, s:I, s:s}", "what", "accepted", "reason", decision->reason, "broken", why,
                              "signed", (json_int_t)(is_signed ? head.head.n : 0), "head",

@@ -1,9 +1,12 @@
 /* What the collector does of itself stands in the ledger: incidents and what became of them, each attempt at a page. */
 #include "collector/collector_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/parts.h"
@@ -192,6 +195,63 @@ static void a_new_key_that_was_cut_short_as_it_was_made_is_made_again(void **sta
     assert_int_equal(times_logged(f, "event=ledger_key_made"), 2);
 }
 
+/* As a backup from before has it: what was signed since is not in it. */
+static void put_back(const struct fixture *f, const char *from, const char *to)
+{
+    char path[128];
+    struct stat stat = { .st_size = 0 };
+    int in = open(path_of(f, from, path), O_RDONLY);
+    assert_true(in >= 0 && fstat(in, &stat) == 0);
+    int out = open(path_of(f, to, path), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(out >= 0);
+    assert_int_equal(sendfile(out, in, NULL, (size_t)stat.st_size), stat.st_size);
+    close(in);
+    close(out);
+}
+
+static void note_one(struct fixture *f)
+{
+    struct ledger_note note = { .kind = "note", .actor = "alice", .body = json_object() };
+    assert_int_equal(ledger_note(f->collector, f->tenant, note), 0);
+    commit(f, f->tenant);
+    RUN_UNTIL(f, is_there(f, "ledger.key"));
+}
+
+static void break_ledger(struct fixture *f)
+{
+    char file[32];
+    snprintf(file, sizeof file, "tenant-%u.db", (unsigned)f->tenant);
+    note_one(f);
+    close_collector(f);
+    put_back(f, file, "older");
+    open_collector(f);
+    note_one(f);
+    close_collector(f);
+    put_back(f, "older", file);
+}
+
+static void a_broken_ledger_is_accepted_only_where_somebody_signs_it(void **state)
+{
+    struct fixture *f = *state;
+    const struct decision decision = { .by = "lin", .reason = "restored" };
+    char path[128], to[128];
+    break_ledger(f);
+    assert_int_equal(rename(path_of(f, "ledger.key", path), path_of(f, "away", to)), 0);
+    assert_int_equal(mkdir(path_of(f, "ledger.key.new", path), 0700), 0); /* nor can one be made */
+    open_collector(f);
+    assert_true(was_logged(f, "event=ledger_unsigned"));
+    assert_true(was_logged(f, "event=ledger_broken"));
+    assert_int_equal(collector_accept_ledger(f->collector, f->tenant, &decision, &f->err), -EPERM);
+    assert_non_null(strstr(f->err.text, "nobody signs ledgers here"));
+    assert_int_equal(read_record(f, f->tenant, "ledger", (struct recorded[1]){ { 0 } }, 1), 0);
+    close_collector(f);
+    assert_int_equal(rmdir(path_of(f, "ledger.key.new", path)), 0);
+    assert_int_equal(rename(path_of(f, "away", to), path_of(f, "ledger.key", path)), 0);
+    open_collector(f);
+    assert_int_equal(collector_accept_ledger(f->collector, f->tenant, &decision, &f->err), 0);
+    assert_int_equal(read_record(f, f->tenant, "ledger", (struct recorded[1]){ { 0 } }, 1), 1);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -202,6 +262,7 @@ int main(void)
         COLLECTOR_TEST(what_happens_in_a_fault_of_the_disk_is_on_record_in_its_order_after_it),
         COLLECTOR_TEST(a_new_key_has_its_name_once_what_it_signed_first_is_on_disk),
         COLLECTOR_TEST(a_new_key_that_was_cut_short_as_it_was_made_is_made_again),
+        COLLECTOR_TEST(a_broken_ledger_is_accepted_only_where_somebody_signs_it),
         COLLECTOR_TEST(what_cannot_be_said_leaves_an_entry_all_the_same),
     };
     return cmocka_run_group_tests_name("collector.core.ledger", tests, NULL, NULL);

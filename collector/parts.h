@@ -216,7 +216,12 @@ struct collector {
     int64_t stepped_mono_us; /* ...and when */
     int64_t rehearsed_us;    /* the last second of rehearse.c */
     uint64_t last_tenant, last_event;
-    enum { LEDGER_KEY_KEPT, LEDGER_KEY_NEW, LEDGER_KEY_WAITS } ledger_key; /* waits: for its heads to be on disk */
+    enum {
+        LEDGER_KEY_KEPT,
+        LEDGER_KEY_NEW,
+        LEDGER_KEY_WAITS, /* for its heads to be on disk */
+        LEDGER_KEY_NONE,  /* nobody signs */
+    } ledger_key;
     bool fault;               /* some file was in declared fault at the last tick */
     struct trouble *troubles; /* of the disk, that people were told of: trouble.c */
     struct probe *probes;     /* of channels: probes.c */
