@@ -151,9 +151,11 @@ int pager_reopen(struct pager *pager, uint64_t incident, const char *by, int64_t
                  struct err *err)
 {
     struct paging p = { .pager = pager, .now_us = now_us, .out = out };
-    struct dossier *dossier = find_for_people(pager, incident, err);
-    if (!dossier)
-        return -ENOENT;
+    struct dossier *dossier = dossier_find(pager, incident);
+    if (!dossier || !dossier->known)
+        return err_set(err, -ENOENT,
+                       "incident %" PRIu64 " cannot be reopened: there is none, or it has been over for an hour",
+                       incident);
     if (dossier->row.state != INCIDENT_RESOLVED)
         return err_set(err, -EPERM, "incident %" PRIu64 " is open", incident);
     if (dossier->row.rehearsal)

@@ -134,6 +134,8 @@ static void what_people_may_not_do_is_said_and_changes_nothing(void **state)
     assert_int_equal(pager_acknowledge(f->pager, 7, "li", f->now_us, &f->out, &err), -ENOENT);
     assert_non_null(strstr(err.text, "7"));
     assert_int_equal(pager_resolve(f->pager, 7, "li", f->now_us, &f->out, &err), -ENOENT);
+    assert_int_equal(pager_reopen(f->pager, 7, "li", f->now_us, &f->out, &err), -ENOENT);
+    assert_string_equal(err.text, "incident 7 cannot be reopened: there is none, or it has been over for an hour");
     FIRES(f);
     assert_int_equal(pager_resolve(f->pager, 1, "li", f->now_us, &f->out, NULL), 0);
     page_effects_clear(&f->out);
