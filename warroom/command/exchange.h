@@ -7,7 +7,7 @@
 #include "warroom/command/command.h"
 
 #define EXCHANGE_TIMEOUT_US (INT64_C(40) * 1000000) /* longer than a contact's test by mail may take, 30 s */
-enum { EXCHANGE_PAGES_MAX = 4096 }; /* of 256 KiB: 1 GiB of answer is somebody's mistake */
+enum { EXCHANGE_PAGES_MAX = 4096 };                 /* of 256 KiB: 1 GiB of answer is somebody's mistake */
 
 /* On 0 *ret_data is the caller's. -EINVAL: the collector did not understand the request; others: it could not be asked,
  * or it refused. The text says what to do. */
