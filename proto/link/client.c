@@ -48,9 +48,9 @@
 #include "proto/link/inbox.h"
 #include "proto/link/nng_error.h"
 #include "proto/link/nng_shut.h"
+#include "proto/link/pause.h"
 
-enum { REQUEST_ID_LEN = 4, RESEND_MS = 60000, DIAL_MIN_MS = 200, DIAL_MAX_MS = 30000, TURN_MAX_MS = 60000 };
-enum { PAUSE_LEAST_MS = 1000, AWAY_BY_PAUSE = 4 };
+enum { REQUEST_ID_LEN = 4, RESEND_MS = 60000, DIAL_MIN_MS = 200, TURN_MAX_MS = 60000 };
 enum { URL_MAX = sizeof "tcp://[]:65535" + ADDRESS_HOST_MAX };
 
 enum step { IDLE, SENDING, AWAITING };
@@ -142,8 +142,7 @@ static void break_pipe(struct link_client *client)
 
 static int longest_pause_ms(const struct link_client *client)
 {
-    uint64_t pause_ms = (uv_now(client->away.loop) - client->gone_ms) / AWAY_BY_PAUSE;
-    return pause_ms < PAUSE_LEAST_MS ? PAUSE_LEAST_MS : pause_ms < DIAL_MAX_MS ? (int)pause_ms : DIAL_MAX_MS;
+    return link_longest_pause_ms(uv_now(client->away.loop) - client->gone_ms);
 }
 
 static void on_away(uv_timer_t *timer)
@@ -156,14 +155,14 @@ static void on_away(uv_timer_t *timer)
 static void begin_away(struct link_client *client)
 {
     client->gone_ms = uv_now(client->away.loop);
-    uv_timer_start(&client->away, on_away, PAUSE_LEAST_MS, PAUSE_LEAST_MS);
+    uv_timer_start(&client->away, on_away, LINK_PAUSE_LEAST_MS, LINK_PAUSE_LEAST_MS);
 }
 
 /* The bound of the next absence is set now: its first dials fail before we hear of it. */
 static void end_away(struct link_client *client)
 {
     uv_timer_stop(&client->away);
-    (void)nng_dialer_set_ms(client->dialer, NNG_OPT_RECONNMAXT, PAUSE_LEAST_MS);
+    (void)nng_dialer_set_ms(client->dialer, NNG_OPT_RECONNMAXT, LINK_PAUSE_LEAST_MS);
 }
 
 static int dial(struct link_client *client, struct err *err)
