@@ -4,8 +4,8 @@
 
 enum { LINK_PAUSE_LEAST_MS = 1000, LINK_PAUSE_MOST_MS = 30000 };
 
-/* The longest pause between two dials of who has had no connection for `away_ms`: a quarter of that, LINK_PAUSE_LEAST_MS to
- * LINK_PAUSE_MOST_MS. */
+/* The longest pause between two dials of who has had no connection for `away_ms`: a quarter of that,
+ * LINK_PAUSE_LEAST_MS to LINK_PAUSE_MOST_MS. */
 static inline int link_longest_pause_ms(uint64_t away_ms)
 {
     uint64_t pause_ms = away_ms / 4;
