@@ -173,7 +173,7 @@ static void find_attempt(void *user, const struct page *page)
 {
     struct attempt *attempt = user;
     if (strlen(page->key) == attempt->len && strncmp(page->key, attempt->key, attempt->len) == 0)
-        attempt->before = page->attempts;
+        attempt->before += page->attempts; /* one made anew in the same moment has the same key */
 }
 
 /* How many attempts at the page that leads are on disk. Chatter, of no incident, may be in any file. */
@@ -181,8 +181,8 @@ static unsigned begun_on_disk(const struct attempt *attempt, uint64_t tenant, ui
 {
     sqlite3 *db = files_kept(tenant);
     sqlite3_stmt *stmt;
-    if (!db || sqlite3_prepare_v2(db, "SELECT attempts FROM page WHERE incident = ? AND key = ?", -1, &stmt, NULL) !=
-                   SQLITE_OK)
+    if (!db || sqlite3_prepare_v2(db, "SELECT SUM(attempts) FROM page WHERE incident = ? AND key = ?", -1, &stmt,
+                                  NULL) != SQLITE_OK)
         return 0;
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64)incident);
     sqlite3_bind_text(stmt, 2, attempt->key, (int)attempt->len, SQLITE_STATIC);
