@@ -193,8 +193,15 @@ static int load_registry(const struct load *load, struct store_marks *marks, str
     return rc;
 }
 
+/* The latest pages, and those of the last minute before the latest delivery however many they are: what a channel has
+ * counted. An id says when a page was made, not when it went: what waited in a storm may be of much earlier ones. */
+#define LATELY_IDS     "SELECT max(id) FROM page"
+#define PERHAPS_LATELY "id > (" LATELY_IDS ") - 16384"
+#define LATELY                                                                                                         \
+    "id IN (SELECT id FROM page WHERE " PERHAPS_LATELY " AND (id > (" LATELY_IDS ") - 256"                             \
+    " OR max(delivered_us, next_us) > (SELECT max(delivered_us) FROM page WHERE " PERHAPS_LATELY ") - 60000000))"
+
 /* Incidents somebody still works on, or is still to be told of, and the latest that anybody was told of. */
-#define LATELY "id > (SELECT max(id) FROM page) - 256"
 #define UNDER_WAY                                                                                                      \
     "(SELECT id FROM incident WHERE state <> 'resolved'"                                                               \
     " UNION SELECT incident FROM page WHERE state = 'queued' UNION SELECT incident FROM page WHERE " LATELY ")"

@@ -34,7 +34,7 @@ enum row_kind {
     ROW_ROTA_OVERRIDE,
     ROW_KIND_COUNT
 };
-enum { ROW_KEY_MAX = 512, ROW_SQL_MAX = 768 };
+enum { ROW_KEY_MAX = 512, ROW_SQL_MAX = 1536 };
 
 /* Of the struct that is the row. */
 size_t row_size(enum row_kind kind);

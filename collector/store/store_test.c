@@ -281,6 +281,7 @@ static void put_incident(struct fixture *f, uint64_t id, enum incident_state inc
     struct incident_alert member = { .incident = id, .alert = alert_of(1) };
     row.state = incident;
     page.state = state;
+    page.delivered_us = state == PAGE_DELIVERED ? (int64_t)page_id * 60 * US_PER_S : 0;
     assert_int_equal(store_put_incident(f->store, &row), 0);
     assert_int_equal(store_put_incident_alert(f->store, 0, &member), 0);
     assert_int_equal(store_put_page(f->store, &page), 0);
@@ -303,6 +304,21 @@ static void incidents_nobody_works_on_or_is_to_be_told_of_stay_in_the_file_alone
     assert_int_equal(f->loaded.page[0].id, 2);
     assert_int_equal(f->loaded.page[1].id, 3);
     assert_int_equal(f->loaded.page[2].id, 300);
+}
+
+static void what_was_told_in_the_last_minute_comes_back_however_much_it_is(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t told_us = 1800000000 * US_PER_S;
+    for (uint64_t id = 1; id <= 600; id++) {
+        struct page page = page_of(id, 0, 0);
+        page.state = PAGE_DELIVERED;
+        page.delivered_us = id <= 50 ? told_us - 70 * US_PER_S : told_us - (600 - (int64_t)id) * US_PER_S / 10;
+        assert_int_equal(store_put_page(f->store, &page), 0);
+    }
+    reopen_store(f);
+    assert_int_equal(f->loaded.pages, 550);
+    assert_int_equal(f->loaded.page[0].id, 51);
 }
 
 static void an_anchor_comes_back_with_the_time_of_the_newest_stored_tick(void **state)
@@ -367,6 +383,7 @@ int main(void)
         STORE_TEST(pages_of_heartbeats_that_have_ended_are_deleted),
         STORE_TEST(an_alert_may_have_no_value),
         STORE_TEST(incidents_nobody_works_on_or_is_to_be_told_of_stay_in_the_file_alone),
+        STORE_TEST(what_was_told_in_the_last_minute_comes_back_however_much_it_is),
         STORE_TEST(an_anchor_comes_back_with_the_time_of_the_newest_stored_tick),
         STORE_TEST(each_tenant_has_a_file_of_its_own),
         STORE_TEST(highest_ids_are_known_even_when_their_file_is_lost),
