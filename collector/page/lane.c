@@ -104,6 +104,7 @@ int lanes_set(struct pager *pager, int64_t now_us)
     }
     for (size_t i = 0; i < pager->ways.n_channels; i++)
         rc = set_channel(pager, &pager->ways.channels[i], now_us) < 0 ? -ENOMEM : rc;
+    lanes_recall_asked(pager, now_us);
     return rc;
 }
 
@@ -501,7 +502,7 @@ void lane_note(struct paging *p, struct lane *lane, unsigned sent, const struct 
         lane->sent[sent].at_us = p->now_us;
     if (outcome->delivered)
         lane->failures = lane->unreached = 0;
-    else if (!outcome->permanent && !outcome->local && outcome->status != 429)
+    else if (!outcome->permanent && !outcome->local && outcome->status != STATUS_TOO_MUCH)
         lane->failures++;
     if (!outcome->delivered)
         snprintf(lane->error, sizeof lane->error, "%s", outcome->error);

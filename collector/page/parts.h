@@ -24,7 +24,7 @@ enum { ROW_NONE = -1 };
 #define US_PER_MINUTE  (60 * US_PER_S)
 #define ASKED_US       (600 * US_PER_S) /* the most a Retry-After gets */
 
-enum { DOWN_AFTER = 2 /* failures in a row */ };
+enum { DOWN_AFTER = 2 /* failures in a row */, STATUS_TOO_MUCH = 429 };
 
 struct slip {
     struct page row;
@@ -214,6 +214,8 @@ int lanes_set(struct pager *pager, int64_t now_us);            /* as the channel
 unsigned lane_count(struct lane *lane, struct sent sent, int64_t now_us);
 /* Puts what was sent within the last minute into the ring, which is empty. -ENOMEM. */
 int lane_recall(const struct pager *pager, struct lane *lane, int64_t now_us);
+/* Those that had asked an earlier process for it are left alone. */
+void lanes_recall_asked(const struct pager *pager, int64_t now_us);
 /* A hash of contact and address. */
 uint64_t slip_whom(const struct slip *slip);
 void lanes_move(struct pager *pager, int64_t step_us); /* the clock went back */

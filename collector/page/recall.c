@@ -47,6 +47,27 @@ static int compare(const void *left, const void *right)
     return a->whom < b->whom ? -1 : a->whom > b->whom;
 }
 
+/* Until when the service that refused the page has asked an earlier process to be left alone; 0: it has not, as far as
+ * the row tells: it says when the next attempt was due, and that a page waits longer than it backs off. Behind a refusal
+ * for good and past its budget that is a minute, unless the service says itself that it has had too much. */
+static int64_t asked_until(const struct slip *slip, int64_t now_us)
+{
+    const struct page *page = &slip->row;
+    int64_t left_us = slip->restored_us - now_us;
+    int64_t own_us = page->status == STATUS_TOO_MUCH ? slip_back_off(page->attempts) : LATE_US;
+    bool waits = page->state == PAGE_QUEUED && page->next_us == 0 && page->attempts > 0;
+    return waits && left_us > own_us && left_us <= ASKED_US ? slip->restored_us : 0;
+}
+
+void lanes_recall_asked(const struct pager *pager, int64_t now_us)
+{
+    for (const struct slip *slip = pager->slips; slip; slip = slip->hh.next) {
+        int64_t until_us = asked_until(slip, now_us);
+        if (until_us > slip->lane->blocked_us)
+            slip->lane->blocked_us = until_us;
+    }
+}
+
 int lane_recall(const struct pager *pager, struct lane *lane, int64_t now_us)
 {
     size_t n = 0;

@@ -132,6 +132,67 @@ static void attempts_of_an_earlier_process_that_failed_count_too(void **state)
     take(f);
 }
 
+/* The page is refused, and the process ends. */
+static void refused_and_restarted(struct fixture *f, struct page_outcome refusal, int64_t restart_s)
+{
+    static const struct page_channel channels[] = { { "mail", 0, 1 }, { "robot", 0, 1 } };
+    f->channels = channels;
+    f->n_channels = 2;
+    at(f, 0);
+    set_people(f, "0s bob");
+    FIRES(f);
+    fail_once(f, refusal);
+    struct page page = f->out.pages[0];
+    struct incident row = *incident(f, 1);
+    f->pager = pager_free(f->pager);
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    assert_int_equal(pager_restore_page(f->pager, &page), 0);
+    assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+    at(f, restart_s);
+    set_people(f, "0s bob");
+}
+
+static void who_has_asked_an_earlier_process_to_be_left_alone_is(void **state)
+{
+    struct fixture *f = *state;
+    refused_and_restarted(f, (struct page_outcome){ .status = 429, .retry_after_us = 300 * S, .error = "no" }, 10);
+    FIRES(f, .host = 2, .event = 2);
+    assert_nothing_due(f);
+    at(f, 299);
+    assert_nothing_due(f);
+    at(f, 300);
+    deliver(f);
+    deliver(f);
+}
+
+static void that_it_asked_for_less_than_a_minute_is_known_too(void **state)
+{
+    struct fixture *f = *state;
+    refused_and_restarted(f, (struct page_outcome){ .status = 429, .retry_after_us = 50 * S, .error = "no" }, 10);
+    assert_nothing_due(f);
+    at(f, 50);
+    deliver(f);
+}
+
+static void a_refusal_for_good_by_an_earlier_process_keeps_nobody_waiting(void **state)
+{
+    struct fixture *f = *state;
+    refused_and_restarted(f, (struct page_outcome){ .status = 404, .permanent = true, .error = "no" }, 1);
+    FIRES(f, .host = 2, .event = 2);
+    deliver(f);
+    deliver(f);
+}
+
+static void a_page_at_its_last_chance_goes_behind_a_restart_too(void **state)
+{
+    struct fixture *f = *state;
+    refused_and_restarted(f, (struct page_outcome){ .status = 429, .retry_after_us = 600 * S, .error = "no" }, 10);
+    at(f, 569);
+    assert_nothing_due(f);
+    at(f, 570);
+    deliver(f);
+}
+
 static void what_comes_back_is_the_same_incident_over_a_restart_too(void **state)
 {
     struct fixture *f = *state;
@@ -327,6 +388,10 @@ int main(void)
         TEST(what_an_earlier_process_sent_counts_against_the_channels_limit),
         TEST(what_an_earlier_process_had_not_begun_to_send_goes_at_once),
         TEST(attempts_of_an_earlier_process_that_failed_count_too),
+        TEST(who_has_asked_an_earlier_process_to_be_left_alone_is),
+        TEST(that_it_asked_for_less_than_a_minute_is_known_too),
+        TEST(a_refusal_for_good_by_an_earlier_process_keeps_nobody_waiting),
+        TEST(a_page_at_its_last_chance_goes_behind_a_restart_too),
         TEST(what_comes_back_is_the_same_incident_over_a_restart_too),
         TEST(incidents_alerts_and_pages_outlive_the_process_in_any_order),
         TEST(an_incident_put_back_with_nothing_that_holds_it_open_resolves),

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "tests/sim/check.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/receiver.h"
 #include "tests/sim/room.h"
@@ -338,16 +337,9 @@ static bool concerns(const struct fault *fault, const struct sim_host *host)
     return !fault->off && (!fault->host || fault->host == host);
 }
 
-/* A collector that is started anew does not know that it was asked: what ends it is a fault of its own. */
 static int64_t asked_until(const struct fault *fault)
 {
-    size_t n;
-    const struct downtime *downtimes = check_downtimes(&n);
-    int64_t until_us = fault->asked_us > fault->to_us ? fault->asked_us : fault->to_us;
-    for (size_t i = 0; i < n; i++)
-        if (downtimes[i].from_us >= fault->to_us && downtimes[i].from_us < until_us)
-            until_us = downtimes[i].from_us;
-    return until_us;
+    return fault->asked_us > fault->to_us ? fault->asked_us : fault->to_us;
 }
 
 static int64_t plainly_over(const struct fault *fault)

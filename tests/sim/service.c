@@ -91,8 +91,6 @@ static void note_asked(struct box *box, const struct reply *reply)
 void receiver_forgotten(void)
 {
     for (int i = 0; i < BOXES_MAX; i++)
-        boxes[i].asked_us = 0;
-    for (int i = 0; i < BOXES_MAX; i++)
         for (int k = 0; k < PER_MINUTE_MAX; k++)
             if (!boxes[i].sent[k].is_known)
                 boxes[i].sent[k].at_us = 0;
