@@ -37,6 +37,7 @@ enum phrase {
     NOTHING_WAS,
     LATE,
     BREACHED,
+    COMES_BACK,
     UNRECORDED,
     COPY,
     TEST_END,
@@ -65,6 +66,7 @@ static const char *const phrases[LANGUAGE_COUNT][PHRASE_COUNT] = {
         [NOTHING_WAS] = "The rehearsal is over: nothing was wrong.",
         [LATE] = "Found late: the samples came after a gap.",
         [BREACHED] = "Its ten minutes have passed.",
+        [COMES_BACK] = "It comes and goes; this time it has stayed.",
         [UNRECORDED] = "Not on record yet: the war room's disk is at fault.",
         [COPY] = "You may have had this message before.",
         [TEST_END] = "This is a test of the way to you. There is nothing to do.",
@@ -89,6 +91,7 @@ static const char *const phrases[LANGUAGE_COUNT][PHRASE_COUNT] = {
         [NOTHING_WAS] = "演练结束，并无真实故障。",
         [LATE] = "发现较晚：数据在中断之后才到达。",
         [BREACHED] = "已超过十分钟时限。",
+        [COMES_BACK] = "该问题反复出现，本次已持续存在。",
         [UNRECORDED] = "尚未记录在案：作战室的磁盘出现故障。",
         [COPY] = "您可能已经收到过本消息。",
         [TEST_END] = "这是一条通知渠道测试消息，无需处理。",
@@ -238,6 +241,12 @@ static bool is_drill(const struct message_item *item)
     return item->drill;
 }
 
+/* People were to be told only once it had stayed. */
+static bool was_held(const struct message_item *item)
+{
+    return item->incident->damped_us > 0 && item->incident->resolved_us == 0;
+}
+
 static bool is_late(const struct message_item *item)
 {
     return item->incident->late;
@@ -258,7 +267,11 @@ static void put_end(const struct message *message, struct sheet *sheet)
     static const struct {
         bool (*is)(const struct message_item *item);
         enum phrase mark;
-    } marks[] = { { is_drill, EXERCISE }, { is_late, LATE }, { is_breached, BREACHED }, { is_unrecorded, UNRECORDED } };
+    } marks[] = { { is_drill, EXERCISE },
+                  { is_late, LATE },
+                  { is_breached, BREACHED },
+                  { was_held, COMES_BACK },
+                  { is_unrecorded, UNRECORDED } };
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (any_item(message, marks[i].is))
             put_line(sheet, 0, phrase(message, marks[i].mark));

@@ -130,6 +130,8 @@ json_t *form_incident(const struct collector *collector, const struct incident *
     json_object_set_new(stamps, "assigned_to", form_text(row->assigned_to));
     json_object_set_new(stamps, "escalation", form_text(row->policy));
     json_object_set_new(stamps, "steps", json_integer(row->step));
+    json_object_set_new(stamps, "returns", json_integer(row->flaps));
+    json_object_set_new(stamps, "held_until", form_instant(row->damped_us));
     json_object_set_new(stamps, "rehearsal", json_boolean(row->rehearsal));
     json_object_update(form, stamps);
     json_object_update(form, budget);

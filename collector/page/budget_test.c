@@ -62,6 +62,49 @@ static void recovered_in_time_but_told_to_nobody_is_a_breach(void **state)
     assert_true(incident(f, 1)->breached);
 }
 
+static void what_came_back_and_stayed_and_was_told_to_nobody_is_a_breach(void **state)
+{
+    struct fixture *f = *state;
+    set_people(f, "0s bob");
+    for (int i = 0; i < 2; i++) {
+        FIRES(f);
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+        RECOVERS(f);
+        while (pager_count_queued(f->pager) > 0)
+            deliver(f);
+    }
+    FIRES(f);
+    at(f, 300);
+    tick(f); /* bob is to be told now */
+    assert_int_equal(f->out.n_pages, 1);
+    at(f, 400);
+    RECOVERS(f);
+    at(f, 601);
+    tick(f);
+    assert_true(incident(f, 1)->breached);
+}
+
+static void each_clock_of_an_incident_has_its_own_breach_on_record(void **state)
+{
+    struct fixture *f = *state;
+    for (int64_t clock = 0; clock < 2; clock++) {
+        at(f, clock * 1000);
+        FIRES(f, .severity = clock ? SEVERITY_CRITICAL : SEVERITY_WARNING, .rule = clock ? "critical" : "warning");
+        deliver(f);
+        at(f, clock * 1000 + 300);
+        tick(f);
+        assert_true(f->out.n_steps == 1 && f->out.steps[0].step == STEP_WARNED);
+        at(f, clock * 1000 + 601);
+        tick(f);
+        assert_true(f->out.n_steps == 1 && f->out.steps[0].step == STEP_BREACHED);
+        assert_non_null(strstr(f->out.steps[0].text, "not acknowledged"));
+        at(f, clock * 1000 + 700);
+        tick(f);
+        assert_int_equal(f->out.n_steps, 0);
+    }
+}
+
 static void an_acknowledgement_that_comes_too_late_is_a_breach_without_a_tick(void **state)
 {
     struct fixture *f = *state;
@@ -144,6 +187,8 @@ int main(void)
         TEST(acknowledged_in_time_is_none_even_if_no_page_was_delivered),
         TEST(delivered_and_recovered_in_time_is_none),
         TEST(recovered_in_time_but_told_to_nobody_is_a_breach),
+        TEST(what_came_back_and_stayed_and_was_told_to_nobody_is_a_breach),
+        TEST(each_clock_of_an_incident_has_its_own_breach_on_record),
         TEST(an_acknowledgement_that_comes_too_late_is_a_breach_without_a_tick),
         TEST(a_breach_stays_on_record_over_a_new_clock),
         TEST(the_oldest_page_of_a_tenant_that_still_waits_is_known),

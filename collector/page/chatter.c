@@ -87,8 +87,8 @@ bool dossier_warn(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
     char text[PAGE_NOTE_MAX + 1], chinese[PAGE_NOTE_MAX + 1];
-    if (row->state != INCIDENT_TRIGGERED || row->rehearsal || row->clock == 0 || row->breached ||
-        row->acknowledged_us > 0)
+    if (row->state != INCIDENT_TRIGGERED || row->rehearsal || row->clock == 0 || row->acknowledged_us > 0 ||
+        p->now_us < row->damped_us)
         return false;
     unsigned pct = gone_pct(row, p->now_us);
     if (pct <= row->warned_pct)

@@ -91,17 +91,17 @@ static void take_steps(struct paging *p, struct dossier *dossier, const struct p
     dossier->step_us = last ? INT64_MAX : due_us(row, policy);
 }
 
-static bool is_escalated(const struct paging *p, const struct incident *row)
+static bool is_escalated(const struct incident *row)
 {
-    return row->state == INCIDENT_TRIGGERED && !row->rehearsal && row->clock > 0 && p->now_us >= row->damped_us;
+    return row->state == INCIDENT_TRIGGERED && !row->rehearsal && row->clock > 0;
 }
 
 void escalate(struct paging *p, struct dossier *dossier)
 {
-    if (!is_escalated(p, &dossier->row))
+    if (!is_escalated(&dossier->row))
         return;
-    tell_all(p, dossier, true, 0);
-    if (dossier->step_us > p->now_us)
+    tell_all(p, dossier, true, 0); /* machines hear of what comes and goes as well */
+    if (p->now_us < dossier->row.damped_us || dossier->step_us > p->now_us)
         return;
     const struct page_policy policy = policy_of(&dossier->row);
     take_steps(p, dossier, &policy, false);
@@ -133,7 +133,7 @@ void escalate_again(struct paging *p, struct dossier *dossier, unsigned lost)
     const struct incident *row = &dossier->row;
     unsigned taken = row->step;
     bool reached = true;
-    if (!is_escalated(p, row))
+    if (!is_escalated(row) || p->now_us < row->damped_us)
         return;
     const struct page_policy policy = policy_of(row);
     tell_all(p, dossier, policy.n_steps > 0 || taken == 0, 0);

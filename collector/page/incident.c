@@ -171,8 +171,8 @@ static bool is_breached(const struct incident *row, int64_t now_us)
 {
     int64_t deadline_us = incident_budget_from(row) + PAGE_BUDGET_US;
     int64_t told_us = row->delivered_us;
-    if (row->damped_us > 0 && row->resolved_us > 0 && told_us == 0 && row->acknowledged_us == 0)
-        return row->resolved_us > deadline_us; /* it was gone again before anybody was to be told */
+    if (row->resolved_us > 0 && row->resolved_us < row->damped_us && told_us == 0 && row->acknowledged_us == 0)
+        return false; /* it was gone again before anybody was to be told */
     int64_t noticed_us = row->acknowledged_us > 0 ? row->acknowledged_us : row->resolved_us;
     if (told_us == 0 || (row->acknowledged_us > 0 && row->acknowledged_us < told_us))
         told_us = row->acknowledged_us; /* who acknowledges knows */
@@ -211,10 +211,11 @@ static void write_cause(const struct dossier *dossier, int64_t now_us, char *tex
 bool dossier_check_budget(struct paging *p, struct dossier *dossier)
 {
     struct incident *row = &dossier->row;
-    if (row->breached || row->rehearsal || row->clock == 0 || !is_breached(row, p->now_us))
+    if (row->warned_pct == ALL_GONE_PCT || row->rehearsal || row->clock == 0 || !is_breached(row, p->now_us))
         return false;
     char cause[PAGE_NOTE_MAX + 1];
     row->breached = true;
+    row->warned_pct = ALL_GONE_PCT;
     write_cause(dossier, p->now_us, cause, sizeof cause);
     tell_step(p, dossier, STEP_BREACHED, NULL, cause);
     return true;
@@ -235,7 +236,7 @@ void dossier_trigger(struct paging *p, struct dossier *dossier, const char *titl
                                                       : STEP_TRIGGERED_AGAIN;
     if (row->clock > 0) {
         dossier_check_budget(p, dossier); /* of the clock that ends here */
-        slips_cancel(p, dossier);         /* the new pages say more */
+        slips_cancel(p, dossier);         /* the new pages say more, and of an end before nobody need hear */
     }
     row->clock++;
     row->state = INCIDENT_TRIGGERED;

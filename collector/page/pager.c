@@ -88,6 +88,15 @@ static int add_row(struct dossier *dossier)
     return (int)dossier->n_rows++;
 }
 
+/* NULL: the incident does not know the alert. */
+static const struct incident_alert *row_of(const struct dossier *dossier, const struct alert *alert)
+{
+    for (size_t i = 0; i < dossier->n_rows; i++)
+        if (same_alert(&dossier->rows[i].alert, alert))
+            return &dossier->rows[i];
+    return NULL;
+}
+
 /* The alert's own row if it had one, else a new one, else one of an alert that is ok; ROW_NONE: all are taken. */
 static int row_for(struct dossier *dossier, const struct alert *alert, bool *ret_new)
 {
@@ -132,15 +141,21 @@ static bool join(struct paging *p, struct dossier *dossier, const struct alert *
     return true;
 }
 
+/* Nobody could hear of what was muted: its clock begins when that ends. */
+static int64_t clock_from(const struct transition *t)
+{
+    return t->unmuted ? t->detected_us : t->alert.crossed_us;
+}
+
 static void trigger(struct paging *p, struct dossier *dossier, const struct transition *t,
-                    const struct page_scope *scope)
+                    const struct page_scope *scope, int64_t damped_us)
 {
     char title[sizeof dossier->row.title];
     dossier->row.severity = t->alert.severity;
     dossier->row.silenced_us = scope->silenced_us;
+    dossier->row.damped_us = damped_us;
     title_text(title, sizeof title, scope, &t->alert);
-    /* nobody could hear of what was muted: its clock begins now */
-    dossier_trigger(p, dossier, title, t->unmuted ? t->detected_us : t->alert.crossed_us, t->detected_us, t->late);
+    dossier_trigger(p, dossier, title, clock_from(t), t->detected_us, t->late);
 }
 
 static void take_policy(struct paging *p, struct dossier *dossier)
@@ -238,23 +253,44 @@ static bool is_untold(const struct incident *row)
     return row->delivered_us == 0 && row->acknowledged_us == 0 && row->resolved_us >= row->damped_us;
 }
 
-/* It had recovered a short while ago. Once it pages as any other; after that it has to stay for a while, unless it is
- * worse than it was. Each time is a clock of its own, on record; but as long as nobody knows of it at all, the clock
- * that they were to be told by goes on. */
+/* Half of its ten minutes, those gone in the rule's hold included. 0: it has stayed for as long. */
+static int64_t damped_until(const struct transition *t, const struct page_scope *scope, int64_t now_us)
+{
+    int64_t from_us = clock_from(t) > scope->silenced_us ? clock_from(t) : scope->silenced_us;
+    int64_t until_us = (from_us < now_us ? from_us : now_us) + DAMP_US;
+    return until_us > now_us ? until_us : 0;
+}
+
+/* The incident had recovered a short while ago. As long as nobody knows of it at all, the clock that they were to be
+ * told by goes on. Else each time is a clock of its own, on record. The first time an alert comes back it pages as any
+ * other; after that it has to stay for a while, unless it is worse than it was. What is new to the incident pages. */
 static void comes_back(struct paging *p, struct dossier *dossier, const struct transition *t,
                        const struct page_scope *scope)
 {
     struct incident *row = &dossier->row;
+    const struct incident_alert *was = row_of(dossier, &t->alert);
+    bool again = was && t->alert.severity <= was->alert.severity;
     if (!join(p, dossier, &t->alert, scope))
         return;
+    if (row->resolved_us - row->detected_us >= FLAP_US)
+        row->flaps = 0; /* it had stayed */
     row->flaps++;
-    bool worse = t->alert.severity > row->severity;
-    if (!worse && is_untold(row)) {
+    if (t->alert.severity <= row->severity && is_untold(row)) {
+        row->severity = t->alert.severity;
+        title_text(row->title, sizeof row->title, scope, &t->alert);
         dossier_go_on(p, dossier);
         return;
     }
-    row->damped_us = row->flaps > 1 && !worse ? p->now_us + DAMP_US : 0;
-    trigger(p, dossier, t, scope);
+    trigger(p, dossier, t, scope, again && row->flaps > 1 ? damped_until(t, scope, p->now_us) : 0);
+}
+
+/* What has not come and gone itself has nobody wait for what has. */
+static void end_damping(struct paging *p, struct dossier *dossier)
+{
+    if (dossier->row.damped_us <= p->now_us)
+        return;
+    dossier->row.damped_us = p->now_us;
+    escalate_begin(p, dossier, dossier->row.steps_us);
 }
 
 static void fires(struct paging *p, const struct transition *t, const struct page_scope *scope)
@@ -267,7 +303,7 @@ static void fires(struct paging *p, const struct transition *t, const struct pag
         }
         dossier = NULL;
     }
-    bool opens = !dossier;
+    bool opens = !dossier, is_new = opens || !row_of(dossier, &t->alert);
     if (opens && !t->alert.page && !scope->opens)
         return;
     if (t->late && scope->event == 0 && t->detected_us - t->alert.crossed_us > PAGE_BUDGET_US) {
@@ -286,9 +322,12 @@ static void fires(struct paging *p, const struct transition *t, const struct pag
     if (opens && !t->alert.page)
         open_unpaged(p, dossier, t, scope);
     else if (opens || must_page(dossier, t))
-        trigger(p, dossier, t, scope);
-    else
+        trigger(p, dossier, t, scope, 0);
+    else {
+        if (is_new && t->alert.page)
+            end_damping(p, dossier);
         dossier_tell(p, dossier);
+    }
 }
 
 /* An alert that an incident holds already is firing again, or still. */
@@ -303,7 +342,7 @@ static void fires_on(struct paging *p, struct holder *holder, const struct trans
     if (t->alert.muted)
         return;
     if (must_page(dossier, t)) {
-        trigger(p, dossier, t, scope);
+        trigger(p, dossier, t, scope, 0);
     } else if (before_us == dossier->row.crossed_us && t->alert.crossed_us < before_us) {
         dossier->row.crossed_us = t->alert.crossed_us;
         dossier->row.late = dossier->row.late || t->detected_us - t->alert.crossed_us > PAGE_BUDGET_US;

@@ -24,7 +24,11 @@ enum { ROW_NONE = -1 };
 #define US_PER_MINUTE  (60 * US_PER_S)
 #define ASKED_US       (600 * US_PER_S) /* the most a Retry-After gets */
 
-enum { DOWN_AFTER = 2 /* failures in a row */, STATUS_TOO_MUCH = 429 };
+enum {
+    DOWN_AFTER = 2,     /* failures in a row */
+    ALL_GONE_PCT = 100, /* the last warning: the breach itself */
+    STATUS_TOO_MUCH = 429,
+};
 
 struct slip {
     struct page row;
@@ -158,7 +162,7 @@ void slips_rehearse(struct paging *p, struct dossier *dossier, const struct page
 void slips_expire(struct paging *p, struct dossier *dossier);
 /* A resolve page by each way that took a trigger page. */
 void slips_resolve(struct paging *p, struct dossier *dossier);
-/* Ends the trigger pages still queued. */
+/* Ends the pages still queued. */
 void slips_cancel(struct paging *p, struct dossier *dossier);
 /* Ends those to contacts and by ways that there are no more; who has another way is told by that. */
 #define STEP_BIT(step) ((step) < PAGE_STEPS_MAX ? 1U << (step) : 0)

@@ -85,6 +85,15 @@ static bool has_slip(const struct dossier *dossier, const struct aim *aim)
     return false;
 }
 
+/* A page of a turn before went there, and nobody knows whether it arrived. */
+static bool may_have_it(const struct dossier *dossier, const struct aim *aim)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->clock == dossier->row.clock && is_same_way(&slip->row, aim) && (slip->perhaps || slip->sending))
+            return true;
+    return false;
+}
+
 /* NULL: out of memory, told. */
 static struct slip *queue_page(struct paging *p, struct dossier *dossier, const struct aim *aim)
 {
@@ -98,6 +107,7 @@ static struct slip *queue_page(struct paging *p, struct dossier *dossier, const 
         .next_us = p->now_us,
         .step = aim->step,
         .turn = dossier->row.turn,
+        .possible_copy = may_have_it(dossier, aim),
         .class = dossier->row.rehearsal ? PAGE_REHEARSED
                  : aim->why             ? PAGE_SPILL
                                         : PAGE_FIRST,
@@ -187,14 +197,23 @@ bool slip_is_aimed(const struct pager *pager, const struct page *page)
     return contact && contact_has_way(contact, page->channel, page->address);
 }
 
+/* Who heard of that clock's end has not heard since that it was back. */
+static bool has_heard_end(const struct dossier *dossier, const struct aim *aim, unsigned clock)
+{
+    for (const struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (slip->clock >= clock && slip->row.state == PAGE_DELIVERED && is_same_way(&slip->row, aim))
+            return true;
+    return false;
+}
+
 void slips_resolve(struct paging *p, struct dossier *dossier)
 {
     /* New ones are put before those that are gone through. */
     for (const struct slip *slip = dossier->slips; slip; slip = slip->next) {
         const struct page *told = &slip->row;
         const struct aim aim = { PAGE_RESOLVE, told->contact, told->channel, told->address, told->step, NULL };
-        if (dossier->row.damped_us > 0 && slip->clock != dossier->row.clock)
-            continue; /* who heard of the end before has not heard that it was back */
+        if (has_heard_end(dossier, &aim, slip->clock))
+            continue;
         if (told->kind == PAGE_TRIGGER && told->state == PAGE_DELIVERED && slip_is_aimed(p->pager, told) &&
             !has_slip(dossier, &aim))
             queue_page(p, dossier, &aim);
@@ -217,8 +236,7 @@ void slip_cancel(struct paging *p, struct slip *slip)
 void slips_cancel(struct paging *p, struct dossier *dossier)
 {
     for (struct slip *slip = dossier->slips; slip; slip = slip->next)
-        if (slip->row.kind == PAGE_TRIGGER)
-            slip_cancel(p, slip);
+        slip_cancel(p, slip);
 }
 
 /* Who can be told by another way now is told by that: nobody else would have them paged. False: its step has lost who

@@ -128,6 +128,22 @@ static void put_title(const json_t *incident, const struct sheet *sheet)
     fputc('\n', sheet->out);
 }
 
+/* Why nobody has been told of what is open. */
+static void put_returns(const json_t *incident, const struct sheet *sheet)
+{
+    char text[HUMAN_TEXT];
+    int64_t until_us, returns = 0;
+    bool waits = field_instant(incident, "held_until", &until_us) && until_us > sheet->now_us &&
+                 strcmp(field_text(incident, "state"), "triggered") == 0;
+    if (!waits)
+        return;
+    field_count(incident, "returns", &returns);
+    sheet_put(sheet, TONE_WARN,
+              "it comes and goes, and has come back %" PRId64 " times: people are told at %s if it stays", returns,
+              human_instant(text, until_us));
+    fputc('\n', sheet->out);
+}
+
 /* In seconds, as the budget is: what is read aloud here is the proof. */
 static void put_after(const json_t *incident, int64_t at_us, const struct sheet *sheet)
 {
@@ -267,6 +283,7 @@ void show_incident_page(const json_t *data, const struct sheet *sheet)
 {
     const json_t *incident = field_object(data, "incident");
     put_title(incident, sheet);
+    put_returns(incident, sheet);
     fputc('\n', sheet->out);
     put_stamps(incident, sheet);
     put_budget(incident, sheet);

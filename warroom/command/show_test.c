@@ -400,6 +400,26 @@ static void incidents_are_a_table_with_their_budget(void **state)
            " 7  warning   resolved      Host is silent       -       11-21 10:35          -       -  BREACHED\n");
 }
 
+static void an_incident_that_comes_and_goes_says_when_people_are_told(void **state)
+{
+    prints(*state, "warroom incident show 12",
+           "{'ok':true,'data':{'incident':{'id':12,'tenant':'acme','event':'launch','group':'web',"
+           "'title':'CPU utilisation above 90 % on web-1','state':'triggered','severity':'warning',"
+           "'crossed':'2026-11-23T02:40:11.123Z','detected':'2026-11-23T02:40:11.201Z','delivered':null,"
+           "'acknowledged':null,'acknowledged_by':null,'resolved':null,'resolved_by':null,'late':false,"
+           "'breached':false,'returns':3,'held_until':'2026-11-23T02:45:11.123Z','budget_s':600,'alerts':1}}}",
+           "Incident 12: CPU utilisation above 90 % on web-1\n"
+           "warning, triggered; tenant acme, event launch, group web\n"
+           "it comes and goes, and has come back 3 times: people are told at 2026-11-23 10:45:11 CST if it stays\n"
+           "\n"
+           "  crossed       2026-11-23 10:40:11 CST\n"
+           "  detected      2026-11-23 10:40:11 CST   0.08 s after crossing, 0.0 % of the 600 s budget\n"
+           "  delivered     not yet\n"
+           "  acknowledged  not yet\n"
+           "  resolved      not yet\n"
+           "  budget        9m 11s left\n\nAlerts (0)\n\nPages (0)\n");
+}
+
 static void an_incident_reads_like_a_page(void **state)
 {
     prints(*state, "warroom incident show 12", incident_page,
@@ -602,6 +622,7 @@ int main(void)
         WITH(incidents_are_a_table_with_their_budget),
         WITH(the_ledger_is_a_table_of_who_did_what),
         WITH(an_incident_reads_like_a_page),
+        WITH(an_incident_that_comes_and_goes_says_when_people_are_told),
         WITH(acknowledging_says_so_in_a_line),
         WITH(a_query_is_a_table_a_series),
         WITH(a_query_shows_quantiles_that_were_asked_for),
