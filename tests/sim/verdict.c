@@ -177,6 +177,12 @@ static int64_t due_us(const struct sim_host *host, const struct spell *spell, in
     return fate_free(host, due_us > prompt_us ? due_us : prompt_us, CALM_SPAN_US);
 }
 
+/* Before people were to be told of it. */
+static bool was_gone_unheld(const struct clock_row *row)
+{
+    return row->ended_us > 0 && row->ended_us < row->damped_us;
+}
+
 static void judge_spell(const struct sim_host *host, enum ill ill, const struct spell *spell, int64_t hold_us)
 {
     int64_t prompt_us = spell->first_us + hold_us + court.trial->prompt_us;
@@ -192,7 +198,12 @@ static void judge_spell(const struct sim_host *host, enum ill ill, const struct 
     if (!row)
         world_fail("%s: no incident of the high %s from %s on (%s)", host->name, ill_title(ill), began,
                    firing_of(host, ill, spell) ? "it was seen" : "it was not seen");
-    if (is_too_late_to_page(row) || row->damped_us > 0 || (row->acknowledged_us > 0 && row->acknowledged_us <= by_us))
+    if (row->damped_us > 0) { /* it came and went, and was to be told only if it stayed */
+        by_us = fate_calm(host, row->damped_us > by_us ? row->damped_us : by_us, CALM_SPAN_US);
+        if (by_us > world_wall_us() || was_gone_unheld(row))
+            return;
+    }
+    if (is_too_late_to_page(row) || (row->acknowledged_us > 0 && row->acknowledged_us <= by_us))
         return;
     const struct receipt *page = first_page(row, false);
     if (!page)
@@ -275,7 +286,7 @@ static void judge_clock(const struct clock_row *row)
     court.verdict.told += told;
     if (row->breached_us > 0)
         check_breach(row);
-    else if (!told && !(row->damped_us > 0 && row->ended_us > 0 && row->ended_us <= end_us))
+    else if (!told && !was_gone_unheld(row))
         world_fail("incident %" PRIu64
                    " (%s, crossed at %s) was told to nobody within ten minutes, and no breach is on record",
                    row->incident, row->title, moment_format(when, row->moved_us));
