@@ -139,6 +139,7 @@ static void drop_unwanted(struct collector *collector)
             concern_end(collector, &probe->incident);
         if (probe->wanted || probe->incident || probe->under_way)
             continue;
+        pager_channel_unasked(collector->pager, probe->name);
         LL_DELETE(collector->probes, probe);
         free(probe);
     }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "collector/parts.h"
+
 #define AWAY "http://127.0.0.1:1/hook?key=SECRET"
 
 /* "duty" is away, "spare" takes pages. */
@@ -72,6 +74,45 @@ static void one_failure_is_nobodys_concern(void **state)
     pass(f, 300);
     assert_int_equal(times_logged(f, "event=channel_unreached"), 1);
     assert_false(was_logged(f, "event=concern"));
+}
+
+/* "alice" is told by a channel that is away, else by another one. */
+static void with_a_person(struct fixture *f)
+{
+    static char spare[64];
+    static struct channel_config channels[] = { { .name = "away", .kind = CHANNEL_WEBHOOK, .url = AWAY },
+                                                { .name = "spare", .kind = CHANNEL_WEBHOOK, .url = spare } };
+    static struct way_config ways[] = { { .channel = "away" }, { .channel = "spare" } };
+    static struct contact_config contacts[] = { { .name = "alice", .ways = { .n = 2, .at = ways } } };
+    snprintf(spare, sizeof spare, "http://127.0.0.1:%u/ok", receiver_port(f->receiver));
+    f->config.people =
+        (struct people_config){ .channels = { .n = 2, .at = channels }, .contacts = { .n = 1, .at = contacts } };
+    add_rule(f, "cpu-high", CPU, 0.9, 0);
+    restart_collector(f);
+}
+
+static void fail_once(struct fixture *f, size_t times)
+{
+    pass(f, 60);
+    RUN_UNTIL(f, times_logged(f, "event=channel_unreached channel=away times=1") == times);
+}
+
+static void failures_of_two_events_are_none_in_a_row(void **state)
+{
+    struct fixture *f = *state;
+    const struct event *row;
+    with_a_person(f);
+    uint64_t event = start_event(f, "launch");
+    fail_once(f, 1);
+    assert_int_equal(collector_event_do(f->collector, event, EVENT_CLOSE, &fixture_commander, &row, NULL), 0);
+    pass(f, 60);
+    start_event(f, "sale");
+    fail_once(f, 2);
+    struct agent *agent = join_agent(f, f->host, 1);
+    assert_stored(REPORT(agent, .first = 1, .cpu = 1), 1, 1);
+    RUN_UNTIL(f, was_logged(f, "event=page_refused") && was_logged(f, "event=page_delivered"));
+    /* One to the machine, one by alice's first way: that is not given up. */
+    assert_int_equal(pager_count_queued(f->collector->pager) + times_logged(f, "event=page_delivered"), 2);
 }
 
 static void a_restart_and_the_end_of_the_event_change_nothing_about_it(void **state)
@@ -145,6 +186,7 @@ int main(void)
         COLLECTOR_TEST(nobody_is_asked_before_an_event_is_live),
         COLLECTOR_TEST(a_channel_that_cannot_be_reached_is_told_by_another_until_it_can),
         COLLECTOR_TEST(one_failure_is_nobodys_concern),
+        COLLECTOR_TEST(failures_of_two_events_are_none_in_a_row),
         COLLECTOR_TEST(a_restart_and_the_end_of_the_event_change_nothing_about_it),
         COLLECTOR_TEST(a_channel_of_a_long_name_is_known_again_by_its_beginning),
         COLLECTOR_TEST(a_channel_that_is_gone_from_the_configuration_is_nobodys_concern),

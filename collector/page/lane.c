@@ -528,3 +528,10 @@ void pager_channel_probed(struct pager *pager, const char *channel, const struct
     if (!was_down && is_down(lane))
         lanes_consider(&p, lane);
 }
+
+void pager_channel_unasked(struct pager *pager, const char *channel)
+{
+    struct lane *lane = lane_find(pager, channel);
+    if (lane)
+        lane->unreached = 0;
+}

@@ -380,6 +380,8 @@ void pager_turn_answered(struct pager *pager, const char *channel, const struct 
  * not twice in a row is down, as if two messages had failed, until it can, or takes one. */
 void pager_channel_probed(struct pager *pager, const char *channel, const struct page_outcome *outcome, int64_t now_us,
                           struct page_effects *out);
+/* Nobody asks any more: what failed so far is in no row with what comes when somebody does again. */
+void pager_channel_unasked(struct pager *pager, const char *channel);
 
 /* Takes the steps that are due, marks budgets that ran out, ends acknowledgements that have expired, and resolves what
  * was put back with all its alerts ok; call each second. */
