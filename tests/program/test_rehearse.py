@@ -129,7 +129,7 @@ class Rehearse(unittest.TestCase):
         self.assertEqual(self.ended()["state"], "ok")
         world.kill("collector")
         world.start_collector()
-        self.assertEqual(self.gate()["state"], "passed")
+        wait_for("the verdict stands, or is come to again", lambda: self.gate()["state"] == "passed")
         wait_for("it is over", lambda: self.resolved(incident), 120)
         self.assertEqual(len([row for row in world.must("incident", "list", "--all")["incidents"] if row["rehearsal"]]), 1)
 
