@@ -199,7 +199,8 @@ static void judge_spell(const struct sim_host *host, enum ill ill, const struct 
         world_fail("%s: no incident of the high %s from %s on (%s)", host->name, ill_title(ill), began,
                    firing_of(host, ill, spell) ? "it was seen" : "it was not seen");
     if (row->damped_us > 0) { /* it came and went, and was to be told only if it stayed */
-        by_us = fate_calm(host, row->damped_us > by_us ? row->damped_us : by_us, CALM_SPAN_US);
+        int64_t told_us = row->damped_us + court.trial->prompt_us;
+        by_us = fate_free(host, told_us > by_us ? told_us : by_us, CALM_SPAN_US);
         if (by_us > world_wall_us() || was_gone_unheld(row))
             return;
     }
