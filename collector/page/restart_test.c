@@ -75,6 +75,8 @@ static void what_an_earlier_process_sent_counts_against_the_channels_limit(void 
     assert_true(pager_take_due(f->pager, f->now_us, &due));
     assert_int_equal(due.at[0]->id, pages[2].id);
     assert_true(due.at[0]->possible_copy);
+    outcome(f, pages[2].id, (struct page_outcome){ .delivered = true });
+    assert_int_equal(f->out.pages[0].attempts, 2); /* the one that was cut off is counted */
 }
 
 static void what_an_earlier_process_had_not_begun_to_send_goes_at_once(void **state)
