@@ -1,6 +1,6 @@
 /* The dead man's switch: somebody outside hears from us as long as all is well here, and pages when he does not. So a
- * war room that is dead, or cut off from him, is noticed too: by silence alone, as nothing in it can tell. One that is cut off from its
- * hosts alone tells of that itself.
+ * war room that is dead, or cut off from him, is noticed too: by silence alone, as nothing in it can tell. One that is
+ * cut off from its hosts alone tells of that itself.
  *
  * He is fed each `dead_man.every`, from the loop, once a write of the registry that was made for it is on disk; never
  * while a file is in declared fault, nor while a live event's heartbeat does not come through. */

@@ -48,8 +48,8 @@ static int compare(const void *left, const void *right)
 }
 
 /* Until when the service that refused the page has asked an earlier process to be left alone; 0: it has not, as far as
- * the row tells: it says when the next attempt was due, and that a page waits longer than it backs off. Behind a refusal
- * for good and past its budget that is a minute, unless the service says itself that it has had too much. */
+ * the row tells: it says when the next attempt was due, and that a page waits longer than it backs off. Behind a
+ * refusal for good and past its budget that is a minute, unless the service says itself that it has had too much. */
 static int64_t asked_until(const struct slip *slip, int64_t now_us)
 {
     const struct page *page = &slip->row;
