@@ -14,6 +14,7 @@ enum { ASKED_MAX = 16, SERIAL_COLUMN = 2 /* as hosts.c adds it */ };
 struct known_run {
     struct run_id run;
     int64_t ahead; /* serials are ahead of its numbers by */
+    bool heard;    /* while it went on, a tick of it was stored */
 };
 
 struct asked {
@@ -170,8 +171,15 @@ static void note_arrived(struct sim_host *host, const struct asked *asked)
         if (tick->arrived_us)
             continue;
         tick->arrived_us = asked->at_us;
-        tick->misdated = tick->life != host->life && tick->wall_off_us != host->wall_off_us;
+        tick->misdated = !find_run(host, &asked->run)->heard && tick->booted_us != host->booted_us &&
+                         tick->wall_off_us != host->wall_off_us;
     }
+}
+
+static void note_heard(struct sim_host *host, const struct asked *asked)
+{
+    if (host->ticks[check_serial(host, &asked->run, asked->last)].life == host->life)
+        find_run(host, &asked->run)->heard = true;
 }
 
 static void check_stored(struct sim_host *host, const struct asked *asked, const struct answer *answer)
@@ -212,8 +220,10 @@ static void on_answered(void *user, uint32_t ticket, const uint8_t *bytes, size_
     room_trace(answer_name(answer.kind), host->name, asked ? asked->first : 0, asked ? asked->last : 0);
     if (asked && (answer.kind == ANSWER_STORED || answer.kind == ANSWER_BUSY))
         note_arrived(host, asked);
-    if (answer.kind == ANSWER_STORED && asked)
+    if (answer.kind == ANSWER_STORED && asked) {
         check_stored(host, asked, &answer);
+        note_heard(host, asked);
+    }
     if (answer.kind == ANSWER_REFUSED && answer.refusal != REFUSAL_OVERLAP)
         world_fail("%s: a report was refused (%s): %s", host->name, refusal_name(answer.refusal), answer.text);
 }

@@ -138,8 +138,9 @@ static void note_tick(struct sim_host *host)
         if (!host->ticks)
             world_fail("out of memory");
     }
-    host->ticks[++host->n_ticks] =
-        (struct tick){ .at_us = world_wall_us(), .life = host->life, .wall_off_us = host->wall_off_us };
+    host->ticks[++host->n_ticks] = (struct tick){
+        .at_us = world_wall_us(), .life = host->life, .wall_off_us = host->wall_off_us, .booted_us = host->booted_us
+    };
 }
 
 static void add_the_rest(struct sim_host *host)

@@ -26,7 +26,9 @@ struct tick {
     int64_t at_us;       /* wall */
     uint32_t life;       /* which life of the agent took it, from 1 */
     int64_t wall_off_us; /* of the host, then */
-    bool misdated;       /* it came in a later life, when the wall clock was off by something else */
+    int64_t booted_us;   /* likewise */
+    bool misdated;       /* it came under a later boot, when the wall clock was off by something else, of a run that
+                          * nothing had been stored of while it went on */
     bool acked;          /* the collector said that it is stored */
     bool losable;        /* its agent died before it was in the spool */
     bool declared;       /* as dropped, and the collector has it on record: files_audit()... */
