@@ -30,6 +30,11 @@
  * for nine seconds. So the bound is itself bound, by a quarter of the time that the collector has been away. Who was
  * away for a moment is found again within a second, who was away for an hour is not stormed.
  *
+ * Closing is that trap as well: nng_close() closes the dialer, and with it the pipe. So before it the pipe is made to
+ * go as above; none comes after it, and the dialer is closed the moment it goes, before nng dials again. That leaves
+ * what nobody has met yet, and a process that is told to stop must: so it is done on a thread of its own, which is
+ * waited for but so long. One that takes longer keeps what it needs, and gives it back should it ever be done.
+ *
  * With an infinite resend time REQ forgets the request when the connection breaks, so it is a minute, except where a
  * request is to go but once; the server takes a request sent again while it has it in hand for one. */
 #include "proto/link/client.h"
@@ -39,6 +44,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/util/platform.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +56,7 @@
 #include "proto/link/nng_shut.h"
 #include "proto/link/pause.h"
 
-enum { REQUEST_ID_LEN = 4, RESEND_MS = 60000, DIAL_MIN_MS = 200, TURN_MAX_MS = 60000 };
+enum { REQUEST_ID_LEN = 4, RESEND_MS = 60000, DIAL_MIN_MS = 200, TURN_MAX_MS = 60000, CLOSE_MAX_MS = 2000 };
 enum { URL_MAX = sizeof "tcp://[]:65535" + ADDRESS_HOST_MAX };
 
 enum step { IDLE, SENDING, AWAITING };
@@ -74,13 +80,17 @@ struct link_client {
     uv_timer_t turn;
     uv_timer_t away;  /* goes on while nothing is up */
     uint64_t gone_ms; /* since when, by the loop */
-    unsigned handles; /* ours and the inbox's, still open */
     uv_mutex_t lock;
-    uint32_t pipe;    /* under lock: the pipe in use; 0: none */
-    uint32_t removed; /* under lock: the one that went last */
-    uint32_t begun;   /* under lock: the pipe let through ADD_PRE that has not gone yet; 0: none */
-    uint32_t shut;    /* the pipe last shut down */
-    bool moving;      /* under lock: no more pipes of this dialer */
+    uv_cond_t changed; /* a pipe is gone, or nng is closed */
+    unsigned handles;  /* under lock: ours and the inbox's, still open, and the thread that closes nng */
+    uint32_t pipe;     /* under lock: the pipe in use; 0: none */
+    uint32_t removed;  /* under lock: the one that went last */
+    uint32_t begun;    /* under lock: the pipe let through ADD_PRE that has not gone yet; 0: none */
+    uint32_t shut;     /* the pipe last shut down */
+    bool moving;       /* under lock: no more pipes of this dialer */
+    bool ending;       /* under lock: nor any more dialling */
+    bool closed;       /* under lock: nng is */
+    bool left;         /* under lock: to nng; there is no inbox any more */
 };
 
 /* On nng's threads, before the protocol knows of the pipe. */
@@ -97,11 +107,23 @@ static void on_pipe_begins(nng_pipe pipe, nng_pipe_ev event, void *arg)
         nng_pipe_close(pipe);
 }
 
+/* When the last pipe goes: nng would dial again right after it. */
+static void end_dialer(struct link_client *client)
+{
+    uv_mutex_lock(&client->lock);
+    bool ending = client->ending;
+    uv_mutex_unlock(&client->lock);
+    if (ending)
+        nng_dialer_close(client->dialer);
+}
+
 /* On nng's threads. */
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
     struct link_client *client = arg;
     uint32_t id = (uint32_t)nng_pipe_id(pipe);
+    if (event == NNG_PIPE_EV_REM_POST)
+        end_dialer(client);
     uv_mutex_lock(&client->lock);
     if (event == NNG_PIPE_EV_REM_POST) {
         client->removed = id;
@@ -109,21 +131,35 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
             client->begun = 0;
         if (client->pipe == id)
             client->pipe = 0;
+        uv_cond_broadcast(&client->changed);
     } else if (client->removed != id) {
         client->pipe = id;
     }
+    if (!client->left)
+        inbox_wake(client->inbox);
     uv_mutex_unlock(&client->lock);
-    inbox_wake(client->inbox);
 }
 
 /* On nng's threads. */
 static void on_aio(void *arg)
 {
     struct link_client *client = arg;
-    inbox_put(client->inbox, &client->done);
+    uv_mutex_lock(&client->lock);
+    if (!client->left)
+        inbox_put(client->inbox, &client->done);
+    uv_mutex_unlock(&client->lock);
 }
 
 /* ---- breaking a connection ---- */
+
+static void break_one(struct link_client *client, nng_pipe pipe)
+{
+    nng_sockaddr local;
+    if (pipe.id == 0 || pipe.id == client->shut || nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &local) != 0)
+        return;
+    client->shut = pipe.id;
+    nng_shut(&local);
+}
 
 /* Of the pipe in use, if there is one. */
 static void break_pipe(struct link_client *client)
@@ -131,11 +167,7 @@ static void break_pipe(struct link_client *client)
     uv_mutex_lock(&client->lock);
     nng_pipe pipe = { .id = client->pipe };
     uv_mutex_unlock(&client->lock);
-    nng_sockaddr local;
-    if (pipe.id == 0 || pipe.id == client->shut || nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &local) != 0)
-        return;
-    client->shut = pipe.id;
-    nng_shut(&local);
+    break_one(client, pipe);
 }
 
 /* ---- one address after the other ---- */
@@ -341,14 +373,24 @@ static void on_inbox(void *user, struct inbox_item *item)
         aio_done(client);
 }
 
+/* The aio is stopped: what it still has is a request not sent, or an answer not looked at. */
+static void free_aio(nng_aio *aio)
+{
+    nng_msg *msg = nng_aio_get_msg(aio);
+    if (msg)
+        nng_msg_free(msg);
+    nng_aio_free(aio);
+}
+
 static void free_client(struct link_client *client)
 {
     if (client->next)
         nng_msg_free(client->next);
     if (client->aio)
-        nng_aio_free(client->aio);
+        free_aio(client->aio);
     for (size_t i = 0; i < client->n_addresses; i++)
         free(client->addresses[i]);
+    uv_cond_destroy(&client->changed);
     uv_mutex_destroy(&client->lock);
     free(client);
 }
@@ -356,7 +398,10 @@ static void free_client(struct link_client *client)
 static void let_go(void *user)
 {
     struct link_client *client = user;
-    if (--client->handles == 0)
+    uv_mutex_lock(&client->lock);
+    bool last = --client->handles == 0;
+    uv_mutex_unlock(&client->lock);
+    if (last)
         free_client(client);
 }
 
@@ -423,7 +468,8 @@ int link_client_open(struct link_client **ret_client, uv_loop_t *loop, const cha
     struct link_client *fresh = calloc(1, sizeof *fresh);
     if (!fresh)
         return err_set(err, -ENOMEM, "link: out of memory");
-    uv_mutex_init(&fresh->lock);       /* aborts on misuse and cannot fail otherwise on Linux */
+    uv_mutex_init(&fresh->lock); /* aborts on misuse and cannot fail otherwise on Linux */
+    uv_cond_init(&fresh->changed);
     uv_timer_init(loop, &fresh->turn); /* never fails */
     uv_timer_init(loop, &fresh->away);
     fresh->turn.data = fresh->away.data = fresh;
@@ -512,19 +558,73 @@ void link_client_move_on(struct link_client *client)
     finish_move(client);
 }
 
+/* ---- closing ---- */
+
+/* No pipe is begun with any more: ends the one that was, and waits until it is gone. */
+static void end_pipe(struct link_client *client)
+{
+    uv_mutex_lock(&client->lock);
+    nng_pipe pipe = { .id = client->begun };
+    uv_mutex_unlock(&client->lock);
+    break_one(client, pipe);
+    uv_mutex_lock(&client->lock);
+    while (client->begun != 0)
+        uv_cond_wait(&client->changed, &client->lock);
+    uv_mutex_unlock(&client->lock);
+}
+
+/* The aio first: what REQ has been given to send when its pipe goes, nng 1.5.2 may lose the memory of. */
+static void close_nng(void *arg)
+{
+    struct link_client *client = arg;
+    if (client->aio)
+        nng_aio_stop(client->aio); /* waits for its callback */
+    end_pipe(client);
+    nng_close(client->socket);
+    uv_mutex_lock(&client->lock);
+    client->closed = true;
+    uv_cond_broadcast(&client->changed);
+    uv_mutex_unlock(&client->lock);
+    let_go(client);
+}
+
+/* False: nng still has not, and what the client has of it is left to it. */
+static bool await_closed(struct link_client *client)
+{
+    const uint64_t end_ns = uv_hrtime() + CLOSE_MAX_MS * UINT64_C(1000000);
+    uv_mutex_lock(&client->lock);
+    for (uint64_t now_ns; !client->closed && (now_ns = uv_hrtime()) < end_ns;)
+        (void)uv_cond_timedwait(&client->changed, &client->lock, end_ns - now_ns);
+    bool closed = client->closed;
+    client->left = !closed;
+    uv_mutex_unlock(&client->lock);
+    return closed;
+}
+
+/* Without a thread for it nng is not closed at all, and dials on, in vain. */
+static void end_nng(struct link_client *client)
+{
+    uv_thread_t thread;
+    uv_mutex_lock(&client->lock);
+    client->moving = client->ending = true;
+    client->handles++;
+    bool started = uv_thread_create(&thread, close_nng, client) == 0;
+    client->left = !started;
+    uv_mutex_unlock(&client->lock);
+    if (!started)
+        return;
+    if (await_closed(client))
+        uv_thread_join(&thread);
+    else
+        pthread_detach(thread);
+}
+
 struct link_client *link_client_close(struct link_client *client)
 {
     if (!client)
         return NULL;
     client->closing = true;
-    if (client->aio)
-        nng_aio_stop(client->aio); /* waits for its callback */
-    nng_close(client->socket);     /* waits for those of its pipes */
-    nng_msg *left = client->aio ? nng_aio_get_msg(client->aio) : NULL;
-    if (left) { /* a request not sent, or an answer not looked at */
-        nng_msg_free(left);
-        nng_aio_set_msg(client->aio, NULL);
-    }
+    end_nng(client);
     if (client->inbox)
         client->inbox = inbox_close(client->inbox, let_go);
     uv_close((uv_handle_t *)&client->turn, on_timer_closed);

@@ -55,6 +55,7 @@ void link_client_redial(struct link_client *client);
 /* The same, at the next address. */
 void link_client_move_on(struct link_client *client);
 
-/* Stops nng first, then the wake-up; the loop must run once more for the handle's close. NULL is fine. Always returns
+/* Ends the connection, then nng, then the wake-up; the loop must run once more for the handles' close. Waits for nng,
+ * but never longer than two seconds: what it is not done with by then is left to it. NULL is fine. Always returns
  * NULL. */
 struct link_client *link_client_close(struct link_client *client);
