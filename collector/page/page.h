@@ -273,8 +273,8 @@ struct pager; /* opaque */
 int pager_new(struct pager **ret_pager, struct err *err);
 /* Replaces contacts and channels. Queued pages to a contact that is gone, or by a way it no longer has, are cancelled;
  * trigger pages of the latter are made anew by the way it has. Who is new is paged for what is triggered and not
- * acknowledged, and who is on duty where a step has nobody left. Told in `out`. At start: after the rows are back.
- * -ENOMEM. */
+ * acknowledged, and who is on duty where a step has nobody left. Told in `out`. At start: after the rows are back; what
+ * an earlier process had on its way when somebody acknowledged is cancelled. -ENOMEM. */
 int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t now_us, struct page_effects *out);
 
 /* At start: the highest ids ever given, to go on from. */

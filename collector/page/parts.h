@@ -164,6 +164,8 @@ void slips_expire(struct paging *p, struct dossier *dossier);
 void slips_resolve(struct paging *p, struct dossier *dossier);
 /* Ends the pages still queued. */
 void slips_cancel(struct paging *p, struct dossier *dossier);
+/* Ends the trigger pages an earlier process had on its way when somebody acknowledged. */
+void slips_cancel_left_over(struct paging *p, struct dossier *dossier);
 /* Ends those to contacts and by ways that there are no more; who has another way is told by that. */
 #define STEP_BIT(step) ((step) < PAGE_STEPS_MAX ? 1U << (step) : 0)
 /* The steps (bits) of which somebody is no contact any more before a page got there. */

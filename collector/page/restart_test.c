@@ -134,6 +134,29 @@ static void attempts_of_an_earlier_process_that_failed_count_too(void **state)
     take(f);
 }
 
+static void what_was_on_its_way_when_somebody_acknowledged_is_not_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    struct page_due due;
+    set_people(f, "0s bob");
+    FIRES(f);
+    assert_true(pager_take_due(f->pager, f->now_us, &due));
+    struct page page = *due.at[0];
+    page.attempts++; /* begun */
+    acknowledge(f, 1);
+    struct incident row = *incident(f, 1);
+    f->pager = pager_free(f->pager);
+    assert_int_equal(pager_new(&f->pager, NULL), 0);
+    assert_int_equal(pager_restore_page(f->pager, &page), 0);
+    assert_int_equal(pager_restore_incident(f->pager, &row), 0);
+    page_effects_clear(&f->out);
+    at(f, 20);
+    set_people(f, "0s bob");
+    assert_nothing_due(f);
+    assert_int_equal(f->out.n_pages, 1);
+    assert_int_equal(f->out.pages[0].state, PAGE_CANCELLED);
+}
+
 /* The page is refused, and the process ends. */
 static void refused_and_restarted(struct fixture *f, struct page_outcome refusal, int64_t restart_s)
 {
@@ -390,6 +413,7 @@ int main(void)
         TEST(what_an_earlier_process_sent_counts_against_the_channels_limit),
         TEST(what_an_earlier_process_had_not_begun_to_send_goes_at_once),
         TEST(attempts_of_an_earlier_process_that_failed_count_too),
+        TEST(what_was_on_its_way_when_somebody_acknowledged_is_not_sent_again),
         TEST(who_has_asked_an_earlier_process_to_be_left_alone_is),
         TEST(that_it_asked_for_less_than_a_minute_is_known_too),
         TEST(a_refusal_for_good_by_an_earlier_process_keeps_nobody_waiting),

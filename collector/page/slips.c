@@ -323,6 +323,21 @@ static void note_delivery(struct paging *p, struct slip *slip)
         slips_resolve(p, dossier);
 }
 
+/* Who acknowledges, or resolves by hand, takes what waits off the queue, but for what is on its way just then. */
+static bool is_left_over(const struct dossier *dossier, const struct slip *slip)
+{
+    const struct incident *row = &dossier->row;
+    return slip->row.kind == PAGE_TRIGGER && slip->row.state == PAGE_QUEUED && !slip->sending &&
+           row->state != INCIDENT_TRIGGERED && row->acknowledged_us > 0 && !row->rehearsal;
+}
+
+void slips_cancel_left_over(struct paging *p, struct dossier *dossier)
+{
+    for (struct slip *slip = dossier->slips; slip; slip = slip->next)
+        if (is_left_over(dossier, slip))
+            slip_cancel(p, slip);
+}
+
 static bool has_expired(const struct paging *p, const struct slip *slip)
 {
     return p->now_us >= slip->row.created_us + REHEARSED_FOR_US;

@@ -91,8 +91,10 @@ int pager_set_ways(struct pager *pager, const struct page_ways *ways, int64_t no
     HASH_ITER(hh, pager->dossiers, dossier, next)
     {
         unsigned lost = slips_cancel_gone(&p, dossier);
-        if (dossier->known)
-            escalate_again(&p, dossier, lost);
+        if (!dossier->known)
+            continue;
+        slips_cancel_left_over(&p, dossier);
+        escalate_again(&p, dossier, lost);
     }
     chatter_cancel_gone(&p);
     return p.rc;

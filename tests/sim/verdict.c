@@ -49,13 +49,15 @@ static bool is_critical(const struct firing *firing, enum ill ill)
     return strncmp(firing->rule, ill_rule(ill), strlen(ill_rule(ill))) == 0 && strstr(firing->rule, "_critical");
 }
 
-/* Of a spell that began behind a fault the newest ticks come first: what is seen of it may be its later part. */
+/* Behind a fault the newest ticks come first, and a restart forgets when a gap began bad: what is seen of the spell may
+ * be its later part. */
 static bool is_of_spell(const struct sim_host *host, const struct spell *spell, int64_t crossed_us)
 {
     if (apart(crossed_us, spell->first_us) <= STAMP_OFF_US)
         return true;
     return crossed_us > spell->first_us && crossed_us < spell->last_us &&
-           fate_calm(host, spell->first_us, CALM_SPAN_US) > spell->first_us;
+           (fate_calm(host, spell->first_us, CALM_SPAN_US) > spell->first_us ||
+            fate_calm(host, crossed_us, CALM_SPAN_US) > crossed_us);
 }
 
 static const struct firing *firing_of(const struct sim_host *host, enum ill ill, const struct spell *spell)
@@ -183,6 +185,12 @@ static bool was_gone_unheld(const struct clock_row *row)
     return row->ended_us > 0 && row->ended_us < row->damped_us;
 }
 
+/* Within the second they are told in, or with what kept them from being told: a breach is on record then. */
+static bool was_gone_untold(const struct sim_host *host, const struct clock_row *row)
+{
+    return row->ended_us > 0 && row->ended_us < fate_calm(host, row->damped_us + US_PER_S, CALM_SPAN_US);
+}
+
 static void judge_spell(const struct sim_host *host, enum ill ill, const struct spell *spell, int64_t hold_us)
 {
     int64_t prompt_us = spell->first_us + hold_us + court.trial->prompt_us;
@@ -201,7 +209,7 @@ static void judge_spell(const struct sim_host *host, enum ill ill, const struct 
     if (row->damped_us > 0) { /* it came and went, and was to be told only if it stayed */
         int64_t told_us = row->damped_us + court.trial->prompt_us;
         by_us = fate_free(host, told_us > by_us ? told_us : by_us, CALM_SPAN_US);
-        if (by_us > world_wall_us() || was_gone_unheld(row))
+        if (by_us > world_wall_us() || was_gone_untold(host, row))
             return;
     }
     if (is_too_late_to_page(row) || (row->acknowledged_us > 0 && row->acknowledged_us <= by_us))
