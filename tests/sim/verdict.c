@@ -81,6 +81,11 @@ static bool began_with(const struct clock_row *row, int64_t crossed_us)
     return apart(row->crossed_us, crossed_us) <= STAMP_OFF_US || apart(row->moved_us, crossed_us) <= STAMP_OFF_US;
 }
 
+static bool is_open(const struct clock_row *row, int64_t from_us, int64_t to_us)
+{
+    return row->detected_us <= to_us && (row->ended_us == 0 || row->ended_us >= from_us);
+}
+
 /* It was the spell that began it. Two of its own are one too many, unless a person has ended the first one; what is
  * only on record, as a part of the spell came too late to page, is none. */
 static const struct clock_row *own_clock(const struct sim_host *host, enum ill ill, const struct spell *spell)
@@ -101,27 +106,27 @@ static const struct clock_row *own_clock(const struct sim_host *host, enum ill i
     return found;
 }
 
-static bool is_open(const struct clock_row *row, int64_t from_us, int64_t to_us)
+/* A person ended one that it had joined, and behind a gap it is told again as one of its own. */
+static bool is_told_again(const struct clock_row *own, const struct clock_row *joined)
 {
-    return row->detected_us <= to_us && (row->ended_us == 0 || row->ended_us >= from_us);
+    return joined->by_hand && joined->detected_us < own->detected_us && joined->ended_us <= own->detected_us;
 }
 
 /* Or else one that was open when it fired: the spell joined that. Where a fault hid that all was well between two
  * spells they are one. */
 static const struct clock_row *clock_of(const struct sim_host *host, enum ill ill, const struct spell *spell)
 {
-    const struct clock_row *found = own_clock(host, ill, spell);
+    const struct clock_row *own = own_clock(host, ill, spell);
     const struct firing *firing = firing_of(host, ill, spell);
     bool hidden = fate_calm(host, spell->first_us, CALM_SPAN_US) > spell->first_us;
-    for (size_t i = 0; !found && i < court.n_clocks; i++) {
+    for (size_t i = 0; i < court.n_clocks; i++) {
         const struct clock_row *row = &court.clocks[i];
-        if (!is_of(row, host))
-            continue;
-        if ((firing && is_open(row, firing->detected_us, firing->detected_us)) ||
-            (hidden && is_open(row, spell->first_us, spell->last_us)))
-            found = row;
+        bool joined = is_of(row, host) && ((firing && is_open(row, firing->detected_us, firing->detected_us)) ||
+                                           (hidden && is_open(row, spell->first_us, spell->last_us)));
+        if (joined && (!own || is_told_again(own, row)))
+            return row;
     }
-    return found;
+    return own;
 }
 
 /* When the first of its ticks between these came. INT64_MAX: none has. */
