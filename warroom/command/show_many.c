@@ -27,9 +27,11 @@ static void nothing(const struct sheet *sheet)
 
 void show_latest(const json_t *data, const struct sheet *sheet)
 {
-    static const struct column columns[] = {
-        { "HOST", false, 0 }, { "METRIC", false, 0 }, { "INSTANCE", false, 8 }, { "VALUE", true, 0 }, { "AGE", true, 0 }
-    };
+    static const struct column columns[] = { { "HOST", false, 0 },
+                                             { "METRIC", false, 48 },
+                                             { "INSTANCE", false, 8 },
+                                             { "VALUE", true, 0 },
+                                             { "AGE", true, 0 } };
     const json_t *list = field_list(data, "values");
     size_t i;
     json_t *row;
@@ -38,6 +40,7 @@ void show_latest(const json_t *data, const struct sheet *sheet)
         return;
     }
     struct table *table = table_new(columns, sizeof columns / sizeof columns[0], 0);
+    table_keep_ends(table, 1); /* the labels are there */
     json_array_foreach(list, i, row)
     {
         table_cell(table, TONE_PLAIN, "%s", field_text(row, "host"));

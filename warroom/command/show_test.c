@@ -181,6 +181,13 @@ static const char latest[] =
     "'system.network.io.rate{direction=transmit}','instance':'eth0','unit':'By/s','at':'2026-11-23T02:40:59.000Z',"
     "'value':12500000}]}}";
 
+static const char latest_wide[] =
+    "{'ok':true,'data':{'values':[{'host':'database-primary-of-shanghai','metric':"
+    "'system.pressure.stall.utilization{level=some,resource=memory}','instance':'','unit':'1',"
+    "'at':'2026-11-23T02:40:59.000Z','value':0.973},{'host':'web-1','metric':"
+    "'system.network.io.rate{direction=transmit}','instance':'enp4s0f1np1','unit':'By/s',"
+    "'at':'2026-11-23T02:40:59.000Z','value':12500000}]}}";
+
 static const char quantiles[] =
     "{'ok':true,'data':{'from':'2026-10-24T00:00:00.000Z','to':'2026-11-23T02:41:00.000Z','whole_days':true,"
     "'quantiles':[{'host':'web-1','metric':'system.cpu.utilization','instance':'','unit':'1','count':2592000,"
@@ -542,6 +549,16 @@ static void latest_values_are_a_table(void **state)
            "web-1  system.network.io.rate{direction=transmit}  eth0      12.5 MB/s  1s ago\n");
 }
 
+static void a_table_too_wide_gives_up_the_middle_of_its_metrics(void **state)
+{
+    prints(
+        *state, "warroom query latest", latest_wide,
+        "HOST                          METRIC                                            INSTANCE      VALUE     AGE\n"
+        "database-primary-of-shanghai  system.pressure.stall.u…el=some,resource=memory}  -            97.3 %  1s ago\n"
+        "web-1                         system.network.io.rate{direction=transmit}        enp4s0f…  12.5 MB/s  1s "
+        "ago\n");
+}
+
 static void quantiles_say_when_whole_days_stand_for_parts(void **state)
 {
     prints(*state, "warroom query quantiles system.cpu.utilization --from -30d", quantiles,
@@ -627,6 +644,7 @@ int main(void)
         WITH(a_query_is_a_table_a_series),
         WITH(a_query_shows_quantiles_that_were_asked_for),
         WITH(latest_values_are_a_table),
+        WITH(a_table_too_wide_gives_up_the_middle_of_its_metrics),
         WITH(quantiles_say_when_whole_days_stand_for_parts),
         WITH(two_series_never_look_the_same),
         WITH(the_highest_are_headed_by_their_order),
