@@ -53,12 +53,13 @@ class Spine(unittest.TestCase):
             incident = wait_for("the page is delivered", lambda: world.incident_with("delivered"))
             world.kill("agent")
             wait_for("the host is silent", lambda: world.must("hosts")["hosts"][0]["state"] == "silent")
-            wait_for("silence is told", lambda: "silence" in str(world.must("incident", "show", incident["id"])))
-            shown = world.must("incident", "show", incident["id"])
-            self.assertIsNone(shown["incident"]["resolved"])
-            states = {alert["rule"]: alert["state"] for alert in shown["alerts"]}
-            self.assertEqual(states["memory-full"], "unknown")
-            self.assertEqual(states["silence"], "firing")
+
+            def states():
+                shown = world.must("incident", "show", incident["id"])
+                return {alert["rule"]: alert["state"] for alert in shown["alerts"]}
+            wait_for("silence is told", lambda: states().get("silence") == "firing")
+            self.assertEqual(states()["memory-full"], "unknown")
+            self.assertIsNone(world.must("incident", "show", incident["id"])["incident"]["resolved"])
 
     def test_outside_its_window_the_rule_is_not_in_force(self):
         with World() as world:
