@@ -39,7 +39,7 @@ static void mix_rule(int64_t *number, const struct rule *rule)
 {
     const int64_t ints[] = { rule->page,        rule->comparison, rule->severity,  rule->limit,
                              rule->in_force,    rule->hold_us,    rule->condition, rule->span_us,
-                             rule->at_least_us, rule->at_most_us, rule->n_depends };
+                             rule->at_least_us, rule->at_most_us, rule->ahead_us,  rule->n_depends };
     mix_text(number, rule->name);
     mix_text(number, rule->metric);
     mix_text(number, rule->instance);

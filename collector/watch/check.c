@@ -7,10 +7,8 @@
 
 /* What a rule with such a key is; a rule is one thing. */
 static const char *const condition_keys[CONDITION_COUNT] = {
-    [CONDITION_RATE] = "over",
-    [CONDITION_FRACTION] = "of",
-    [CONDITION_RATIO] = "per",
-    [CONDITION_ABSENCE] = "absent",
+    [CONDITION_RATE] = "over",      [CONDITION_FRACTION] = "of",     [CONDITION_RATIO] = "per",
+    [CONDITION_ABSENCE] = "absent", [CONDITION_FORECAST] = "within",
 };
 
 static const char *const limit_units[LIMIT_COUNT] = {
@@ -56,13 +54,15 @@ static bool has(const struct item *item, enum condition condition)
 {
     switch (condition) {
     case CONDITION_RATE:
-        return item->over_us != GIVEN_NOT;
+        return item->over_us != GIVEN_NOT && item->within_us == GIVEN_NOT;
     case CONDITION_FRACTION:
         return item->of_us != GIVEN_NOT || item->at_least_us != GIVEN_NOT || item->at_most_us != GIVEN_NOT;
     case CONDITION_RATIO:
         return item->per || item->per_instance;
     case CONDITION_ABSENCE:
         return item->absent;
+    case CONDITION_FORECAST:
+        return item->within_us != GIVEN_NOT;
     default:
         return false;
     }
@@ -99,6 +99,19 @@ static void check_fraction(const struct check *c, const struct item *item)
               item->name);
 }
 
+static void check_forecast(const struct check *c, const struct item *item)
+{
+    if (item->over_us == GIVEN_NOT) {
+        FAULT(c, item, "rule %s: `within` wants `over`: how much of the past the forecast is drawn from", item->name);
+        return;
+    }
+    if (item->over_us < RULE_PAST_MIN_US)
+        FAULT(c, item, "rule %s: `over` is too short for a forecast, want 5m at least", item->name);
+    if (item->within_us > RULE_AHEAD_TIMES * item->over_us)
+        FAULT(c, item, "rule %s: `within` looks ahead more than %d times as far as `over` looks back", item->name,
+              RULE_AHEAD_TIMES);
+}
+
 static void check_ratio(const struct check *c, const struct item *item, const struct metric *metric)
 {
     if (!item->per) {
@@ -117,6 +130,12 @@ static void check_ratio(const struct check *c, const struct item *item, const st
               per->instance_label);
 }
 
+/* Its threshold is one of the metric's own values. */
+static bool is_of_value(enum condition condition)
+{
+    return condition == CONDITION_LEVEL || condition == CONDITION_FRACTION || condition == CONDITION_FORECAST;
+}
+
 static const char *key_of(enum condition condition)
 {
     return condition > CONDITION_LEVEL && condition < CONDITION_COUNT ? condition_keys[condition] : "above";
@@ -131,7 +150,9 @@ static void check_conditions(const struct check *c, const struct item *item)
                   key_of((enum condition)i));
     if (first == CONDITION_FRACTION)
         check_fraction(c, item);
-    if (item->limit >= 0 && first != CONDITION_LEVEL && first != CONDITION_FRACTION)
+    if (first == CONDITION_FORECAST)
+        check_forecast(c, item);
+    if (item->limit >= 0 && !is_of_value(first))
         FAULT(c, item, "rule %s: `limit` is a share of a value, it does not go with `%s`", item->name, key_of(first));
 }
 
@@ -174,7 +195,7 @@ static void check_metric(const struct check *c, const struct item *item)
     if (!metric->instance_label && strcmp(item->instance, "*") != 0)
         FAULT(c, item, "rule %s: %s is one series a host, leave `instance` out", item->name, item->metric);
     enum condition condition = rule_condition(item);
-    bool of_value = condition == CONDITION_LEVEL || condition == CONDITION_FRACTION;
+    bool of_value = is_of_value(condition);
     if (condition == CONDITION_RATIO)
         check_ratio(c, item, metric);
     else if (item->limit >= 0)

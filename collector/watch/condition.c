@@ -52,6 +52,23 @@ static bool see_rate(const struct looking *l, const struct view *view, struct wi
     return window_rate(window, l->at_us, value, &rate) && see_value(l, &view->pair, rate, ret);
 }
 
+/* Bad when even the near end of the interval is beyond the threshold: nobody is called for what may well not come.
+ * Clear when the line itself stays on the good side. */
+static bool see_forecast(const struct looking *l, const struct view *view, struct window *window, struct sight *ret)
+{
+    const struct rule *rule = &l->j->watch->set.rules[view->pair.rule];
+    double value = value_at(l, &view->pair);
+    struct forecast forecast;
+    if (isnan(value))
+        return false;
+    window_reach(window, gap_us(l->j->host), l->at_us);
+    if (!window_forecast(window, l->at_us, value, rule->ahead_us, &forecast) ||
+        !see_value(l, &view->pair, forecast.value, ret))
+        return false;
+    ret->bad = passes_threshold(&view->pair, view->pair.below ? forecast.high : forecast.low);
+    return true;
+}
+
 static int64_t least_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -103,6 +120,8 @@ static bool see(const struct looking *l, const struct view *view, struct window 
         return window && see_rate(l, view, window, ret);
     case CONDITION_FRACTION:
         return window && see_fraction(l, view, window, begun, ret);
+    case CONDITION_FORECAST:
+        return window && see_forecast(l, view, window, ret);
     case CONDITION_RATIO:
         return see_ratio(l, view, ret);
     default:

@@ -20,7 +20,8 @@ struct item {
     int severity;
     unsigned in_force;
     int page;
-    int64_t over_us; /* GIVEN_NOT, as the next three */
+    int64_t over_us; /* GIVEN_NOT, as the next four */
+    int64_t within_us;
     int64_t of_us;
     int64_t at_least_us;
     int64_t at_most_us;

@@ -161,6 +161,7 @@ static struct item item_of(const struct rule *rule, const char *file, int line)
 {
     bool absent = rule->condition == CONDITION_ABSENCE;
     bool fraction = rule->condition == CONDITION_FRACTION;
+    bool forecast = rule->condition == CONDITION_FORECAST;
     return (struct item){ .name = rule->name,
                           .metric = rule->metric,
                           .instance = rule->instance,
@@ -172,7 +173,8 @@ static struct item item_of(const struct rule *rule, const char *file, int line)
                           .severity = (int)rule->severity,
                           .in_force = rule->in_force,
                           .page = rule->page ? PAGE_YES : PAGE_NO,
-                          .over_us = rule->condition == CONDITION_RATE ? rule->span_us : GIVEN_NOT,
+                          .over_us = forecast || rule->condition == CONDITION_RATE ? rule->span_us : GIVEN_NOT,
+                          .within_us = forecast ? rule->ahead_us : GIVEN_NOT,
                           .of_us = fraction ? rule->span_us : GIVEN_NOT,
                           .at_least_us = fraction ? rule->at_least_us : GIVEN_NOT,
                           .at_most_us = fraction ? rule->at_most_us : GIVEN_NOT,

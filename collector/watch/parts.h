@@ -6,6 +6,7 @@
  * in which nothing happens is one walk over the pairs, without a look at a name.
  */
 #pragma once
+#include "collector/watch/line.h"
 #include "collector/watch/watch.h"
 #include "uthash.h"
 
@@ -61,7 +62,7 @@ struct binding {
 struct cell {      /* of a window: a 64th of its span, or the time between two samples if that is longer */
     int64_t at_us; /* its end; it begins where the one before ends */
     union {
-        double value;          /* rate: the sample at its end */
+        double value;          /* rate, forecast: the sample at its end */
         struct {               /* fraction */
             int64_t bad_us;    /* how much of it is bad */
             int64_t bad_at_us; /* its first bad sample; 0: none */
@@ -297,6 +298,8 @@ void windows_free(struct window *windows);
 void window_reach(struct window *window, int64_t gap_us, int64_t at_us);
 /* Takes in the sample; false: the window is too short to say anything. */
 bool window_rate(struct window *window, int64_t at_us, double value, double *ret_rate);
+/* Likewise. */
+bool window_forecast(struct window *window, int64_t at_us, double value, int64_t ahead_us, struct forecast *ret);
 struct share {       /* of the span */
     int64_t bad_us;  /* known to be bad */
     int64_t good_us; /* known to be good */

@@ -205,6 +205,8 @@ static const char *unsayable(const struct rule *rule, const struct prometheus_ho
                    : NULL;
     case CONDITION_RATE:
         return "a change over a span that begins anew behind a gap has no like in PromQL";
+    case CONDITION_FORECAST:
+        return "a forecast with its interval has no like in PromQL: predict_linear() does not say how sure it is";
     case CONDITION_FRACTION:
         return "a part of the time has no like in PromQL that clears as this does";
     case CONDITION_RATIO:

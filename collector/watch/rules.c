@@ -92,6 +92,13 @@ static void gather(struct all *all, const char *name, const struct rules_file *f
 
 /* ---- into rules ---- */
 
+static int64_t span_of(enum condition condition, const struct item *item)
+{
+    if (condition == CONDITION_RATE || condition == CONDITION_FORECAST)
+        return item->over_us;
+    return condition == CONDITION_FRACTION ? item->of_us : 0;
+}
+
 static void fill(struct rule *ret, const struct item *item)
 {
     double threshold = isnan(item->above) ? item->below : item->above;
@@ -106,9 +113,8 @@ static void fill(struct rule *ret, const struct item *item)
         .in_force = rule_spell_out(item->in_force),
         .page = rule_pages(item),
         .condition = condition,
-        .span_us = condition == CONDITION_RATE       ? item->over_us
-                   : condition == CONDITION_FRACTION ? item->of_us
-                                                     : 0,
+        .span_us = span_of(condition, item),
+        .ahead_us = condition == CONDITION_FORECAST ? item->within_us : 0,
         .at_least_us = condition == CONDITION_FRACTION ? item->at_least_us : 0,
         .at_most_us = item->at_most_us,
         .n_depends = (unsigned)item->depends_on.n,

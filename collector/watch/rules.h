@@ -17,6 +17,10 @@
 
 #define RULE_SPAN_MIN_US      US_PER_S
 #define RULE_SPAN_MAX_US      (3600 * US_PER_S)
+#define RULE_PAST_MIN_US      (300 * US_PER_S) /* of a forecast: 30 samples of a calm host */
+#define RULE_AHEAD_MIN_US     (60 * US_PER_S)
+#define RULE_AHEAD_MAX_US     (86400 * US_PER_S)
+#define RULE_AHEAD_TIMES      24 /* as far ahead as `over` looks back: beyond that a line says little */
 
 enum { RULE_FILES_MAX = 16 };
 struct overlays; /* overlay.h */

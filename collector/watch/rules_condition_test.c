@@ -47,6 +47,40 @@ static void spans_out_of_bounds_are_told(void **state)
     assert_fault(f, DISK "    above: 1\n    of: 2h\n    at_least: 10s\n" PLAIN, "rules.yaml:5", "of");
 }
 
+/* ---- where it goes ---- */
+
+static void within_makes_it_a_forecast_by_what_over_says(void **state)
+{
+    struct fixture *f = *state;
+    const struct rule *rule =
+        parse_one(f, RULE UTIL "    above: 0.95\n    clear: 0.9\n    over: 1h\n    within: 4h\n" CRITICAL);
+    assert_int_equal(rule->condition, CONDITION_FORECAST);
+    assert_int_equal(rule->span_us, 3600 * S);
+    assert_int_equal(rule->ahead_us, 4 * 3600 * S);
+    assert_true(rule->page);
+}
+
+static void a_forecast_is_of_the_value_and_held_against_what_it_can_be(void **state)
+{
+    struct fixture *f = *state;
+    assert_fault(f, UTIL "    above: 95\n    over: 1h\n    within: 4h\n" PLAIN, "rules.yaml:2", "runs from 0 to 1");
+    const struct rule *rule =
+        parse_one(f, RULE "    metric: \"system.network.io.rate{direction=transmit}\"\n"
+                          "    above: 0.9\n    limit: egress\n    over: 10m\n    within: 1h\n" PLAIN);
+    assert_int_equal(rule->limit, LIMIT_EGRESS);
+}
+
+static void a_forecast_wants_a_past_and_looks_no_further_than_that_carries(void **state)
+{
+    struct fixture *f = *state;
+    assert_fault(f, DISK "    above: 1\n    within: 1h\n" PLAIN, "rules.yaml:2", "`within` wants `over`");
+    assert_fault(f, DISK "    above: 1\n    over: 60s\n    within: 1h\n" PLAIN, "rules.yaml:2", "want 5m at least");
+    assert_fault(f, DISK "    above: 1\n    over: 5m\n    within: 3h\n" PLAIN, "rules.yaml:2", "more than 24 times");
+    assert_fault(f, DISK "    above: 1\n    over: 1h\n    within: 25h\n" PLAIN, "rules.yaml:6", "within");
+    assert_fault(f, DISK "    above: 1\n    over: 1h\n    within: 1h\n    of: 60s\n    at_least: 50s\n" PLAIN,
+                 "rules.yaml:2", "`of` and `within` are two conditions");
+}
+
 /* ---- a part of the time ---- */
 
 static void of_and_at_least_make_it_a_part_of_the_time(void **state)
@@ -240,6 +274,9 @@ int main(void)
         TEST(over_makes_the_threshold_a_change_per_second),
         TEST(a_share_may_change_by_any_rate),
         TEST(spans_out_of_bounds_are_told),
+        TEST(within_makes_it_a_forecast_by_what_over_says),
+        TEST(a_forecast_is_of_the_value_and_held_against_what_it_can_be),
+        TEST(a_forecast_wants_a_past_and_looks_no_further_than_that_carries),
         TEST(of_and_at_least_make_it_a_part_of_the_time),
         TEST(parts_of_time_that_make_no_sense_are_told),
         TEST(a_part_of_the_time_may_be_of_a_share_of_a_limit),

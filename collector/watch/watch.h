@@ -96,6 +96,7 @@ enum condition {                     /* what is held against the threshold */
                  CONDITION_FRACTION, /* the value, which must be bad for `at_least_us` of the last `span_us` */
                  CONDITION_RATIO,    /* the value, divided by that of `per` in the same tick */
                  CONDITION_ABSENCE,  /* nothing: that the series has no value is what is bad */
+                 CONDITION_FORECAST, /* the value `ahead_us` from now, on the line through the last `span_us` */
                  CONDITION_COUNT
 };
 
@@ -114,7 +115,8 @@ struct rule {
     double clear; /* on the good side of threshold, or equal */
     int64_t hold_us;
     enum condition condition;
-    int64_t span_us;                     /* rate, fraction; else 0 */
+    int64_t span_us;                     /* rate, fraction, forecast; else 0 */
+    int64_t ahead_us;                    /* forecast; else 0 */
     int64_t at_least_us;                 /* fraction; else 0 */
     int64_t at_most_us;                  /* fraction: it ends when no more of the span is bad; -1: below at_least_us */
     char per[METRIC_KEY_MAX + 1];        /* ratio; else "" */

@@ -128,6 +128,25 @@ bool window_rate(struct window *window, int64_t at_us, double value, double *ret
     return known;
 }
 
+/* ---- where it goes ---- */
+
+bool window_forecast(struct window *window, int64_t at_us, double value, int64_t ahead_us, struct forecast *ret)
+{
+    struct line line = { .n = 0 };
+    int64_t half_us = (at_us - window->last_us) / 2;
+    expire(window, at_us - window->span_us);
+    bool known = window->n > 0 && cell_at(window, 0)->at_us <= at_us - window->span_us + half_us;
+    for (unsigned i = 0; known && i < window->n; i++)
+        line_add(&line, (double)(cell_at(window, i)->at_us - at_us) / (double)US_PER_S, cell_at(window, i)->value);
+    known = known && line_add(&line, 0, value) && line_forecast(&line, (double)ahead_us / (double)US_PER_S, ret);
+    window->spoke = window->spoke || known;
+    struct cell *cell = is_wide(window, at_us) ? add_cell(window, at_us) : NULL;
+    if (cell)
+        cell->value = value;
+    window->last_us = at_us;
+    return known;
+}
+
 /* ---- part of the time ---- */
 
 static void add_time(struct window *window, int64_t at_us, bool bad)

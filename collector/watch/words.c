@@ -68,7 +68,11 @@ static void put_fraction(FILE *out, const struct rule *rule)
 static void put_condition(FILE *out, const struct rule *rule, const double *limits)
 {
     char span[DURATION_TEXT];
+    char ahead[DURATION_TEXT];
     char clear[METRIC_QUANTITY_TEXT];
+    if (rule->condition == CONDITION_FORECAST)
+        fprintf(out, "within %s, by the last %s, ", duration_format(ahead, rule->ahead_us),
+                duration_format(span, rule->span_us));
     if (rule->condition == CONDITION_RATE)
         fprintf(out, "change over %s ", duration_format(span, rule->span_us));
     if (rule->condition == CONDITION_RATIO)

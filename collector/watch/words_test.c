@@ -42,6 +42,8 @@ static void each_condition_has_its_words(void **state)
           "    metric: system.network.connection.reset.rate\n"
           "    per: \"system.network.connection.rate{direction=inbound}\"\n    above: 0.2\n",
           NULL, "per system.network.connection.rate{direction=inbound} above 20 %");
+    reads(*state, "    metric: system.filesystem.utilization\n    above: 0.95\n    over: 1h\n    within: 4h\n", NULL,
+          "within 4h, by the last 1h, above 95 %");
     reads(*state, CPU_RULE "    absent: true\n    hold: 60s\n", NULL, "no value");
 }
 
