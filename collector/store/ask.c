@@ -194,6 +194,62 @@ int store_query(struct store *store, const struct store_query *query,
     return take(store, query->tenant, &of->read, err);
 }
 
+/* ---- the course of a host ---- */
+
+struct course_read {
+    struct read read;
+    struct store_course_query query;
+    struct course_state *state;
+    struct store_course result;
+    void (*fn)(void *user, const struct store_course *result, const struct err *err);
+    void *user;
+};
+
+static int answer_course(struct read *read, struct reading *reading, struct err *err)
+{
+    struct course_read *of = (struct course_read *)read;
+    return query_course(reading, &of->query, &of->state, &of->result, err);
+}
+
+static void tell_course(struct read *read, const struct err *err)
+{
+    struct course_read *of = (struct course_read *)read;
+    of->fn(of->user, err ? NULL : &of->result, err);
+}
+
+static int check_course(const struct store_course_query *query, struct err *err)
+{
+    int64_t step_us = query->step_us;
+    int rc = check_range(query->from_us, query->to_us, err);
+    if (rc < 0)
+        return rc;
+    if (step_us < READING_MINUTE_US || step_us % READING_MINUTE_US != 0 || query->from_us % step_us != 0 ||
+        query->to_us % step_us != 0)
+        return err_set(err, -EINVAL, "store: steps of whole minutes, from one to another");
+    if (query->to_us - query->from_us > STORE_COURSE_MAX_US)
+        return err_set(err, -EINVAL, "store: a course of more than 60 days");
+    if (query->n_metrics < 1 || query->n_metrics > STORE_COURSE_METRICS_MAX)
+        return err_set(err, -EINVAL, "store: %zu metrics asked for, want 1..%d", query->n_metrics,
+                       STORE_COURSE_METRICS_MAX);
+    return 0;
+}
+
+int store_course(struct store *store, const struct store_course_query *query,
+                 void (*fn)(void *user, const struct store_course *result, const struct err *err), void *user,
+                 struct err *err)
+{
+    int rc = check_course(query, err);
+    if (rc < 0)
+        return rc;
+    struct course_read *of = make(sizeof *of, answer_course, tell_course, err);
+    if (!of)
+        return -ENOMEM;
+    of->query = *query;
+    of->fn = fn;
+    of->user = user;
+    return take(store, query->tenant, &of->read, err);
+}
+
 /* ---- incidents ---- */
 
 struct incidents_read {
@@ -259,6 +315,45 @@ int store_show_incident(struct store *store, uint64_t tenant, uint64_t id,
     if (!of)
         return -ENOMEM;
     of->id = id;
+    of->fn = fn;
+    of->user = user;
+    return take(store, tenant, &of->read, err);
+}
+
+/* ---- capacity checks ---- */
+
+struct capacity_read {
+    struct read read;
+    uint64_t event;
+    int version;
+    int64_t offset;
+    struct store_capacity result;
+    void (*fn)(void *user, const struct store_capacity *result, const struct err *err);
+    void *user;
+};
+
+static int answer_capacity(struct read *read, struct reading *reading, struct err *err)
+{
+    struct capacity_read *of = (struct capacity_read *)read;
+    return query_capacity(reading->db, of->event, of->version, of->offset, reading->arena, &of->result, err);
+}
+
+static void tell_capacity(struct read *read, const struct err *err)
+{
+    struct capacity_read *of = (struct capacity_read *)read;
+    of->fn(of->user, err ? NULL : &of->result, err);
+}
+
+int store_capacity(struct store *store, uint64_t tenant, uint64_t event, int version, int64_t offset,
+                   void (*fn)(void *user, const struct store_capacity *result, const struct err *err), void *user,
+                   struct err *err)
+{
+    struct capacity_read *of = make(sizeof *of, answer_capacity, tell_capacity, err);
+    if (!of)
+        return -ENOMEM;
+    of->event = event;
+    of->version = version;
+    of->offset = offset;
     of->fn = fn;
     of->user = user;
     return take(store, tenant, &of->read, err);

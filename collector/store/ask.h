@@ -1,4 +1,4 @@
-/* collector/store/ask.h - reads over many hosts of a tenant: latest values, quantiles, the highest, coverage.
+/* collector/store/ask.h - reads over hosts of a tenant: latest values, quantiles, the highest, coverage, the course of one.
  *
  * Shape    hosts are named one by one and answered in that order. An answer is bounded: it may end before the last
  *          host, then the rest is asked for anew. Long ones are done in turns, between which other reads have theirs
@@ -146,4 +146,47 @@ struct store_coverage {
 
 int store_coverage(struct store *store, const struct store_coverage_query *query,
                    void (*fn)(void *user, const struct store_coverage *result, const struct err *err), void *user,
+                   struct err *err);
+
+/* ---- the course of a host: each series on even steps ---- */
+
+enum { STORE_COURSE_METRICS_MAX = 40, STORE_COURSE_SERIES_MAX = 256 };
+#define STORE_COURSE_MAX_US (INT64_C(60) * 86400 * US_PER_S)
+
+struct store_course_query {
+    uint64_t tenant;
+    uint64_t host;
+    int64_t from_us; /* [from, to): multiples of step_us, STORE_COURSE_MAX_US apart at most */
+    int64_t to_us;
+    int64_t step_us; /* whole minutes */
+    size_t n_metrics;
+    char metrics[STORE_COURSE_METRICS_MAX][METRIC_KEY_MAX + 1]; /* as they are: no globs */
+};
+
+struct store_course_series {
+    const char *metric, *instance, *unit;
+    float *max; /* of each step: the highest, and the mean of all samples in it; NaN: there is none */
+    float *mean;
+};
+
+struct store_course {
+    size_t n_steps;
+    size_t n; /* series that have a value in the range, as they are met */
+    const struct store_course_series *series;
+    bool truncated; /* there are more: what is answered is STORE_COURSE_SERIES_MAX series, and 64 MiB at most */
+};
+
+/* From minutes where they are, else from samples. */
+int store_course(struct store *store, const struct store_course_query *query,
+                 void (*fn)(void *user, const struct store_course *result, const struct err *err), void *user,
+                 struct err *err);
+
+/* ---- the document of a capacity check ---- */
+
+struct store_capacity {
+    size_t n; /* pieces from `offset` on, CAPACITY_PIECES_A_READ at most */
+    const struct capacity_piece *pieces;
+};
+int store_capacity(struct store *store, uint64_t tenant, uint64_t event, int version, int64_t offset,
+                   void (*fn)(void *user, const struct store_capacity *result, const struct err *err), void *user,
                    struct err *err);

@@ -53,6 +53,10 @@ static void give(const struct load *load, enum row_kind kind, const void *row)
         to->notice(to->user, row);
     if (kind == ROW_REHEARSAL && to->rehearsal)
         to->rehearsal(to->user, row);
+    if (kind == ROW_CAPACITY_CHECK && to->capacity_check)
+        to->capacity_check(to->user, row);
+    if (kind == ROW_CAPACITY_SPAN && to->capacity_span)
+        to->capacity_span(to->user, row);
     if (kind == ROW_LEDGER_HEAD && to->ledger_head)
         to->ledger_head(to->user, row);
     if (kind == ROW_ROTA_OVERRIDE && to->rota_override)
@@ -77,6 +81,8 @@ static int load_rows(const struct load *load, enum row_kind kind, const char *wh
         struct silence silence;
         struct notice notice;
         struct rehearsal rehearsal;
+        struct capacity_check capacity_check;
+        struct capacity_span capacity_span;
         struct rota_override rota_override;
         struct pack pack;
         struct draw draw;
@@ -223,6 +229,8 @@ static int load_tenant(const struct load *load, struct store_marks *marks, struc
         { ROW_SILENCE, "WHERE ended_us = 0 OR id = (SELECT max(id) FROM silence) ORDER BY id" },
         { ROW_NOTICE, "ORDER BY id" },
         { ROW_REHEARSAL, "ORDER BY event" },
+        { ROW_CAPACITY_CHECK, "ORDER BY event, version" },
+        { ROW_CAPACITY_SPAN, "ORDER BY event, from_us, to_us" },
         { ROW_INCIDENT, "WHERE id IN " UNDER_WAY " ORDER BY id" },
         { ROW_INCIDENT_ALERT, "WHERE incident IN " UNDER_WAY },
         { ROW_PAGE,

@@ -232,6 +232,21 @@ int store_put_rehearsal(struct store *store, const struct rehearsal *row)
     return put_row(store, STORE_TENANT, row->tenant, ROW_REHEARSAL, row);
 }
 
+int store_put_capacity_check(struct store *store, uint64_t tenant, const struct capacity_check *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_CAPACITY_CHECK, row);
+}
+
+int store_put_capacity_piece(struct store *store, uint64_t tenant, const struct capacity_piece *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_CAPACITY_PIECE, row);
+}
+
+int store_put_capacity_span(struct store *store, uint64_t tenant, const struct capacity_span *row)
+{
+    return put_row(store, STORE_TENANT, tenant, ROW_CAPACITY_SPAN, row);
+}
+
 int store_then(struct store *store, enum store_file file, uint64_t tenant, void (*fn)(void *user, int rc), void *user)
 {
     struct file *to;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/event/book.h"
+#include "collector/event/capacity.h"
 #include "collector/event/document.h"
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
@@ -298,6 +299,26 @@ static const struct field rehearsal_fields[] = {
     TEXT("told", rehearsal, told),
 };
 
+static const struct field capacity_check_fields[] = {
+    INT64("event", capacity_check, event, KEY), INT("version", capacity_check, version, KEY),
+    INT64("made_us", capacity_check, made_us),  TEXT("made_by", capacity_check, by),
+    TEXT("verdict", capacity_check, verdict),   TEXT("state", capacity_check, state),
+    INT64("bytes", capacity_check, bytes),
+};
+
+static const struct field capacity_piece_fields[] = {
+    INT64("event", capacity_piece, event, KEY),
+    INT("version", capacity_piece, version, KEY),
+    INT64("at", capacity_piece, offset, KEY),
+    TEXT("text", capacity_piece, text),
+};
+
+static const struct field capacity_span_fields[] = {
+    INT64("event", capacity_span, event, KEY), INT64("from_us", capacity_span, from_us, KEY),
+    INT64("to_us", capacity_span, to_us, KEY), TEXT("said_by", capacity_span, by),
+    INT64("said_us", capacity_span, said_us),
+};
+
 static const struct field ledger_head_fields[] = {
     INT64("tenant", store_head, head.tenant, KEY),
     INT64("n", store_head, head.n),
@@ -341,6 +362,9 @@ static const struct row {
     [ROW_SILENCE] = ROW(silence),
     [ROW_NOTICE] = ROW(notice),
     [ROW_REHEARSAL] = ROW(rehearsal),
+    [ROW_CAPACITY_CHECK] = ROW(capacity_check),
+    [ROW_CAPACITY_PIECE] = ROW(capacity_piece),
+    [ROW_CAPACITY_SPAN] = ROW(capacity_span),
     [ROW_LEDGER_HEAD] = { "ledger_head", sizeof(struct store_head),
                           sizeof ledger_head_fields / sizeof *ledger_head_fields, ledger_head_fields },
     [ROW_ROTA_OVERRIDE] = ROW(rota_override),
@@ -474,6 +498,10 @@ bool row_is_gone(enum row_kind kind, const void *row)
         return ((const struct page *)row)->kind == PAGE_BEAT && ((const struct page *)row)->state != PAGE_QUEUED;
     case ROW_CONTRACT:
         return ((const struct contract *)row)->years == 0;
+    case ROW_CAPACITY_CHECK:
+        return ((const struct capacity_check *)row)->bytes == 0;
+    case ROW_CAPACITY_PIECE:
+        return ((const struct capacity_piece *)row)->text[0] == '\0';
     default:
         return false;
     }

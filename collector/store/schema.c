@@ -197,6 +197,17 @@ static const char *const tenant_steps[] = {
     "  incident INTEGER NOT NULL /* 0: it has not crossed */, started_us INTEGER NOT NULL, started_by TEXT NOT NULL,"
     "  crossed_us INTEGER NOT NULL, detected_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,"
     "  evidence TEXT NOT NULL, told TEXT NOT NULL /* who was told, and a hash of their ways: 'lead=0f3c... ' */);",
+
+    /* Capacity checks of events, their documents, and the load tests they look at. */
+    "CREATE TABLE capacity_check (event INTEGER, version INTEGER, made_us INTEGER NOT NULL, made_by TEXT NOT NULL,"
+    "  verdict TEXT NOT NULL, state TEXT NOT NULL, bytes INTEGER NOT NULL /* of its document */,"
+    "  PRIMARY KEY (event, version)) WITHOUT ROWID;"
+    "CREATE TABLE capacity_piece (event INTEGER, version INTEGER, at INTEGER /* byte of the document */,"
+    "  text TEXT NOT NULL, PRIMARY KEY (event, version, at));"
+    "CREATE TABLE capacity_span (event INTEGER, from_us INTEGER, to_us INTEGER, said_by TEXT NOT NULL,"
+    "  said_us INTEGER NOT NULL, PRIMARY KEY (event, from_us, to_us)) WITHOUT ROWID;"
+    "CREATE TRIGGER capacity_check_gone AFTER DELETE ON capacity_check BEGIN"
+    "  DELETE FROM capacity_piece WHERE event = old.event AND version = old.version; END;",
 };
 
 static const struct schema {

@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "collector/event/book.h"
+#include "collector/event/capacity.h"
 #include "collector/event/document.h"
 #include "collector/event/event.h"
 #include "collector/event/gate.h"
@@ -105,9 +106,11 @@ struct store_loader {
     void (*draw)(void *user, const struct draw *row);
     void (*silence)(void *user, const struct silence *row); /* in force, and the one of the highest id */
     void (*notice)(void *user, const struct notice *row);
-    void (*rehearsal)(void *user, const struct rehearsal *row);         /* behind the events of its file */
-    void (*ledger_head)(void *user, const struct store_head *row);      /* the store's own: nobody else needs it */
-    void (*rota_override)(void *user, const struct rota_override *row); /* all there ever were, by id */
+    void (*rehearsal)(void *user, const struct rehearsal *row);           /* behind the events of its file */
+    void (*capacity_check)(void *user, const struct capacity_check *row); /* likewise, by version... */
+    void (*capacity_span)(void *user, const struct capacity_span *row);   /* ...and by time */
+    void (*ledger_head)(void *user, const struct store_head *row);        /* the store's own: nobody else needs it */
+    void (*rota_override)(void *user, const struct rota_override *row);   /* all there ever were, by id */
     void *user;
 };
 
@@ -171,6 +174,9 @@ int store_put_draw(struct store *store, const struct draw *row);
 int store_put_silence(struct store *store, const struct silence *row);
 int store_put_notice(struct store *store, const struct notice *row);
 int store_put_rehearsal(struct store *store, const struct rehearsal *row);
+int store_put_capacity_check(struct store *store, uint64_t tenant, const struct capacity_check *row);
+int store_put_capacity_piece(struct store *store, uint64_t tenant, const struct capacity_piece *row);
+int store_put_capacity_span(struct store *store, uint64_t tenant, const struct capacity_span *row);
 
 struct store_dropped { /* ticks first..last of a run will never come: the agent said so */
     uint64_t host;

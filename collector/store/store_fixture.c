@@ -29,7 +29,10 @@ const char fixture_drop_ways[] = "ALTER TABLE incident DROP COLUMN policy;"
                                  "ALTER TABLE page DROP COLUMN step;"
                                  "ALTER TABLE page DROP COLUMN turn;"
                                  "ALTER TABLE page DROP COLUMN class;"
-                                 "ALTER TABLE page DROP COLUMN text;";
+                                 "ALTER TABLE page DROP COLUMN text;"
+                                 "DROP TABLE IF EXISTS capacity_check;"
+                                 "DROP TABLE IF EXISTS capacity_piece;"
+                                 "DROP TABLE IF EXISTS capacity_span;";
 
 static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *walk)
 {

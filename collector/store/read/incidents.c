@@ -1,5 +1,8 @@
-/* Incidents for people: a page of the list, and one with all that belongs to it. */
+/* Whole rows for people: a page of the list of incidents, one with all that belongs to it, the document of a capacity
+ * check. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -84,4 +87,17 @@ int query_incident(sqlite3 *db, uint64_t id, struct arena *arena, struct store_i
         .pages = (const void *)pages.at,
     };
     return 0;
+}
+
+int query_capacity(sqlite3 *db, uint64_t event, int version, int64_t offset, struct arena *arena,
+                   struct store_capacity *ret, struct err *err)
+{
+    char where[96];
+    struct list list = { 0 };
+    snprintf(where, sizeof where, "WHERE event = ?1 AND version = ?2 AND at >= %" PRId64 " ORDER BY at LIMIT %d",
+             offset, CAPACITY_PIECES_A_READ);
+    int rc = read_rows(db, ROW_CAPACITY_PIECE, where, event, (uint64_t)version, arena, &list, err);
+    if (rc == 0)
+        *ret = (struct store_capacity){ list.n, (const struct capacity_piece *)(const void *)list.at };
+    return rc;
 }

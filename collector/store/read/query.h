@@ -30,6 +30,10 @@ struct coverage_state;
 int query_coverage(struct reading *reading, const struct store_coverage_query *query, struct coverage_state **state,
                    struct store_coverage *ret, struct err *err);
 
+struct course_state;
+int query_course(struct reading *reading, const struct store_course_query *query, struct course_state **state,
+                 struct store_course *ret, struct err *err);
+
 /* Samples from `from_us` on, oldest first; see store_replay(). */
 int query_replay(struct reading *reading, int64_t from_us,
                  void (*fn)(void *user, uint64_t host, const struct series_table *table, const struct batch *batch,
@@ -38,6 +42,9 @@ int query_replay(struct reading *reading, int64_t from_us,
 
 int query_incidents(sqlite3 *db, uint64_t below, size_t most, struct arena *arena, struct store_incidents *ret,
                     struct err *err);
+
+int query_capacity(sqlite3 *db, uint64_t event, int version, int64_t offset, struct arena *arena,
+                   struct store_capacity *ret, struct err *err);
 
 int query_ledger(sqlite3 *db, const struct store_ledger_query *query, struct arena *arena, struct store_ledger *ret,
                  struct err *err);
