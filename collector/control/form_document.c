@@ -31,8 +31,11 @@ static json_t *form_demand(const struct document *document)
     json_t *list = json_array();
     for (size_t i = 0; i < document->n_demand; i++) {
         const struct document_demand *row = &document->demand[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "hosts", row->hosts, "metric", row->metric,
-                                              "times", form_real(row->times), "value", form_real(row->value)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:o}", "hosts", row->hosts, "metric",
+                                        row->metric, "times", form_real(row->times), "value", form_real(row->value),
+                                        "tier", document_tier_name(row->tier), "start", row->start, "ramp_s",
+                                        form_seconds(row->ramp_us), "duration_s", form_seconds(row->duration_us)));
     }
     return list;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "collector/event/calendar.h"
 #include "collector/event/document_parts.h"
 
 #define SCOPE_FIELDS                                                                                                   \
@@ -265,4 +266,32 @@ void document_limits(const struct document *document, const char *host_name, dou
             given[k] = true;
         }
     }
+}
+
+static bool two_digits(const char *text, int below, int *ret)
+{
+    bool digits = text[0] >= '0' && text[0] <= '9' && text[1] >= '0' && text[1] <= '9';
+    *ret = digits ? (text[0] - '0') * 10 + text[1] - '0' : 0;
+    return digits && *ret < below;
+}
+
+int document_demand_start(const struct document *document, const struct document_demand *demand, int64_t *ret_us,
+                          struct err *err)
+{
+    char day[CALENDAR_DAY_TEXT];
+    const char *clock = demand->start;
+    int hour, minute;
+    int64_t number;
+    snprintf(day, sizeof day, "%s", document->first_day);
+    if (strlen(clock) == DOCUMENT_START_MAX && clock[CALENDAR_DAY_TEXT - 1] == 'T') {
+        snprintf(day, sizeof day, "%s", clock);
+        clock += CALENDAR_DAY_TEXT;
+    }
+    bool told = clock[0] != '\0';
+    if (told &&
+        (strlen(clock) != 5 || !two_digits(clock, 24, &hour) || clock[2] != ':' || !two_digits(clock + 3, 60, &minute)))
+        return err_set(err, -EINVAL, "demand: \"%s\" is no local time", demand->start);
+    int rc = calendar_number(day, &number, err);
+    int64_t clock_s = number * 86400 + (told ? hour * 3600 + minute * 60 : 0);
+    return rc < 0 ? rc : calendar_instant(document->zone, clock_s, ret_us, err);
 }

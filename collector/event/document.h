@@ -35,9 +35,12 @@ enum {
     DOCUMENT_METRIC_MAX = 96,
     DOCUMENT_TITLE_MAX = 127,
     DOCUMENT_URL_MAX = 511,
-    DOCUMENT_NOTES_MAX = 8191
+    DOCUMENT_NOTES_MAX = 8191,
+    DOCUMENT_START_MAX = 16,
+    DOCUMENT_TIMES_MAX = 1000 /* what is usual: more is a slip */
 };
-#define DOCUMENT_AFTER_MAX_US (86400 * US_PER_S) /* of a step of escalation */
+#define DOCUMENT_AFTER_MAX_US    (86400 * US_PER_S)               /* of a step of escalation */
+#define DOCUMENT_DURATION_MAX_US (31 * INT64_C(86400) * US_PER_S) /* of a demand */
 
 enum document_field {
     DOCUMENT_NAME,
@@ -85,6 +88,11 @@ struct document {
         char metric[DOCUMENT_METRIC_MAX + 1]; /* of the catalogue */
         double times;                         /* so many times what is usual; NaN: `value` is given... */
         double value;                         /* ...in the metric's unit, a host; NaN: `times` is */
+        enum document_tier tier;              /* of hosts of this tier alone; TIER_NONE: of all */
+        char start[DOCUMENT_START_MAX + 1];   /* local time, "2026-12-01T20:00", or "20:00" of the first day; "": of the
+                                                 window */
+        int64_t ramp_us;                      /* until it is full */
+        int64_t duration_us;                  /* 0: to the window's end */
     } demand[DOCUMENT_DEMAND_MAX];
     char contacts[DOCUMENT_CONTACTS_MAX][DOCUMENT_WORD_MAX + 1];
     struct document_step { /* of escalation, by time */
@@ -160,6 +168,10 @@ const char *document_tier_name(enum document_tier tier);
 enum document_tier document_tier(const struct document *document, const char *host_name);
 /* Writes over those of `limits` that the document declares for the host. */
 void document_limits(const struct document *document, const char *host_name, double limits[LIMIT_COUNT]);
+
+/* When a demand begins. -EINVAL: it is no such time. */
+int document_demand_start(const struct document *document, const struct document_demand *demand, int64_t *ret_us,
+                          struct err *err);
 
 /* ---- as it is kept ---- */
 

@@ -10,7 +10,7 @@
 static const char *const tiers[] = { "core", "supporting", NULL };
 static const struct limits_item no_limits = { .limits = { NAN, NAN, NAN, NAN, NAN, NAN } };
 _Static_assert(LIMIT_COUNT == 6, "each limit is a number that is none until it is given");
-static const struct demand_item no_demand = { .times = NAN, .value = NAN };
+static const struct demand_item no_demand = { .times = NAN, .value = NAN, .tier = -1 };
 
 #define TEXT(item, key_, member, most_, ...)                                                                           \
     {                                                                                                                  \
@@ -48,6 +48,21 @@ static const struct config_field demand_fields[] = {
     TEXT(demand_item, "metric", metric, DOCUMENT_METRIC_MAX, REQUIRED, .help = "a key of docs/metrics.md"),
     REAL(demand_item, "times", times),
     REAL(demand_item, "value", value),
+    { .key = "tier", .kind = CONFIG_CHOICE, .at = offsetof(struct demand_item, tier), .choices = tiers },
+    { .key = "start",
+      .kind = CONFIG_TEXT,
+      .at = offsetof(struct demand_item, start),
+      .least = 5,
+      .most = DOCUMENT_START_MAX,
+      .help = "local time, 2026-12-01T20:00, or 20:00 of the first day" },
+    { .key = "ramp",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct demand_item, ramp_us),
+      .most = (double)DOCUMENT_DURATION_MAX_US },
+    { .key = "duration",
+      .kind = CONFIG_DURATION,
+      .at = offsetof(struct demand_item, duration_us),
+      .most = (double)DOCUMENT_DURATION_MAX_US },
     { .key = NULL },
 };
 

@@ -20,6 +20,10 @@ struct demand_item {
     const char *metric;
     double times;
     double value;
+    int tier; /* -1: of all */
+    const char *start;
+    int64_t ramp_us;
+    int64_t duration_us;
     int line;
 };
 

@@ -112,6 +112,7 @@ static double some_number(struct fixture *f)
 
 static void make_lists(struct fixture *f)
 {
+    static const char *const starts[] = { "", "20:00", "2026-12-01T08:30" };
     struct document *d = &f->made;
     d->n_tiers = below(f, 4);
     for (size_t i = 0; i < d->n_tiers; i++) {
@@ -129,8 +130,12 @@ static void make_lists(struct fixture *f)
         bool times = below(f, 2);
         some_hosts(f, d->demand[i].hosts, sizeof d->demand[i].hosts);
         snprintf(d->demand[i].metric, sizeof d->demand[i].metric, "system.network.io.rate{direction=transmit}");
-        d->demand[i].times = times ? some_number(f) : (double)NAN;
+        d->demand[i].times = times ? fmin(some_number(f), DOCUMENT_TIMES_MAX) : (double)NAN;
         d->demand[i].value = times ? (double)NAN : some_number(f);
+        d->demand[i].tier = (enum document_tier)below(f, 3);
+        snprintf(d->demand[i].start, sizeof d->demand[i].start, "%s", starts[below(f, 3)]);
+        d->demand[i].ramp_us = (int64_t)below(f, 3) * 90 * US_PER_S;
+        d->demand[i].duration_us = (int64_t)below(f, 3) * 3600 * US_PER_S;
     }
     d->n_contacts = below(f, 4);
     for (size_t i = 0; i < d->n_contacts; i++)

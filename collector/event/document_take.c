@@ -145,19 +145,37 @@ static void take_limits(const struct taking *t)
     }
 }
 
+static void check_demand(const struct taking *t, const struct demand_item *item, const struct document_demand *row)
+{
+    struct document noon = { .zone = "UTC", .first_day = "2026-01-01" };
+    int64_t at_us;
+    if (!metric_find(row->metric))
+        FAULT(t, item->line, "there is no metric %s; docs/metrics.md lists them", row->metric);
+    if (isnan(row->times) == isnan(row->value))
+        FAULT(t, item->line, "`demand` of %s wants either `times` or `value`", row->hosts);
+    if (t->given && row->times > DOCUMENT_TIMES_MAX)
+        FAULT(t, item->line, "`times` is %g, want %d at most; a `value` says more than that", row->times,
+              DOCUMENT_TIMES_MAX);
+    if (document_demand_start(&noon, row, &at_us, NULL) < 0)
+        FAULT(t, item->line, "`start` is \"%s\", want local time, 2026-12-01T20:00, or 20:00 of the first day",
+              row->start);
+}
+
 static void take_demand(const struct taking *t)
 {
     const struct demand_item *items = t->form->demand.at;
     t->document->n_demand = t->form->demand.n;
     for (size_t i = 0; i < t->form->demand.n; i++) {
         struct document_demand *row = &t->document->demand[i];
-        *row = (struct document_demand){ .times = items[i].times, .value = items[i].value };
+        *row = (struct document_demand){ .times = items[i].times,
+                                         .value = items[i].value,
+                                         .tier = (enum document_tier)(1 + items[i].tier),
+                                         .ramp_us = items[i].ramp_us,
+                                         .duration_us = items[i].duration_us };
         copy_hosts(t, items[i].line, items[i].hosts, row->hosts);
         COPY(t, items[i].line, "metric", items[i].metric, row->metric);
-        if (!metric_find(row->metric))
-            FAULT(t, items[i].line, "there is no metric %s; docs/metrics.md lists them", row->metric);
-        if (isnan(row->times) == isnan(row->value))
-            FAULT(t, items[i].line, "`demand` of %s wants either `times` or `value`", row->hosts);
+        COPY(t, items[i].line, "start", items[i].start, row->start);
+        check_demand(t, &items[i], row);
     }
 }
 

@@ -117,6 +117,15 @@ static void out_real_pair(struct out *out, bool *first, const char *key, double 
     out_real(out, value);
 }
 
+static void out_duration_pair(struct out *out, bool *first, const char *key, int64_t us)
+{
+    char text[DURATION_TEXT];
+    if (us == 0)
+        return;
+    out_pair(out, first, key);
+    out_add(out, "%s", duration_format(text, us));
+}
+
 static void write_tier(const struct document *document, size_t i, struct out *out, bool *first)
 {
     out_text_pair(out, first, "hosts", document->tiers[i].hosts);
@@ -137,6 +146,10 @@ static void write_demand(const struct document *document, size_t i, struct out *
     out_text_pair(out, first, "metric", demand->metric);
     out_real_pair(out, first, "times", demand->times);
     out_real_pair(out, first, "value", demand->value);
+    out_text_pair(out, first, "tier", document_tier_name(demand->tier));
+    out_text_pair(out, first, "start", demand->start);
+    out_duration_pair(out, first, "ramp", demand->ramp_us);
+    out_duration_pair(out, first, "duration", demand->duration_us);
 }
 
 static void write_step(const struct document *document, size_t i, struct out *out, bool *first)

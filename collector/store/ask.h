@@ -1,4 +1,4 @@
-/* collector/store/ask.h - reads over hosts of a tenant: latest values, quantiles, the highest, coverage, the course of one.
+/* collector/store/ask.h - reads over hosts of a tenant: latest values, quantiles, the highest, coverage, a course.
  *
  * Shape    hosts are named one by one and answered in that order. An answer is bounded: it may end before the last
  *          host, then the rest is asked for anew. Long ones are done in turns, between which other reads have theirs
