@@ -60,6 +60,8 @@ xxhash.h            collector/store agent/spool
 curl/               collector/channel
 glib.h              collector/event
 glib/               collector/event
+cairo               warroom/report
+pango/              warroom/report
 gio/                collector/event
 microhttpd.h        warroom/httpd
 jansson.h           agent collector/*.? collector/control collector/channel warroom

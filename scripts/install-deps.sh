@@ -11,10 +11,11 @@ cd "$(dirname "$0")/.."
 
 build=(gcc libc6-dev make cmake ninja-build pkg-config ca-certificates tzdata
 	libuv1-dev libnng-dev libprotobuf-c-dev protobuf-c-compiler libsodium-dev libyaml-dev uthash-dev
-	libsqlite3-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev libjansson-dev libglib2.0-dev)
+	libsqlite3-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev libjansson-dev libglib2.0-dev
+	libcairo2-dev libpango1.0-dev fonts-noto-core fonts-noto-cjk)
 demo=(stress-ng python3 iproute2 procps)
 tests=(libcmocka-dev nng-utils python3-cryptography git curl openssl libwrap0 systemd clang clang-format clang-tidy
-	libclang-rt-14-dev llvm tshark libgnutls-dane0 netbase)
+	libclang-rt-14-dev llvm tshark libgnutls-dane0 netbase poppler-utils)
 # Unpacked beside the build, not installed: their packages would start services on this host.
 unpacked=(prometheus-node-exporter prometheus prometheus-alertmanager victoria-metrics stunnel4 exim4-daemon-light libidn12)
 
