@@ -24,9 +24,9 @@ agent/spool         base proto/codec
 agent/uplink        base proto agent/read/readings.h agent/spool
 agent               base proto agent
 collector/event     base !base/work.h proto/metric collector/ingest/fleet.h
-collector/watch     base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h
+collector/watch     base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h collector/capacity/robust.h
 collector/patrol    base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h collector/watch
-collector/capacity  base !base/work.h proto/metric proto/codec collector/event collector/ingest/fleet.h
+collector/capacity  base !base/work.h proto/metric
 collector/page      base !base/work.h proto/metric collector/event collector/ingest/fleet.h collector/watch
 collector/ingest    base proto/metric proto/codec
 collector/channel   base proto/metric collector/page

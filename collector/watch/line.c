@@ -2,8 +2,9 @@
 
 #include <math.h>
 
+#include "collector/capacity/robust.h"
+
 #define ALIKE_MAX 0.9 /* neighbours are never taken for more alike: a twentieth of the points counts then */
-#define Z95       1.644853626951473
 #define FREE_MIN  3.0 /* degrees of freedom, however few points count */
 
 struct fit {
@@ -67,17 +68,6 @@ static bool fit_line(const struct line *line, struct fit *ret)
     return true;
 }
 
-/* Student's t beyond which one in twenty lies, by Fisher and Cornish's series: within 0.3 % from 3 degrees on. */
-static double student_95(double degrees)
-{
-    const double z = Z95;
-    const double z3 = z * z * z;
-    const double z5 = z3 * z * z;
-    const double z7 = z5 * z * z;
-    return z + (z3 + z) / (4 * degrees) + (5 * z5 + 16 * z3 + 3 * z) / (96 * degrees * degrees) +
-           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * degrees * degrees * degrees);
-}
-
 bool line_forecast(const struct line *line, double at_s, struct forecast *ret)
 {
     struct fit fit;
@@ -86,7 +76,7 @@ bool line_forecast(const struct line *line, double at_s, struct forecast *ret)
     double times = (1 + fit.alike) / (1 - fit.alike); /* so many points count as one */
     double ahead_s = at_s - fit.middle_s;
     double variance = fit.noise * (1 + times * (1.0 / line->n + ahead_s * ahead_s / fit.spread));
-    double half = student_95(fmax(line->n / times - 2, FREE_MIN)) * sqrt(variance);
+    double half = robust_t_quantile(0.95, fmax(line->n / times - 2, FREE_MIN)) * sqrt(variance);
     double value = fit.level + fit.slope * ahead_s;
     *ret = (struct forecast){ .value = value, .low = value - half, .high = value + half };
     return true;
