@@ -8,7 +8,6 @@
 void story_init(struct story *story, const char *language, const char *foot)
 {
     *story = (struct story){ .language = language, .foot = foot };
-    story->last = &story->blocks;
     arena_init(&story->arena, STORY_BYTES_MAX);
 }
 
@@ -49,8 +48,11 @@ static struct story_block *add(struct story *story, enum story_kind kind)
     }
     block->kind = kind;
     block->last_row = &block->rows;
-    *story->last = block;
-    story->last = &block->next;
+    if (story->last)
+        story->last->next = block;
+    else
+        story->blocks = block;
+    story->last = block;
     return block;
 }
 
@@ -92,11 +94,6 @@ void story_page(struct story *story)
 
 /* ---- rows ---- */
 
-static struct story_block *newest(const struct story *story)
-{
-    return story->blocks ? (struct story_block *)((char *)story->last - offsetof(struct story_block, next)) : NULL;
-}
-
 static void add_row(struct story *story, struct story_block *block, enum story_tone tone, const char *const *cells)
 {
     struct story_row *row = arena_alloc(&story->arena, 1, sizeof *row);
@@ -114,7 +111,7 @@ static void add_row(struct story *story, struct story_block *block, enum story_t
 
 void story_fact(struct story *story, const char *name, const char *value)
 {
-    struct story_block *block = newest(story);
+    struct story_block *block = story->last;
     if (!block || block->kind != STORY_FACTS)
         block = add(story, STORY_FACTS);
     if (!block)
@@ -138,7 +135,7 @@ void story_table(struct story *story, const struct story_column *columns, size_t
 
 void story_row(struct story *story, enum story_tone tone, const char *const *cells)
 {
-    struct story_block *block = newest(story);
+    struct story_block *block = story->last;
     if (story->failed)
         return;
     assert(block && block->kind == STORY_TABLE);

@@ -57,7 +57,7 @@ struct story {
     struct arena arena;
     const char *language; /* "en", "zh-CN": of HTML, and for hyphens and fonts */
     const char *foot;     /* of each page; %d is its number */
-    struct story_block *blocks, **last;
+    struct story_block *blocks, *last; /* the newest is the last */
     bool failed;
 };
 
